@@ -1,0 +1,229 @@
+"""Run one stage over the videos of one batch: skip what is done, record each outcome, commit the batch last.
+
+Each video of a stage is a *unit*. Its files are under `<asset>/<batch>/<video_id>/`, and `unit.json` there, written
+after them, makes it done. A unit is current while its fingerprint (stage version, config, the input's content hash)
+is the same; ok and rejected units that are current are never done again, failed ones are. The batch's
+`manifest.json` lists all outcomes and is what later stages read. No record holds a wall time: reruns give equal bytes.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.outcomes import Outcome, OutcomeKind, count_outcomes, count_reasons
+from ops.parallel import Mapper
+from ops.storage import Store, fingerprint
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One video as a stage left it, and so as the next stage finds it.
+
+    Attributes:
+        video_id: unique in the catalog; letters, digits, `-` and `_`.
+        outcome: what the stage said.
+        fingerprint: of what it was made from.
+        files: file names in the unit's folder, with their sha256.
+    """
+
+    video_id: str
+    outcome: Outcome
+    fingerprint: str = ""
+    files: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> str:
+        """A hash of what the stage produced; the next stage is stale when it changes."""
+        return fingerprint(self.video_id, self.outcome.kind, self.outcome.reason, self.outcome.data, self.files)
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the unit as JSON-able fields."""
+        return {
+            "video_id": self.video_id,
+            "outcome": self.outcome.kind,
+            "reason": self.outcome.reason,
+            "error": self.outcome.error,
+            "data": self.outcome.data,
+            "fingerprint": self.fingerprint,
+            "files": self.files,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Unit:
+        """Return the unit that a record holds."""
+        kind: OutcomeKind = record["outcome"]
+        outcome = Outcome(kind, record["reason"], record["error"], record["data"])
+        return cls(record["video_id"], outcome, record["fingerprint"], record["files"])
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a batch is run through.
+
+    Attributes:
+        asset: asset key joined by `/`, which is also the folder in the store.
+        version: changes when the code gives other results (R11); the asset's `code_version` is the same string.
+        config: everything that shapes the result (a frozen dataclass or plain values).
+        inputs: hashes of shared inputs (template library, checkpoint), which make all units stale when they change.
+    """
+
+    asset: str
+    version: str
+    config: Any = None
+    inputs: tuple[str, ...] = ()
+
+    def unit_key(self, batch: str, video_id: str, name: str = "unit.json") -> str:
+        """Return the key of a file in a unit's folder."""
+        return f"{self.asset}/{batch}/{video_id}/{name}"
+
+    def fingerprint(self, unit: Unit) -> str:
+        """Return the fingerprint that the output for an input unit will carry."""
+        return fingerprint(self.asset, self.version, self.config, list(self.inputs), unit.content)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a stage's function is given for one video; all of it is picklable.
+
+    Attributes:
+        store: where to write; use `folder` for the keys.
+        folder: the unit's folder.
+        unit: the video as the stage before left it (its `outcome.data` and `files`).
+    """
+
+    store: Store
+    folder: str
+    unit: Unit
+
+    def key(self, name: str) -> str:
+        """Return the key of an output file of this unit."""
+        return f"{self.folder}/{name}"
+
+
+#: Does one video: writes files under `work.folder` through the store and returns an outcome and their sha256 by name.
+StageFunction = Callable[[Work], tuple[Outcome, dict[str, str]]]
+
+
+@dataclass(frozen=True)
+class BatchReport:
+    """What a run over a batch did.
+
+    Attributes:
+        units: all units of the batch, sorted by id.
+        num_done: how many were done now; the rest was current.
+        wall_s: how long it took.
+    """
+
+    units: tuple[Unit, ...]
+    num_done: int
+    wall_s: float
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many units are ok, rejected, failed."""
+        return count_outcomes(unit.outcome for unit in self.units)
+
+    def reasons(self, kind: OutcomeKind) -> dict[str, int]:
+        """How many outcomes of a kind there are by class of reason."""
+        return count_reasons((unit.outcome for unit in self.units), kind)
+
+
+def manifest_key(asset: str, batch: str) -> str:
+    """Return the key of a batch's manifest."""
+    return f"{asset}/{batch}/manifest.json"
+
+
+def read_batch(store: Store, asset: str, batch: str) -> tuple[Unit, ...]:
+    """Return the units of a committed batch.
+
+    Raises:
+        FileNotFoundError: the stage has not been run for this batch.
+    """
+    manifest = store.read_json(manifest_key(asset, batch))
+    return tuple(Unit.from_record(record) for record in manifest["units"])
+
+
+def run_batch(
+    store: Store,
+    stage: Stage,
+    batch: str,
+    inputs: Sequence[Unit],
+    function: StageFunction,
+    mapper: Mapper,
+    progress: Callable[[int, int, Unit], None] | None = None,
+) -> BatchReport:
+    """Run a stage over the ok units of the stage before; return what became of each.
+
+    Args:
+        store: where units and the manifest are written.
+        stage: name, version and config.
+        batch: partition key.
+        inputs: units of the stage before; only the ok ones are work, the others ended there.
+        function: does one video; a raised exception becomes that video's outcome.
+        mapper: the engine that runs `function`.
+        progress: called with (number finished, number to do, unit) after each video.
+    """
+    started = time.monotonic()
+    current: dict[str, Unit] = {}
+    todo: list[Work] = []
+    for unit in inputs:
+        if unit.outcome.kind != "ok":
+            continue
+        done = _read_unit(store, stage, batch, unit)
+        if done is not None:
+            current[unit.video_id] = done
+        else:
+            todo.append(Work(store, f"{stage.asset}/{batch}/{unit.video_id}", unit))
+    runner = _UnitRunner(stage, batch, function)
+    num_done = 0
+    for work, result in mapper.map(runner, todo):
+        if isinstance(result, Exception):  # the worker itself died
+            result = runner.record(work, Outcome.from_exception(result), {})
+        current[result.video_id] = result
+        num_done += 1
+        if progress is not None:
+            progress(num_done, len(todo), result)
+    units = tuple(current[video_id] for video_id in sorted(current))
+    _commit(store, stage, batch, units)
+    return BatchReport(units, num_done, time.monotonic() - started)
+
+
+def _read_unit(store: Store, stage: Stage, batch: str, source: Unit) -> Unit | None:
+    try:
+        unit = Unit.from_record(store.read_json(stage.unit_key(batch, source.video_id)))
+    except FileNotFoundError:
+        return None
+    if unit.outcome.kind == "failed" or unit.fingerprint != stage.fingerprint(source):
+        return None
+    return unit
+
+
+def _commit(store: Store, stage: Stage, batch: str, units: tuple[Unit, ...]) -> None:
+    manifest = {"stage": stage.asset, "version": stage.version, "units": [unit.to_record() for unit in units]}
+    key = manifest_key(stage.asset, batch)
+    if not store.exists(key) or store.read_json(key) != manifest:
+        store.write_json(key, manifest)
+
+
+@dataclass(frozen=True)
+class _UnitRunner:
+    """Does one unit in a worker and records it there, so that a killed run keeps what is finished."""
+
+    stage: Stage
+    batch: str
+    function: StageFunction
+
+    def __call__(self, work: Work) -> Unit:
+        try:
+            outcome, files = self.function(work)
+        except Exception as error:  # whatever goes wrong with one video is that video's outcome
+            outcome, files = Outcome.from_exception(error), {}
+        return self.record(work, outcome, files)
+
+    def record(self, work: Work, outcome: Outcome, files: dict[str, str]) -> Unit:
+        unit = Unit(work.unit.video_id, outcome, self.stage.fingerprint(work.unit), files)
+        work.store.write_json(self.stage.unit_key(self.batch, unit.video_id), unit.to_record())
+        return unit

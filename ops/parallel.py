@@ -1,0 +1,33 @@
+"""Fan-out as a collaborator that is handed in: code here and in `assets` never says which engine runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Mapper(Protocol):
+    """Applies a picklable function to items, bounded in flight, in any order."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Result | Exception]]:
+        """Yield each item with its result, as they finish; an exception is a result, and never ends the others."""
+        ...
+
+
+class SerialMapper:
+    """One item after the other, in this process: for tests and for `overplay label`."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item]
+    ) -> Iterator[tuple[Item, Result | Exception]]:
+        """Yield each item with its result, in order."""
+        for item in items:
+            try:
+                yield item, function(item)
+            except Exception as error:  # the contract: an exception is a result
+                yield item, error
