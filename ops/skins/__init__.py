@@ -1,0 +1,1 @@
+"""Overlay skins: one internal form, the procedural families, and the templates that the locator matches."""

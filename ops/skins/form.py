@@ -1,0 +1,275 @@
+"""The internal form of a skin, and drawing it in any pad state, size, place and opacity.
+
+A skin is a body and, per control, an `off` and an `on` sprite; a stick's sprite moves. Importers turn other
+programs' skins into this form, the procedural families are born in it. Pixels are float32 RGBA with premultiplied
+alpha in [0, 1], so that "over" is one multiply-add.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import DATASET, STICKS, Floats
+from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels, Template
+
+TriggerMode = Literal["binary", "fill_up", "opacity"]
+#: An analog trigger is "pressed" from here on.
+TRIGGER_PRESSED = 0.5
+
+
+@dataclass(frozen=True)
+class Sprite:
+    """A picture at a place on the canvas.
+
+    Attributes:
+        rgba: (h, w, 4) float32, premultiplied, in [0, 1].
+        x: left edge in canvas pixels.
+        y: top edge in canvas pixels.
+    """
+
+    rgba: Floats
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class ControlArt:
+    """How one control is drawn.
+
+    Attributes:
+        area: where it is; what the reader is told.
+        off: what is drawn while it is up (None: nothing).
+        on: what is drawn while it is down (None: as `off`); for a stick, while its thumb button is down.
+    """
+
+    area: ControlArea
+    off: Sprite | None
+    on: Sprite | None
+
+
+@dataclass(frozen=True)
+class Skin:
+    """A drawable overlay.
+
+    Attributes:
+        skin_id: unique name.
+        family: see `Template.family`.
+        width: canvas width in pixels.
+        height: canvas height in pixels.
+        body: what never changes.
+        controls: by name, in drawing order; a control that is absent is not drawn by this skin.
+        trigger_mode: how analog triggers show their travel.
+        dead_zone: per axis, smaller stick deflections are drawn as centred.
+    """
+
+    skin_id: str
+    family: str
+    width: int
+    height: int
+    body: Sprite
+    controls: dict[str, ControlArt]
+    trigger_mode: TriggerMode = "binary"
+    dead_zone: float = 0.0
+
+    @property
+    def drawn(self) -> tuple[str, ...]:
+        """Names of the controls that this skin shows, sorted; a thumb button only if its press changes the look."""
+        return tuple(sorted(self.areas()))
+
+    def areas(self) -> dict[str, ControlArea]:
+        """Return where each shown control is; thumb buttons are where their stick is."""
+        areas = {name: art.area for name, art in self.controls.items()}
+        for stick, thumb in zip(STICKS, ("left_thumb", "right_thumb"), strict=True):
+            if stick in self.controls and self.controls[stick].on is not None:
+                areas[thumb] = areas[stick]
+        return areas
+
+    def template(self) -> Template:
+        """Return the idle look and the control areas as a template of the canvas' size."""
+        renderer = SkinRenderer(self, self.width)
+        canvas = renderer.compose(np.zeros(DATASET.num_buttons, np.float32), np.zeros(4, np.float32))
+        return Template(self.skin_id, self.family, _to_straight(canvas)[: self.height, : self.width], self.areas())
+
+
+def _to_straight(premultiplied: Floats) -> Pixels:
+    alpha = premultiplied[..., 3:]
+    colour = np.where(alpha > 0, premultiplied[..., :3] / np.maximum(alpha, 1e-6), 0)
+    return np.clip(np.concatenate([colour, alpha], axis=-1) * 255 + 0.5, 0, 255).astype(np.uint8)
+
+
+def over(canvas: Floats, sprite: Floats, x: int, y: int) -> None:
+    """Composite a premultiplied sprite over a premultiplied canvas, in place, clipped to the canvas."""
+    top, left = max(y, 0), max(x, 0)
+    bottom, right = min(y + sprite.shape[0], canvas.shape[0]), min(x + sprite.shape[1], canvas.shape[1])
+    if bottom <= top or right <= left:
+        return
+    part = sprite[top - y : bottom - y, left - x : right - x]
+    region = canvas[top:bottom, left:right]
+    region *= 1 - part[..., 3:]
+    region += part
+
+
+@dataclass(frozen=True)
+class _Placed:
+    """A sprite resampled to output pixels."""
+
+    rgba: Floats
+    x: int
+    y: int
+
+
+@dataclass
+class SkinRenderer:
+    """Draws one skin at one place, size and opacity into frames.
+
+    Attributes:
+        skin: what to draw.
+        width_px: width of the canvas in frame pixels (any positive number; the aspect is kept).
+        x: left edge of the canvas in frame pixels (sub-pixel places are honoured).
+        y: top edge of the canvas in frame pixels.
+        opacity: of the overlay as a whole, in (0, 1].
+    """
+
+    skin: Skin
+    width_px: float
+    x: float = 0.0
+    y: float = 0.0
+    opacity: float = 1.0
+    _placed: dict[tuple[str, bool], _Placed] = field(init=False, repr=False)
+    _blurred: dict[tuple[str, bool], Floats] = field(init=False, repr=False)
+    _size: tuple[int, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        if not self.width_px > 0 or not 0 < self.opacity <= 1:
+            raise ValueError(f"width_px must be > 0 and opacity in (0, 1], got {self.width_px} and {self.opacity}")
+        self._placed, self._blurred = {}, {}
+        left, top = int(np.floor(self.x)), int(np.floor(self.y))
+        right, bottom = self.x + self.width_px, self.y + self.skin.height * self.scale
+        self._size = (int(np.ceil(right)) - left, int(np.ceil(bottom)) - top)
+        self._placed["body", False] = self._place(self.skin.body, (0.0, 0.0))
+
+    @property
+    def scale(self) -> float:
+        """Frame pixels per canvas pixel."""
+        return self.width_px / self.skin.width
+
+    @property
+    def affine(self) -> npt.NDArray[np.float64]:
+        """(2, 3): canvas (= template) pixels to frame pixels, both with pixel centres at integers + 0.5."""
+        return np.array([[self.scale, 0, self.x], [0, self.scale, self.y]])
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """(x, y, w, h) in frame pixels: tight bounds of what the idle overlay draws."""
+        x, y, w, h = self.skin.template().drawn_box()
+        return self.x + x * self.scale, self.y + y * self.scale, w * self.scale, h * self.scale
+
+    def _place(self, sprite: Sprite, shift: tuple[float, float], blurred: Floats | None = None) -> _Placed:
+        """Resample a sprite, moved by `shift` canvas pixels, to the pixel grid of the output."""
+        import cv2
+
+        scale = self.scale
+        source = _antialias(sprite.rgba, scale) if blurred is None else blurred
+        left = (self.x % 1) + (sprite.x + shift[0]) * scale
+        top = (self.y % 1) + (sprite.y + shift[1]) * scale
+        x, y = int(np.floor(left)), int(np.floor(top))
+        width = int(np.ceil(left + sprite.rgba.shape[1] * scale)) - x
+        height = int(np.ceil(top + sprite.rgba.shape[0] * scale)) - y
+        # Pixel centres are at +0.5 on both sides.
+        matrix = np.array([[scale, 0, left - x + 0.5 * scale - 0.5], [0, scale, top - y + 0.5 * scale - 0.5]])
+        border = cv2.BORDER_CONSTANT
+        warped = cv2.warpAffine(
+            source, matrix, (max(width, 1), max(height, 1)), flags=cv2.INTER_LINEAR, borderMode=border
+        )
+        return _Placed(warped, x, y)
+
+    def _control(self, name: str, pressed: bool) -> _Placed | None:
+        art = self.skin.controls[name]
+        sprite = art.on if pressed and art.on is not None else art.off
+        if sprite is None:
+            return None
+        key = (name, pressed)
+        if key not in self._placed:
+            self._placed[key] = self._place(sprite, (0.0, 0.0))
+        return self._placed[key]
+
+    def _stick(self, name: str, pressed: bool, axes: Floats) -> _Placed | None:
+        art = self.skin.controls[name]
+        sprite = art.on if pressed and art.on is not None else art.off
+        if sprite is None:
+            return None
+        key = (name, pressed)
+        if key not in self._blurred:
+            self._blurred[key] = _antialias(sprite.rgba, self.scale)
+        shift = np.where(np.abs(axes) < self.skin.dead_zone, 0, axes) * art.area.travel
+        return self._place(sprite, (float(shift[0]), float(shift[1])), self._blurred[key])
+
+    def compose(self, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> Floats:
+        """Return the overlay in a pad state: (height, width, 4) premultiplied, at full opacity.
+
+        Args:
+            buttons: (17,) in the `DATASET` layout; above .5 is pressed, NaN is drawn as released.
+            sticks: (4,) in the order of `AXES`, NaN is drawn as centred.
+            triggers: (2,) travel in [0, 1] of left and right; None takes the buttons.
+        """
+        canvas = np.zeros((self._size[1], self._size[0], 4), dtype=np.float32)
+        body = self._placed["body", False]
+        over(canvas, body.rgba, body.x, body.y)
+        axes = np.nan_to_num(np.asarray(sticks, dtype=np.float32))
+        for name in self.skin.controls:
+            if name in STICKS:
+                index = STICKS.index(name)
+                thumb = bool(buttons[DATASET.index(("left_thumb", "right_thumb")[index])] > 0.5)
+                placed = self._stick(name, thumb, axes[2 * index : 2 * index + 2])
+            elif triggers is not None and name.endswith("_trigger"):
+                placed = self._trigger(name, float(triggers[0 if name.startswith("left") else 1]))
+            else:
+                placed = self._control(name, bool(buttons[DATASET.index(name)] > 0.5))
+            if placed is not None:
+                over(canvas, placed.rgba, placed.x, placed.y)
+        return canvas
+
+    def _trigger(self, name: str, travel: float) -> _Placed | None:
+        mode = self.skin.trigger_mode
+        if mode == "binary" or travel <= 0 or travel >= 1:
+            return self._control(name, travel > 0 if mode != "binary" else travel >= TRIGGER_PRESSED)
+        off, on = self._control(name, False), self._control(name, True)
+        if off is None or on is None or off.rgba.shape != on.rgba.shape:
+            return on
+        if mode == "opacity":
+            return _Placed(off.rgba * (1 - travel) + on.rgba * travel, on.x, on.y)
+        filled = off.rgba.copy()
+        rows = round(on.rgba.shape[0] * travel)
+        filled[filled.shape[0] - rows :] = on.rgba[on.rgba.shape[0] - rows :]
+        return _Placed(filled, on.x, on.y)
+
+    def draw(self, frame: Pixels, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> None:
+        """Draw the overlay in a pad state (see `compose`) into an RGB frame (h, w, 3) uint8, in place, clipped."""
+        canvas = self.compose(buttons, sticks, triggers)
+        x, y = int(np.floor(self.x)), int(np.floor(self.y))
+        top, left = max(y, 0), max(x, 0)
+        bottom, right = min(y + canvas.shape[0], frame.shape[0]), min(x + canvas.shape[1], frame.shape[1])
+        if bottom <= top or right <= left:
+            return
+        part = canvas[top - y : bottom - y, left - x : right - x] * self.opacity
+        region = frame[top:bottom, left:right]
+        blended = region * (1 - part[..., 3:]) + part[..., :3] * 255
+        frame[top:bottom, left:right] = np.clip(blended + 0.5, 0, 255).astype(np.uint8)
+
+
+def _antialias(rgba: Floats, scale: float) -> Floats:
+    """Return a sprite low-passed for being shrunk by `scale`, so that bilinear sampling does not alias."""
+    import cv2
+
+    if scale >= 0.9:
+        return rgba
+    return np.asarray(cv2.GaussianBlur(rgba, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
+
+
+def is_drawn(rgba: Floats) -> npt.NDArray[np.bool_]:
+    """Return where a premultiplied picture shows anything that counts as drawn."""
+    return np.asarray(rgba[..., 3] > DRAWN_ALPHA)
