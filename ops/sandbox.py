@@ -1,0 +1,365 @@
+"""Call a function on outside media in a child process that can be killed, with wall, CPU, memory and size limits.
+
+Codecs crash, hang and eat memory on hostile input; only this child does. It is `python -c` with a scrubbed
+environment and no standard input, it lives in its own session, and it dies with the thread that started it. A child is
+kept for the next call of the same thread (starting one costs 0.4 s and more) and replaced after a kill.
+What comes back is read by an unpickler that makes plain values, numpy arrays and the project's own records, and nothing
+else: a child that was taken over cannot make its parent run code. It does not cut the child off from the network; the
+readers in `ops.video` allow only the `file` protocol.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import dataclasses
+import errno
+import fcntl
+import importlib
+import io
+import math
+import os
+import pickle
+import resource
+import select
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+from ops.outcomes import BadInputError
+
+Result = TypeVar("Result")
+
+_HEADER: Final = struct.Struct("<Q")
+_PIECE_BYTES: Final = 1 << 20
+_START_S: Final = 60.0
+_MAX_CALLS: Final = 200  # then a fresh child: leaks in codecs do not add up
+_PR_SET_PDEATHSIG: Final = 1
+#: What a child may know of its parent's environment; credentials are not in it.
+_ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TZ")
+_ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_SAFE_GLOBALS: Final = {
+    ("builtins", "bytearray"),
+    ("builtins", "complex"),
+    ("builtins", "frozenset"),
+    ("builtins", "range"),
+    ("builtins", "set"),
+    ("builtins", "slice"),
+    ("_codecs", "encode"),
+    ("collections", "OrderedDict"),
+    ("datetime", "datetime"),
+    ("pathlib", "PosixPath"),
+    ("numpy", "dtype"),
+    ("numpy", "ndarray"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy._core.numeric", "_frombuffer"),
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),
+}
+_OUR_PACKAGES: Final = ("ops", "models", "training", "simulator", "assets", "pipelines", "tests")
+
+
+@dataclasses.dataclass(frozen=True)
+class Limits:
+    """What one call may use.
+
+    Attributes:
+        wall_s: seconds until the child is killed.
+        cpu_s: seconds of CPU time.
+        memory_bytes: address space above that of the idle child.
+        file_bytes: size of any file it writes.
+    """
+
+    wall_s: float = 120.0
+    cpu_s: float = 120.0
+    memory_bytes: int = 3 << 30
+    file_bytes: int = 8 << 30
+
+    def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):
+            if getattr(self, field.name) <= 0:
+                raise ValueError(f"Limits.{field.name} must be above 0, got {getattr(self, field.name)}")
+
+
+class SandboxError(BadInputError):
+    """The input made its reader crash or pass a limit; the message starts with the class of the reason.
+
+    Classes: `timeout`, `cpu`, `memory`, `file size`, `crash`.
+    """
+
+
+def call(function: Callable[..., Result], *args: Any, limits: Limits | None = None) -> Result:
+    """Return what a function returns, run in a child process.
+
+    Args:
+        function: at the top level of an importable module (not of `__main__`).
+        *args: picklable.
+        limits: what the call may use, by default `Limits()`.
+
+    Raises:
+        SandboxError: the child crashed or passed a limit.
+        Exception: what the function itself raised, with the child's traceback as a note; RuntimeError in its place
+            where the exception's class is neither Python's nor the project's.
+    """
+    limits = limits or Limits()
+    if function.__module__ == "__main__" or "." in function.__qualname__:
+        raise ValueError(
+            f"a sandboxed function must be at the top level of an importable module, got "
+            f"{function.__module__}.{function.__qualname__}; move it into a module"
+        )
+    request = pickle.dumps((function, args, dataclasses.astuple(limits)))
+    worker = _take_worker()
+    try:
+        reply = worker.ask(request, limits)
+    except BaseException:  # also an interrupt: a child in an unknown state is of no use
+        worker.kill()
+        raise
+    ok, value = _read_reply(reply, function.__module__.split(".")[0])
+    if ok:
+        return value  # type: ignore[no-any-return]
+    kind, error = value
+    if kind:
+        worker.kill()
+        raise SandboxError(f"{kind}: {error}")
+    raise error
+
+
+class _Worker:
+    """A child process and the pipes to it, of one thread of one process."""
+
+    def __init__(self) -> None:
+        self.owner_pid = os.getpid()
+        self.num_calls = 0
+        child_in, self._out = os.pipe()
+        self._in, child_out = os.pipe()
+        for descriptor in (child_in, child_out):  # 64 KiB by default, which makes frames slow to hand over
+            with contextlib.suppress(OSError):
+                fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIECE_BYTES)
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
+        environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+        environment |= dict.fromkeys(_ONE_THREAD, "1")
+        environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)
+        code = f"from ops.sandbox import serve; serve({child_in}, {child_out}, {os.getpid()})"
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=self._log,
+                pass_fds=(child_in, child_out),
+                env=environment,
+                start_new_session=True,
+            )
+        finally:
+            os.close(child_in)
+            os.close(child_out)
+        os.set_blocking(self._in, False)
+        os.set_blocking(self._out, False)
+
+    @property
+    def usable(self) -> bool:
+        """Whether another call may be sent."""
+        return self._process.poll() is None and self.num_calls < _MAX_CALLS
+
+    def ask(self, request: bytes, limits: Limits) -> bytearray:
+        """Return the reply to a request; SandboxError where there is none within the limits."""
+        wall_s = limits.wall_s + (_START_S if self.num_calls == 0 else 0.0)
+        self.num_calls += 1
+        deadline = time.monotonic() + wall_s
+        try:
+            self._write(_HEADER.pack(len(request)) + request, deadline)
+            # The child says that it is ready before it starts: its own start is not the media's fault.
+            self._read(1, deadline)
+            deadline = time.monotonic() + limits.wall_s
+            (size,) = _HEADER.unpack(self._read(_HEADER.size, deadline))
+            if size > limits.memory_bytes:
+                raise SandboxError(f"memory: the result has {size} bytes, more than {limits.memory_bytes}")
+            return self._read(size, deadline)
+        except TimeoutError:
+            raise SandboxError(f"timeout: stopped after {limits.wall_s:g} s") from None
+        except (EOFError, BrokenPipeError):
+            raise self._explain_death(limits) from None
+
+    def _write(self, data: bytes, deadline: float) -> None:
+        view = memoryview(data)
+        while view:
+            if not select.select([], [self._out], [], max(0.0, deadline - time.monotonic()))[1]:
+                raise TimeoutError
+            view = view[os.write(self._out, view[:_PIECE_BYTES]) :]
+
+    def _read(self, size: int, deadline: float) -> bytearray:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            if not select.select([self._in], [], [], max(0.0, deadline - time.monotonic()))[0]:
+                raise TimeoutError
+            count = os.readv(self._in, [view[:_PIECE_BYTES]])
+            if not count:
+                raise EOFError
+            view = view[count:]
+        return data
+
+    def _explain_death(self, limits: Limits) -> BaseException:
+        try:
+            code = self._process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            return SandboxError("crash: the reader closed its pipe")
+        if code == -signal.SIGXCPU:
+            return SandboxError(f"cpu: used more than {limits.cpu_s:g} s of CPU time")
+        self._log.seek(0)
+        said = self._log.read().decode(errors="replace").strip().splitlines()
+        detail = f" ({said[-1][:200]})" if said else ""
+        if code < 0:
+            return SandboxError(f"crash: the reader died of {signal.Signals(-code).name}{detail}")
+        return RuntimeError(f"the sandbox's child ended with exit code {code}{detail}")
+
+    def kill(self) -> None:
+        """End the child and whatever it started, and close the pipes."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self.close()
+        self.num_calls = _MAX_CALLS
+
+    def close(self) -> None:
+        """Close this process's ends."""
+        for descriptor in (self._in, self._out):
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+        self._in = self._out = -1
+        self._log.close()
+
+
+_LOCAL: Final = threading.local()  # per thread: a child dies with the thread that started it, and needs no lock
+
+
+def _take_worker() -> _Worker:
+    worker: _Worker | None = getattr(_LOCAL, "worker", None)
+    if worker is not None:
+        if worker.owner_pid == os.getpid() and worker.usable:
+            return worker
+        if worker.owner_pid == os.getpid():
+            worker.kill()
+        else:  # this process was forked from the owner, which goes on using the child
+            worker.close()
+    _LOCAL.worker = worker = _Worker()
+    return worker
+
+
+class _ReplyUnpickler(pickle.Unpickler):
+    """Makes plain values, arrays, and records and exceptions of Python, of the project and of the caller's package."""
+
+    def __init__(self, data: bytearray, package: str) -> None:
+        super().__init__(io.BytesIO(data))
+        self._packages = (*_OUR_PACKAGES, package)
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return an allowed global; UnpicklingError for any other."""
+        if (module, name) in _SAFE_GLOBALS:
+            return super().find_class(module, name)
+        if module == "builtins" or module.split(".")[0] in self._packages:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and (
+                issubclass(found, Exception)
+                or (module != "builtins" and (dataclasses.is_dataclass(found) or issubclass(found, (Enum, tuple))))
+            ):
+                return found
+        raise pickle.UnpicklingError(f"a sandboxed call may not return {module}.{name}")
+
+
+def _read_reply(reply: bytearray, package: str) -> tuple[bool, Any]:
+    ok, value = _ReplyUnpickler(reply, package).load()
+    return ok, value
+
+
+# ---- the child's side ----
+
+
+def serve(request_fd: int, reply_fd: int, parent_pid: int) -> None:
+    """Answer calls until the pipe closes; runs in the child only."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent_pid:  # it died before the line above
+        return
+    for name in ("numpy", "av"):  # what nearly every call needs; loaded before the base of the memory limit is taken
+        importlib.import_module(name)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    base_bytes = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    with open(request_fd, "rb") as requests, open(reply_fd, "wb") as replies:
+        while header := requests.read(_HEADER.size):
+            request = requests.read(_HEADER.unpack(header)[0])
+            replies.write(b"!")
+            replies.flush()
+            reply = _run(request, base_bytes)
+            replies.write(_HEADER.pack(len(reply)))
+            replies.write(reply)
+            replies.flush()
+
+
+def _run(request: bytes, base_bytes: int) -> bytes:
+    try:
+        function, args, limit_values = pickle.loads(request)
+        limits = Limits(*limit_values)
+        _set_limits(limits, base_bytes)
+        try:
+            value = function(*args)
+        finally:
+            _lift_limits()
+        reply = pickle.dumps((True, value), protocol=5)
+    except MemoryError:
+        reply = pickle.dumps((False, ("memory", f"needed more than {limits.memory_bytes >> 20} MiB")))
+    except OSError as error:
+        if error.errno == errno.EFBIG:
+            reply = pickle.dumps((False, ("file size", f"wrote more than {limits.file_bytes} bytes to a file")))
+        else:
+            reply = _pack_error(error)
+    except Exception as error:
+        reply = _pack_error(error)
+    return reply
+
+
+def _pack_error(error: Exception) -> bytes:
+    trace = "".join(traceback.format_exception(error))
+    name = type(error).__module__.split(".")[0]
+    try:
+        data = pickle.dumps(error)
+        pickle.loads(data)
+        if name != "builtins" and name not in _OUR_PACKAGES:
+            raise TypeError(name)
+    except Exception:  # its class cannot travel
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    if not isinstance(error, BadInputError):
+        error.add_note(f"in the sandboxed child:\n{trace}")
+    error.__traceback__ = error.__cause__ = error.__context__ = None
+    return pickle.dumps((False, ("", error)))
+
+
+def _set_limits(limits: Limits, base_bytes: int) -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    values = {
+        resource.RLIMIT_CPU: math.ceil(usage.ru_utime + usage.ru_stime + limits.cpu_s),
+        resource.RLIMIT_AS: base_bytes + limits.memory_bytes,
+        resource.RLIMIT_FSIZE: limits.file_bytes,
+    }
+    for what, soft in values.items():
+        hard = resource.getrlimit(what)[1]
+        resource.setrlimit(what, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+    signal.alarm(math.ceil(limits.wall_s) + 5)  # where the parent cannot kill it, it ends itself
+
+
+def _lift_limits() -> None:
+    signal.alarm(0)
+    for what in (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_FSIZE):
+        hard = resource.getrlimit(what)[1]
+        resource.setrlimit(what, (hard, hard))
