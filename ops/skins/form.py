@@ -185,7 +185,7 @@ class SkinRenderer:
         warped = cv2.warpAffine(
             source, matrix, (max(width, 1), max(height, 1)), flags=cv2.INTER_LINEAR, borderMode=border
         )
-        return _Placed(warped, x, y)
+        return _Placed(np.asarray(warped, dtype=np.float32), x, y)
 
     def _control(self, name: str, pressed: bool) -> _Placed | None:
         art = self.skin.controls[name]

@@ -106,7 +106,7 @@ class Template:
         if not (rgba[..., 3] > DRAWN_ALPHA * 255).any():
             raise BadInputError(f"template {png.name}: nothing is drawn (alpha is 0 everywhere)")
         record = _read_sidecar(png.with_suffix(".json"))
-        return cls(png.stem, record["family"] or png.stem, rgba, record["controls"])
+        return cls(png.stem, record["family"] or png.stem, np.asarray(rgba, dtype=np.uint8), record["controls"])
 
 
 def _read_sidecar(path: Path) -> dict[str, Any]:
