@@ -1,0 +1,132 @@
+"""The policy network: one frame in, a chunk of packed gamepad actions out.
+
+Shape legend: B batch, T horizon, C action channels, N image tokens, D width.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from models.policy.config import PolicyConfig
+from models.policy.dit import Denoiser, KeysValues, Mixing
+from models.policy.flow_matching import integrate, interpolate, sample_times, to_buckets
+from models.policy.vision import build_vision, encode_image, to_pixels
+
+
+class BankedLinear(nn.Module):
+    """A linear layer with one bank of weights per embodiment; there is one, and its index is 0."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.W = nn.Parameter(0.02 * torch.randn(1, inputs, outputs))
+        self.b = nn.Parameter(torch.zeros(1, outputs))
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (..., outputs)."""
+        return tokens @ self.W[0] + self.b[0]
+
+
+class ActionEncoder(nn.Module):
+    """Action rows and the timestep to tokens."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.W1 = BankedLinear(channels, width)
+        self.W2 = BankedLinear(2 * width, width)
+        self.W3 = BankedLinear(width, width)
+
+    def forward(self, actions: Tensor, buckets: Tensor) -> Tensor:
+        """Return (B, T, D) for actions (B, T, C) at timesteps (B,)."""
+        rows = self.W1(actions)
+        half = rows.shape[-1] // 2
+        exponents = torch.arange(half, device=actions.device, dtype=torch.float32) * (-math.log(10_000) / half)
+        angles = buckets.float()[:, None] * exponents.exp()
+        time = torch.cat([angles.sin(), angles.cos()], dim=-1).to(rows.dtype)
+        joint = torch.cat([rows, time[:, None].expand_as(rows)], dim=-1)
+        out: Tensor = self.W3(nn.functional.silu(self.W2(joint)))
+        return out
+
+
+class ActionDecoder(nn.Module):
+    """Tokens to velocities of action channels."""
+
+    def __init__(self, inputs: int, hidden: int, channels: int) -> None:
+        super().__init__()
+        self.layer1 = BankedLinear(inputs, hidden)
+        self.layer2 = BankedLinear(hidden, channels)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, T, C)."""
+        out: Tensor = self.layer2(torch.relu(self.layer1(tokens)))
+        return out
+
+
+class Policy(nn.Module):
+    """The policy; `state_dict` names and shapes are those of the released checkpoint."""
+
+    def __init__(self, config: PolicyConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vision_encoder = build_vision(config.vision)
+        self.vl_self_attention_model = Mixing(config.mixing)
+        self.model = Denoiser(config.dit, config.dit_output)
+        self.action_encoder = ActionEncoder(config.action_dim, config.hidden)
+        self.action_decoder = ActionDecoder(config.dit_output, config.hidden, config.action_dim)
+        self.position_embedding = nn.Embedding(config.max_positions, config.hidden)
+        nn.init.normal_(self.position_embedding.weight, std=0.02)
+
+    def encode(self, frames: Tensor) -> Tensor:
+        """Return the mixed image tokens (B, N, D) of frames (see `vision.to_pixels`); once per frame, not per step."""
+        pixels = to_pixels(frames, self.config.vision.image_px)
+        mixed: Tensor = self.vl_self_attention_model(encode_image(self.vision_encoder, pixels))
+        return mixed
+
+    def velocity(self, actions: Tensor, buckets: Tensor, cross: list[KeysValues | None]) -> Tensor:
+        """Return the velocity (B, T, C) of noisy actions at timesteps (B,), given the denoiser's projected context."""
+        tokens = self.action_encoder(actions, buckets)
+        tokens = tokens + self.position_embedding.weight[: tokens.shape[1]]
+        out: Tensor = self.action_decoder(self.model(tokens, buckets, cross))
+        return out
+
+    def forward(self, frames: Tensor, actions: Tensor, noise: Tensor, times: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the flow-matching loss as (sum of squared errors over known values, number of known values).
+
+        Args:
+            frames: see `vision.to_pixels`.
+            actions: (B, T, C) packed, NaN where unknown.
+            noise: (B, T, C) standard normal.
+            times: (B,) from `flow_matching.sample_times`.
+        """
+        noised, target, valid = interpolate(actions, noise, times)
+        cross = self.model.project(self.encode(frames))
+        error = self.velocity(noised, to_buckets(times, self.config.flow), cross) - target
+        return (error.float().square() * valid).sum(), valid.sum()
+
+    def loss(self, frames: Tensor, actions: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """Return the mean loss over known values with noise and times drawn from a CPU generator."""
+        noise = torch.randn(actions.shape, generator=generator).to(actions)
+        times = sample_times(len(actions), self.config.flow, generator).to(actions)
+        total, count = self(frames, actions, noise, times)
+        return total / count.clamp(min=1)
+
+    @torch.no_grad()
+    def act(self, frames: Tensor, generator: torch.Generator | None = None, steps: int | None = None) -> Tensor:
+        """Return packed actions (B, T, C): raw button values (about 0 to 1) and sticks as (v + 1) / 2.
+
+        Args:
+            frames: see `vision.to_pixels`.
+            generator: CPU generator of the starting noise.
+            steps: Euler steps; by default the config's.
+        """
+        shape = (frames.shape[0], self.config.horizon, self.config.action_dim)
+        noise = torch.randn(shape, generator=generator).to(self.position_embedding.weight)
+        cross = self.model.project(self.encode(frames))
+        return integrate(
+            lambda actions, buckets: self.velocity(actions, buckets, cross),
+            noise,
+            steps or self.config.flow.steps,
+            self.config.flow,
+        )
