@@ -1,0 +1,376 @@
+"""Read frames of video files that nobody vouches for: what may be opened, and frames with their times.
+
+A file's first bytes decide its demuxer, which is then forced; only the `file` protocol is allowed, so a playlist, a
+concat list or a reference in disguise reads nothing else. Sizes have bounds. One decoding thread. Call these functions
+inside `ops.sandbox.call`: codecs can still crash and hang. A frame's time is its PTS; the container's frame rate is
+never used. Pictures are as stored: a rotation in the header is reported by `ops.probe`, not applied.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.outcomes import BadInputError
+
+RgbImage = npt.NDArray[np.uint8]
+#: (pts in seconds, (height, width, 3) uint8 RGB)
+Frame = tuple[float, RgbImage]
+ReaderName = Literal["pyav", "decord"]
+
+MAX_SIDE_PX: Final = 8192
+MAX_PIXELS: Final = 8192 * 4352
+MAX_DURATION_S: Final = 48 * 3600.0  # the longest broadcasts that Twitch keeps
+MAX_STREAMS: Final = 32
+#: A file with more undecodable packets than this is refused; a few at a cut are common in broadcasts.
+MAX_DAMAGED_PACKETS: Final = 25
+
+_HEAD_BYTES: Final = 4096
+_MOV_BOXES: Final = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx")
+_LISTS: Final = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"[Reference]")
+
+
+@dataclass(frozen=True)
+class OpenVideo:
+    """An opened file and its video stream (PyAV objects).
+
+    Attributes:
+        container: `av.container.InputContainer`.
+        stream: the video stream that is read, ready to decode.
+        format_name: mov, matroska, mpegts, avi or flv.
+    """
+
+    container: Any
+    stream: Any
+    format_name: str
+
+    @property
+    def start_s(self) -> float:
+        """Time of the first frame as the header says, 0 where it does not."""
+        start = self.stream.start_time
+        return float(start * self.stream.time_base) if start is not None else 0.0
+
+    @property
+    def declared_s(self) -> float | None:
+        """Length of the video in seconds as the header says, if it does."""
+        if self.stream.duration:
+            return float(self.stream.duration * self.stream.time_base)
+        return self.container.duration / 1e6 if self.container.duration else None
+
+
+def sniff_format(path: Path | str) -> str:
+    """Return the container format that a file's first bytes show.
+
+    Raises:
+        BadInputError: not a regular file, empty, a playlist, or not one of the five formats.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise BadInputError(f"unreadable: {error.strerror}") from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise BadInputError("not a file: expected a regular file, got a folder, pipe or device")
+        head = os.read(descriptor, _HEAD_BYTES)
+    finally:
+        os.close(descriptor)
+    if not head:
+        raise BadInputError("empty: the file has no bytes")
+    if head[4:8] in _MOV_BOXES:
+        return "mov"
+    if head.startswith(b"\x1a\x45\xdf\xa3"):
+        return "matroska"
+    if head.startswith(b"RIFF") and head[8:12] == b"AVI ":
+        return "avi"
+    if head.startswith(b"FLV\x01"):
+        return "flv"
+    for packet_bytes, offset in ((188, 0), (192, 4)):
+        if len(head) > 3 * packet_bytes and all(head[offset + packet_bytes * k] == 0x47 for k in range(4)):
+            return "mpegts"
+    text = head.lstrip(b"\xef\xbb\xbf \t\r\n")
+    if text.startswith(_LISTS):
+        raise BadInputError("playlist: expected a video file, got a text that names other files")
+    raise BadInputError("not a video: expected MP4, Matroska/WebM, MPEG-TS, AVI or FLV by its first bytes")
+
+
+@contextmanager
+def open_video(path: Path | str) -> Iterator[OpenVideo]:
+    """Open a video file for demuxing and decoding in one thread.
+
+    Raises:
+        BadInputError: what it holds cannot be read or passes a bound; the reason's class comes before the colon.
+    """
+    import av
+
+    av.logging.set_level(av.logging.PANIC)  # what matters is raised
+    format_name = sniff_format(path)
+    try:
+        container = av.open(
+            f"file:{Path(path).absolute()}",
+            format=format_name,
+            metadata_errors="replace",
+            options={"protocol_whitelist": "file", "max_streams": str(MAX_STREAMS)},
+        )
+    except av.error.FFmpegError as error:
+        raise _explain_open_error(Path(path), format_name, error) from error
+    with container:
+        stream = _choose_stream(container, Path(path), format_name)
+        video = OpenVideo(container, stream, format_name)
+        _check_bounds(video)
+        yield video
+
+
+def _choose_stream(container: Any, path: Path, format_name: str) -> Any:
+    import av
+
+    streams = [
+        stream for stream in container.streams.video if not stream.disposition & av.stream.Disposition.attached_pic
+    ]
+    if not streams:
+        if format_name == "mov" and not scan_boxes(path)[1]:
+            raise BadInputError("truncated: the file ends within its index (moov)")
+        raise BadInputError("no video stream: the file holds none")
+    best = container.streams.best("video")
+    stream = best if best in streams else streams[0]
+    context = stream.codec_context
+    if context is None:
+        raise BadInputError("unsupported: no decoder for the video stream")
+    context.thread_count = 1
+    context.options = {"max_pixels": str(MAX_PIXELS)}
+    return stream
+
+
+def _check_bounds(video: OpenVideo) -> None:
+    width, height = video.stream.width, video.stream.height
+    if width <= 0 or height <= 0:
+        raise BadInputError("damaged: the header gives no picture size")
+    _check_size(width, height)
+    longest = max(video.declared_s or 0.0, (video.container.duration or 0) / 1e6)
+    if longest > MAX_DURATION_S:
+        raise BadInputError(f"too large: {longest:.0f} s long, expected at most {MAX_DURATION_S:.0f} s")
+
+
+def _check_size(width: int, height: int) -> None:
+    if max(width, height) > MAX_SIDE_PX or width * height > MAX_PIXELS:
+        raise BadInputError(
+            f"too large: pictures of {width}x{height}, expected sides up to {MAX_SIDE_PX} and {MAX_PIXELS} pixels"
+        )
+
+
+def _explain_open_error(path: Path, format_name: str, error: Exception) -> BadInputError:
+    if format_name == "mov":
+        boxes, whole = scan_boxes(path)
+        if b"moov" not in boxes or not whole:
+            return BadInputError("truncated: the file ends before its index (moov)")
+    if path.stat().st_size < _HEAD_BYTES:
+        return BadInputError(f"truncated: the file ends within its {format_name} header")
+    return BadInputError(f"damaged: cannot be opened as {format_name} ({getattr(error, 'strerror', error)})")
+
+
+def scan_boxes(path: Path) -> tuple[list[bytes], bool]:
+    """Return the types of an MP4 file's outer boxes, and whether the last one is whole."""
+    size = path.stat().st_size
+    boxes: list[bytes] = []
+    at = 0
+    with path.open("rb") as file:
+        while at + 8 <= size and len(boxes) < 100_000:
+            file.seek(at)
+            header = file.read(16)
+            length = int.from_bytes(header[:4], "big")
+            if length == 1:
+                length = int.from_bytes(header[8:16], "big")
+            boxes.append(header[4:8])
+            if length == 0:  # to the end of the file
+                return boxes, True
+            if length < 8:
+                return boxes, False
+            at += length
+    return boxes, at == size
+
+
+def decode_frames(video: OpenVideo) -> Iterator[Any]:
+    """Yield the frames (`av.VideoFrame`, with a PTS) of an opened video in order of display, from where it stands.
+
+    Raises:
+        BadInputError: too many packets cannot be decoded, or a frame has no time or another size than the first.
+    """
+    import av
+
+    num_damaged = 0
+    size: tuple[int, int] | None = None
+    packets = video.container.demux(video.stream)
+    while True:
+        try:
+            packet = next(packets, None)
+            frames = packet.decode() if packet is not None else []
+        except av.error.EOFError:
+            return
+        except (av.error.FFmpegError, av.error.InvalidDataError) as error:
+            num_damaged += 1
+            if num_damaged > MAX_DAMAGED_PACKETS:
+                raise BadInputError(f"damaged: more than {MAX_DAMAGED_PACKETS} packets cannot be decoded") from error
+            continue
+        if packet is None:
+            break
+        for frame in frames:
+            size = size or (frame.width, frame.height)
+            if (frame.width, frame.height) != size:
+                raise BadInputError(
+                    f"unsupported: pictures change from {size[0]}x{size[1]} to {frame.width}x{frame.height}"
+                )
+            if frame.pts is None:
+                raise BadInputError("unsupported: frames have no time (PTS)")
+            yield frame
+    if size is None:
+        raise BadInputError("damaged: no frame can be decoded")
+
+
+def scaled_size(width: int, height: int, max_height: int | None) -> tuple[int, int]:
+    """Return (width, height) scaled down to a height, in proportion; unchanged where it is lower or None is given."""
+    if max_height is None or height <= max_height:
+        return width, height
+    return max(1, round(width * max_height / height)), max_height
+
+
+class FrameReader(Protocol):
+    """A backend that reads frames; `READERS` names them."""
+
+    def iterate(self, path: Path, max_height: int | None) -> Iterator[Frame]:
+        """Yield all frames in order."""
+        ...
+
+    def sample(self, path: Path, count: int, max_height: int | None) -> list[Frame]:
+        """Return up to `count` frames spread over the video, in order, each once."""
+        ...
+
+
+class PyAvReader:
+    """The default: FFmpeg in process, all codecs, scaling by swscale before RGB is made."""
+
+    def iterate(self, path: Path, max_height: int | None) -> Iterator[Frame]:
+        """Yield all frames in order."""
+        with open_video(path) as video:
+            for frame in decode_frames(video):
+                yield _to_rgb(frame, max_height)
+
+    def sample(self, path: Path, count: int, max_height: int | None) -> list[Frame]:
+        """Return frames spread over the video, from keyframes (20 times cheaper) where there are enough."""
+        with open_video(path) as video:
+            start_s, length_s = video.start_s, video.declared_s or _measure_length(video)
+            targets = [start_s + (k + 0.5) * length_s / count for k in range(count)]
+            keyframes = _find_keyframes(video, targets)
+            if len(keyframes) * 2 >= count:
+                frames = [frame for packet in keyframes if (frame := _decode_keyframe(video, packet)) is not None]
+                if len(frames) * 2 >= count:
+                    return [_to_rgb(frame, max_height) for frame in frames]
+        with open_video(path) as video:  # afresh: some demuxers cannot seek back to the very start
+            # References are enough to look at, and cost half of all frames.
+            video.stream.codec_context.skip_frame = "NONREF"
+            picked = [_to_rgb(frame, max_height) for frame in _pick(decode_frames(video), targets)]
+        if not picked:
+            raise BadInputError(f"truncated: ends long before the {length_s:.0f} s that its header promises")
+        return picked
+
+
+def _to_rgb(frame: Any, max_height: int | None) -> Frame:
+    width, height = scaled_size(frame.width, frame.height, max_height)
+    rgb = frame.reformat(width, height, format="rgb24", interpolation="AREA", threads=1)
+    return float(frame.pts * frame.time_base), rgb.to_ndarray()
+
+
+def _measure_length(video: OpenVideo) -> float:
+    """Return the video's length in seconds from its packets; reads the file to the end."""
+    times = [packet.pts for packet in video.container.demux(video.stream) if packet.pts is not None]
+    if not times:
+        raise BadInputError("unsupported: packets have no time (PTS)")
+    return max(0.001, float((max(times) - min(times)) * video.stream.time_base))
+
+
+def _find_keyframes(video: OpenVideo, targets_s: list[float]) -> list[Any]:
+    """Return the keyframe packets at or before some times, in order, each once; nothing is decoded."""
+    import av
+
+    found: dict[int, Any] = {}
+    for target_s in targets_s:
+        try:
+            video.container.seek(round(target_s / video.stream.time_base), stream=video.stream)
+            packets = video.container.demux(video.stream)
+            packet = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
+        except av.error.FFmpegError:  # not seekable there
+            continue
+        if packet is not None and packet.pts is not None:
+            found[packet.pts] = packet
+    return [found[pts] for pts in sorted(found)]
+
+
+def _decode_keyframe(video: OpenVideo, packet: Any) -> Any:
+    """Return the frame of a keyframe packet, or None where it cannot be decoded."""
+    import av
+
+    context = video.stream.codec_context
+    try:
+        frames = context.decode(packet) or context.decode(None)  # decoders hold pictures back to reorder them
+    except av.error.FFmpegError:
+        return None
+    finally:
+        context.flush_buffers()
+    if not frames or frames[0].pts is None:
+        return None
+    frames[0].time_base = video.stream.time_base  # set by `packet.decode` only
+    return frames[0]
+
+
+def _pick(frames: Iterator[Any], targets_s: list[float]) -> Iterator[Any]:
+    """Yield for each target the first frame at or after it, and no frame twice."""
+    at = 0
+    for frame in frames:
+        time_s = float(frame.pts * frame.time_base)
+        if at < len(targets_s) and time_s >= targets_s[at]:
+            while at < len(targets_s) and time_s >= targets_s[at]:
+                at += 1
+            yield frame
+        if at == len(targets_s):
+            return
+
+
+def _decord_reader() -> FrameReader:
+    from ops.video_decord import DecordReader
+
+    return DecordReader()
+
+
+#: Backends by name.
+READERS: Final[dict[ReaderName, Callable[[], FrameReader]]] = {"pyav": PyAvReader, "decord": _decord_reader}
+
+
+def iter_frames(path: Path | str, max_height: int | None = None, reader: ReaderName = "pyav") -> Iterator[Frame]:
+    """Yield every frame as (pts_s, (height, width, 3) uint8 RGB), scaled down to `max_height` if it is higher.
+
+    Raises:
+        BadInputError: the file cannot be read; the reason's class comes before the colon.
+    """
+    return READERS[reader]().iterate(Path(path), max_height)
+
+
+def sample_frames(
+    path: Path | str, count: int = 25, max_height: int | None = None, reader: ReaderName = "pyav"
+) -> list[Frame]:
+    """Return up to `count` frames spread over a video as (pts_s, (height, width, 3) uint8 RGB), in order.
+
+    They are keyframes near evenly spread times where at least half as many exist as are asked for, so there may be
+    fewer; else the video is decoded once from its start.
+
+    Raises:
+        BadInputError: the file cannot be read; the reason's class comes before the colon.
+    """
+    if count < 1:
+        raise ValueError(f"count: expected at least 1 frame, got {count}")
+    return READERS[reader]().sample(Path(path), count, max_height)

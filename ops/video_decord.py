@@ -1,0 +1,67 @@
+"""Read frames with decord, behind the same protocol as the default reader of `ops.video`.
+
+Slower than PyAV, without AV1, unmaintained since 2021 and known to hang, so it is only for those who ask for it and
+always inside `ops.sandbox.call`. It opens files by itself: what `ops.video.open_video` refuses is refused here first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.outcomes import BadInputError
+from ops.video import Frame, decode_frames, open_video, scaled_size
+
+
+class DecordReader:
+    """A `FrameReader` on decord with one thread (with more, it fails on some VP9)."""
+
+    def iterate(self, path: Path, max_height: int | None) -> Iterator[Frame]:
+        """Yield all frames in order."""
+        reader = _open(path, max_height)
+        for index in range(len(reader)):
+            yield _read(reader, index)
+
+    def sample(self, path: Path, count: int, max_height: int | None) -> list[Frame]:
+        """Return frames spread over the video, from keyframes where there are enough."""
+        reader = _open(path, max_height)
+        wanted = [int((k + 0.5) * len(reader) / count) for k in range(count)]
+        keyframes = np.asarray(reader.get_key_indices())
+        before = np.maximum(np.searchsorted(keyframes, wanted, side="right") - 1, 0)
+        near = sorted({int(index) for index in keyframes[before]})
+        return [_read(reader, index) for index in (near if len(near) * 2 >= count else sorted(set(wanted)))]
+
+
+def _open(path: Path, max_height: int | None) -> Any:
+    try:
+        import decord
+    except ImportError as error:
+        raise ImportError("the reader 'decord' is not installed; install decord, or use the reader 'pyav'") from error
+    with open_video(path) as video:
+        if video.format_name not in ("mov", "matroska"):  # seen to give other frames than asked for in MPEG-TS
+            raise BadInputError(f"unsupported: decord reads MP4 and Matroska here, got {video.format_name}")
+        if next(decode_frames(video)).rotation:
+            raise BadInputError("unsupported: decord turns rotated pictures; use the reader 'pyav'")
+        width, height = scaled_size(video.stream.width, video.stream.height, max_height)
+    try:
+        return decord.VideoReader(str(path.absolute()), ctx=decord.cpu(0), width=width, height=height, num_threads=1)
+    except (decord.DECORDError, RuntimeError) as error:
+        raise BadInputError(f"unsupported: decord cannot open it ({_first_line(error)})") from error
+
+
+def _read(reader: Any, index: int) -> Frame:
+    import decord
+
+    try:
+        image = reader[index].asnumpy()
+        return float(reader.get_frame_timestamp(index)[0]), image
+    except decord.DECORDError as error:
+        raise BadInputError(f"damaged: decord cannot read frame {index} ({_first_line(error)})") from error
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines() or [""]
+    return lines[0].split("Check failed: ")[-1][:160]
