@@ -1,0 +1,168 @@
+"""ViZDoom behind the seam: Doom levels with the bundled Freedoom art, without sound, one control frame per game tic.
+
+PLAYER mode is synchronous, so the clock needs no tricks: a tic happens when it is asked for. Privileged state (labels,
+objects) is offered for scripted players through `VizdoomBackend.game`; environments read frames and facts only.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import AXES, BENCHMARK
+from simulator.backends.protocol import Frame, GameEndedError
+
+if TYPE_CHECKING:
+    import vizdoom
+
+    from simulator.games.spec import GameSpec, Task
+
+#: Facts that every task can read, by ViZDoom's game variable.
+_FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "damage": "DAMAGECOUNT", "taken": "DAMAGE_TAKEN", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO", "x": "POSITION_X",
+          "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
+#: A stick nearer to its centre than this does not move the player, as on a real pad.
+_DEAD_ZONE = 0.08
+
+
+def frame_sizes() -> tuple[tuple[int, int], ...]:
+    """Return the (width, height) pairs that the engine can render, smallest first."""
+    import vizdoom
+
+    names = [name for name in dir(vizdoom.ScreenResolution) if name.startswith("RES_")]
+    pairs = (name.removeprefix("RES_").split("X") for name in names)
+    return tuple(sorted((int(width), int(height)) for width, height in pairs))
+
+
+class VizdoomBackend:
+    """One Doom engine process. It is its own clock, pad, capture and launcher, since the engine is one object.
+
+    Args:
+        spec: the game; its input map names ViZDoom buttons.
+        task: the task; `task.launch` holds `scenario` (a bundled .cfg without suffix) and `arguments` for the engine.
+        width: frame width in pixels; the pair must be one of `frame_sizes()`.
+        height: frame height in pixels.
+    """
+
+    def __init__(self, spec: GameSpec, task: Task, width: int, height: int) -> None:
+        if (width, height) not in frame_sizes():
+            sizes = ", ".join(f"{w}x{h}" for w, h in frame_sizes())
+            raise ValueError(f"{spec.name} cannot render {width}x{height}; choose one of {sizes}")
+        self.clock = self.pad = self.capture = self.launcher = self
+        self._spec, self._task, self._size = spec, task, (width, height)
+        self._game: vizdoom.DoomGame | None = None
+        self._folder: Path | None = None
+        self._action = [0.0] * spec.input_map.num_channels
+        self._frame: Frame = np.zeros((height, width, 3), np.uint8)
+        self._facts: dict[str, float] = {"running": 0.0}
+
+    @property
+    def game(self) -> vizdoom.DoomGame:
+        """The running engine, for scripted players that may see more than a player does."""
+        if self._game is None:
+            raise GameEndedError(f"{self._spec.name} is not running; reset the environment first")
+        return self._game
+
+    def start(self, seed: int) -> None:
+        """Begin an episode whose randomness follows from the seed (any non-negative int) alone."""
+        if self._game is None:
+            self._game = self._launch()
+        self._game.set_seed(seed % 2**32)
+        self._game.new_episode()
+        self._action = [0.0] * len(self._action)
+        self._look()
+
+    def set(self, buttons: npt.NDArray[np.int8], sticks: npt.NDArray[np.float32]) -> None:
+        """Hold a pad state: bound buttons act while held, bound axes give the engine a delta per tic."""
+        action = [0.0] * len(self._action)
+        channel = 0
+        for button, _ in self._spec.input_map.buttons:
+            action[channel] = float(buttons[BENCHMARK.index(button)])
+            channel += 1
+        for axis, _, scale in self._spec.input_map.axes:
+            value = float(sticks[AXES.index(axis)])
+            action[channel] = scale * value if abs(value) >= _DEAD_ZONE else 0.0
+            channel += 1
+        self._action = action
+
+    def advance(self, num_frames: int) -> int:
+        """Run so many tics with the pad held; stops early where the episode ends."""
+        import vizdoom
+
+        for done in range(num_frames):
+            if not self._facts["running"]:
+                return done
+            try:
+                self.game.make_action(self._action)
+            except (vizdoom.ViZDoomErrorException, vizdoom.ViZDoomUnexpectedExitException) as error:
+                self.stop()
+                raise GameEndedError(f"{self._spec.name} ended unexpectedly: {error}") from error
+            self._look()
+        return num_frames
+
+    def grab(self) -> Frame:
+        """Return the picture of the last tic (of the last one before the end, once the episode is over)."""
+        return self._frame.copy()
+
+    def facts(self) -> Mapping[str, float]:
+        """Return `running` and the game variables kills, health, ammo, x, y, angle_deg."""
+        return dict(self._facts)
+
+    def stop(self) -> None:
+        """End the engine and remove its folder."""
+        if self._game is not None:
+            self._game.close()
+            self._game = None
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+        self._facts = {**self._facts, "running": 0.0}
+
+    def _look(self) -> None:
+        import vizdoom
+
+        game = self.game
+        state = game.get_state()
+        if state is not None:
+            self._frame = state.screen_buffer
+        over = game.is_episode_finished()
+        values = {fact: game.get_game_variable(getattr(vizdoom.GameVariable, name)) for fact, name in _FACTS.items()}
+        self._facts = {**values, "dead": float(game.is_player_dead()), "running": float(not over)}
+
+    def _launch(self) -> vizdoom.DoomGame:
+        import vizdoom
+
+        launch: Mapping[str, Any] = self._task.launch
+        game = vizdoom.DoomGame()
+        game.load_config(str(Path(vizdoom.scenarios_path) / f"{launch['scenario']}.cfg"))
+        # The engine writes its settings beside the caller unless told otherwise.
+        self._folder = Path(tempfile.mkdtemp(prefix="overplay-doom-"))
+        game.set_doom_config_path(str(self._folder / "engine.ini"))
+        game.set_window_visible(False)
+        game.set_sound_enabled(False)
+        game.set_audio_buffer_enabled(False)
+        game.set_mode(vizdoom.Mode.PLAYER)
+        game.set_screen_format(vizdoom.ScreenFormat.RGB24)
+        game.set_screen_resolution(getattr(vizdoom.ScreenResolution, "RES_{}X{}".format(*self._size)))
+        game.set_render_hud(True)
+        game.set_render_crosshair(True)
+        game.set_objects_info_enabled(True)
+        game.set_episode_timeout(0)  # time limits are the environment's
+        input_map = self._spec.input_map
+        names = [name for _, name in input_map.buttons] + [name for _, name, _ in input_map.axes]
+        game.set_available_buttons([getattr(vizdoom.Button, name) for name in names])
+        game.set_available_game_variables([getattr(vizdoom.GameVariable, name) for name in _FACTS.values()])
+        for argument in launch.get("arguments", ()):
+            game.add_game_args(argument)
+        game.init()
+        return game
+
+
+def make_backend(spec: GameSpec, task: Task, width: int, height: int) -> VizdoomBackend:
+    """Return the backend for a Doom game."""
+    return VizdoomBackend(spec, task, width, height)

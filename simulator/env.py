@@ -1,0 +1,166 @@
+"""A game as a Gymnasium environment: one RGB frame in, a pad state out, time stands still in between.
+
+Ids are `overplay/<Game>-<Task>-v0`; `register()` makes them known to `gymnasium.make`. It knows tasks and the backend's
+seam, and nothing of any single game.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+from ops.gamepad import AXES, BENCHMARK
+from simulator.backends import make_backend
+from simulator.backends.protocol import Backend, Frame
+from simulator.games import GAMES, environment_id, find_game
+
+Action = dict[str, Any]
+
+
+def action_space() -> gym.spaces.Dict:
+    """Return the one action space: 16 buttons in the `BENCHMARK` order and the four `AXES`, y down."""
+    return gym.spaces.Dict(
+        {
+            "buttons": gym.spaces.MultiBinary(BENCHMARK.num_buttons),
+            "sticks": gym.spaces.Box(-1.0, 1.0, (len(AXES),), np.float32),
+        }
+    )
+
+
+class GameEnv(gym.Env[Frame, Action]):
+    """One task of one game.
+
+    Args:
+        game: a name in `simulator.games.GAMES`.
+        task: a task of the game; its first one by default.
+        width: frame width in pixels; the game's own by default. Width and height go together.
+        height: frame height in pixels.
+        time_limit_s: game seconds before an episode is truncated; the task's own by default, `inf` for none.
+        render_mode: `rgb_array` or None; the picture is the observation either way.
+
+    Raises:
+        ValueError: no such game or task, or a frame size that the game cannot render.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 (Gymnasium's own attribute)
+
+    def __init__(
+        self,
+        game: str = "Doom",
+        task: str | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        time_limit_s: float | None = None,
+        render_mode: str | None = None,
+    ) -> None:
+        self.game_spec = find_game(game)
+        self.task = self.game_spec.task(task) if task is not None else self.game_spec.tasks[0]
+        if (width is None) != (height is None):
+            raise ValueError(f"give width and height together, got {width} and {height}")
+        size = (width or self.game_spec.width, height or self.game_spec.height)
+        if render_mode not in (None, *self.metadata["render_modes"]):
+            raise ValueError(f"render_mode is 'rgb_array' or None, got {render_mode!r}")
+        self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": self.game_spec.control_hz}
+        limit_s = self.task.time_limit_s if time_limit_s is None else time_limit_s
+        self._limit_frames = limit_s * self.game_spec.control_hz
+        self.observation_space = gym.spaces.Box(0, 255, (size[1], size[0], 3), np.uint8)
+        self.action_space = action_space()
+        self.backend: Backend = make_backend(self.game_spec, self.task, *size)
+        self._num_frames = 0
+        self._score = 0.0
+        self._observation: Frame | None = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Frame, dict[str, Any]]:
+        """Return the first frame and the facts of an episode that follows from the seed alone.
+
+        Without a seed the next one is drawn from the environment's generator. There are no options.
+        """
+        super().reset(seed=seed)
+        if options:
+            raise ValueError(f"{self.game_spec.name} takes no reset options, got {', '.join(options)}")
+        episode_seed = seed if seed is not None else int(self.np_random.integers(2**31))
+        self.backend.launcher.start(episode_seed)
+        self._num_frames = 0
+        facts = dict(self.backend.launcher.facts())
+        self._score = self.task.score(facts)
+        self._observation = self.backend.capture.grab()
+        return self._observation, self._info(facts)
+
+    def step(self, action: Action, frames: int = 1) -> tuple[Frame, float, bool, bool, dict[str, Any]]:
+        """Hold a pad state for so many control frames and return what Gymnasium returns.
+
+        Args:
+            action: `buttons` (16,) 0 or 1, and `sticks` (4,) in [-1, 1].
+            frames: control frames to hold it for, at least 1; fewer are run where the episode ends before.
+
+        Raises:
+            ValueError: an action of another shape, with other values, or fewer than one frame.
+        """
+        if self._observation is None:
+            raise gym.error.ResetNeeded("call reset() before step()")
+        buttons, sticks = check_action(action)
+        if frames < 1:
+            raise ValueError(f"frames is at least 1, got {frames}")
+        self.backend.pad.set(buttons, sticks)
+        left = self._limit_frames - self._num_frames
+        self._num_frames += self.backend.clock.advance(int(min(frames, max(left, 1))))
+        self._observation = self.backend.capture.grab()
+        facts = dict(self.backend.launcher.facts())
+        score = self.task.score(facts)
+        reward, self._score = score - self._score, score
+        terminated = not facts["running"]
+        truncated = not terminated and self._num_frames >= self._limit_frames
+        return self._observation, float(reward), terminated, truncated, self._info(facts)
+
+    def render(self) -> Frame | None:
+        """Return the last frame in mode `rgb_array`, else None."""
+        return self._observation if self.render_mode == "rgb_array" else None
+
+    def close(self) -> None:
+        """End the game; the environment may be reset again."""
+        self.backend.launcher.stop()
+        self._observation = None
+
+    def _info(self, facts: dict[str, float]) -> dict[str, Any]:
+        return {"facts": facts, "success": bool(self.task.success(facts)), "num_frames": self._num_frames}
+
+
+def check_action(action: Action) -> tuple[np.ndarray, np.ndarray]:
+    """Return (buttons (16,) int8, sticks (4,) float32) of an action.
+
+    Raises:
+        ValueError: other keys, shapes or values; says which.
+    """
+    if not isinstance(action, dict) or set(action) != {"buttons", "sticks"}:
+        got = sorted(action) if isinstance(action, dict) else type(action).__name__
+        raise ValueError(f"an action is a dict of 'buttons' and 'sticks', got {got}")
+    buttons, sticks = np.asarray(action["buttons"]), np.asarray(action["sticks"], dtype=np.float32)
+    if buttons.shape != (BENCHMARK.num_buttons,):
+        raise ValueError(
+            f"expected {BENCHMARK.num_buttons} buttons ({', '.join(BENCHMARK.buttons)}), got {buttons.shape}"
+        )
+    if sticks.shape != (len(AXES),):
+        raise ValueError(f"expected {len(AXES)} axes ({', '.join(AXES)}), got shape {sticks.shape}")
+    if not np.isin(buttons, (0, 1)).all():
+        raise ValueError(f"buttons are 0 or 1, got {buttons.tolist()}")
+    if not (np.abs(sticks) <= 1).all():  # also refuses NaN: an unknown value cannot be played
+        raise ValueError(f"axes lie in [-1, 1], got {sticks.tolist()}")
+    return buttons.astype(np.int8), sticks
+
+
+def register() -> tuple[str, ...]:
+    """Make every task known to `gymnasium.make` and return the ids. May be called again."""
+    ids = []
+    for game in GAMES.values():
+        for task in game.tasks:
+            name = environment_id(game, task)
+            ids.append(name)
+            if name not in gym.registry:
+                gym.register(name, entry_point="simulator.env:GameEnv", kwargs={"game": game.name, "task": task.name})
+    return tuple(ids)
+
+
+register()

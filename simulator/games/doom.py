@@ -1,0 +1,68 @@
+"""Doom with Freedoom art, on the arenas that ViZDoom bundles; a twin-stick pad.
+
+Enemies fall after a hit or two and come back, so a task's return is the number of shots that hit within its time:
+kills would count those who shoot each other. Ammunition is endless: otherwise a policy could beat another one by
+shooting less, without looking at the picture.
+"""
+
+from __future__ import annotations
+
+from simulator.games.spec import GameSpec, InputMap, Task
+
+_ENDLESS = ("+sv_infiniteammo 1",)
+
+#: Degrees per tic at full deflection of the right stick: half a turn takes three quarters of a second.
+TURN_DEG_PER_FRAME = 8.0
+#: Forward and sideways thrust at full deflection of the left stick, in the engine's units (50 is a run).
+_THRUST = 12.0
+
+GAME = GameSpec(
+    name="Doom",
+    title="Doom (Freedoom)",
+    backend="vizdoom",
+    width=640,
+    height=360,
+    control_hz=30,
+    input_map=InputMap(
+        buttons=(
+            ("right_trigger", "ATTACK"),
+            ("right_shoulder", "ALTATTACK"),
+            ("left_trigger", "ZOOM"),
+            ("left_shoulder", "RELOAD"),
+            ("south", "JUMP"),
+            ("east", "CROUCH"),
+            ("west", "USE"),
+            ("north", "ACTIVATE_SELECTED_ITEM"),
+            ("left_thumb", "SPEED"),
+            ("dpad_left", "SELECT_PREV_ITEM"),
+            ("dpad_right", "SELECT_NEXT_ITEM"),
+            ("dpad_down", "DROP_SELECTED_ITEM"),
+        ),
+        axes=(
+            ("left_x", "MOVE_LEFT_RIGHT_DELTA", _THRUST),
+            ("left_y", "MOVE_FORWARD_BACKWARD_DELTA", -_THRUST),
+            ("right_x", "TURN_LEFT_RIGHT_DELTA", TURN_DEG_PER_FRAME),
+        ),
+    ),
+    tasks=(
+        Task(
+            name="DefendLine",
+            kind="combat",
+            goal="Hold one end of a hall against those who come, and throw fire, from the other.",
+            time_limit_s=20.0,
+            score=lambda facts: facts["hits"],
+            success=lambda facts: not facts["dead"] and facts["hits"] >= 18,
+            launch={"scenario": "defend_the_line", "arguments": _ENDLESS},
+        ),
+        Task(
+            name="DefendCenter",
+            kind="combat",
+            goal="Stay alive in a round arena and shoot those who close in from all sides.",
+            time_limit_s=20.0,
+            score=lambda facts: facts["kills"],
+            success=lambda facts: not facts["dead"] and facts["kills"] >= 10,
+            launch={"scenario": "defend_the_center", "arguments": _ENDLESS},
+        ),
+    ),
+    licence="BSD-3-Clause (Freedoom art), GPL-3.0-or-later (engine), MIT (ViZDoom scenarios)",
+)

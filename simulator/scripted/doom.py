@@ -1,0 +1,136 @@
+"""A player for the Doom arenas: turns to an enemy, strafes a little, pulls the trigger when it is in the cross.
+
+It reads positions from the engine, which a person would see in the picture; everything it does with them goes through
+the pad.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulator.backends.protocol import Frame
+from simulator.policies import ActionChunk
+from simulator.scripted.human import Fidgets, Thumb
+
+if TYPE_CHECKING:
+    from simulator.env import GameEnv
+
+#: Everything that can be shot in the bundled arenas.
+_ENEMIES = frozenset({"Demon", "MarineChainsawVzd", "DoomImp", "Cacodemon"})
+_ENEMY_RADIUS = 20.0
+#: Map units between which the player keeps away from the middle of the arena.
+_ROAM = 60.0
+#: Degrees off the cross from which the stick is at its rim.
+_FULL_TURN_DEG = 28.0
+
+
+class DoomGunner:
+    """Plays an environment of the game Doom.
+
+    Args:
+        env: the environment that it will play, since it reads the engine's state.
+    """
+
+    def __init__(self, env: GameEnv) -> None:
+        self._env = env
+        self.reset(0)
+
+    def reset(self, seed: int) -> None:
+        """Start over with the hands that belong to a seed."""
+        self._rng = np.random.default_rng(seed)
+        self._left, self._right = Thumb(0.22, 0.04), Thumb(0.45, 0.03)
+        self._fidgets = Fidgets(40.0)
+        self._target: int | None = None
+        self._home: tuple[float, float] | None = None
+        self._trigger_frames = self._rest_frames = 0
+        self._stroll = np.zeros(2)
+        self._stroll_frames = 0
+        self._glance = 0.0
+        self._glance_frames = 0
+        self._next_glance = int(self._rng.integers(60, 150))
+
+    def act(self, observation: Frame) -> ActionChunk:
+        """Return one action."""
+        bearing_deg, distance = self._aim()
+        turn = self._look_around()
+        if turn == 0.0 and abs(bearing_deg) > 0.7:
+            turn = math.copysign(min(1.0, 0.1 + abs(bearing_deg) / _FULL_TURN_DEG), -bearing_deg)
+        pressed = list(self._fidgets.press(self._rng))
+        if self._shoot(abs(bearing_deg) < math.degrees(math.atan2(_ENEMY_RADIUS, distance))):
+            pressed.append("right_trigger")
+        left = self._left.move(self._strafe(), self._rng)
+        right = self._right.move((turn, 0.08 * turn), self._rng)
+        return ActionChunk.single(pressed, np.concatenate([left, right]))
+
+    def _aim(self) -> tuple[float, float]:
+        """Return (degrees to the left of the cross, map units) of the enemy that was chosen; it is kept until it dies."""
+        state = self._env.backend.launcher.game.get_state()  # type: ignore[attr-defined]
+        if state is None:
+            return 0.0, math.inf
+        me = next(thing for thing in state.objects if thing.name == "DoomPlayer")
+        if self._home is None:
+            self._home = (me.position_x, me.position_y)
+        self._me = me
+        enemies = {}
+        for thing in state.objects:
+            if thing.name in _ENEMIES:
+                dx, dy = thing.position_x - me.position_x, thing.position_y - me.position_y
+                bearing = (math.degrees(math.atan2(dy, dx)) - me.angle + 180) % 360 - 180
+                enemies[thing.id] = (bearing, math.hypot(dx, dy))
+        if not enemies:
+            return 0.0, math.inf
+        if self._target not in enemies:
+            self._target = min(enemies, key=lambda key: abs(enemies[key][0]) / 60 + enemies[key][1] / 400)
+        return enemies[self._target]
+
+    def _look_around(self) -> float:
+        """Return the right stick's x while the player glances over a shoulder, else 0.
+
+        A person does that, and a policy that learns from the recording sees how to come back from a wrong heading.
+        """
+        if self._glance_frames > 0:
+            self._glance_frames -= 1
+            return self._glance
+        self._next_glance -= 1
+        if self._next_glance <= 0:
+            self._next_glance = int(self._rng.integers(60, 150))
+            self._glance = float(self._rng.choice([-1, 1]) * self._rng.uniform(0.5, 1.0))
+            self._glance_frames = int(self._rng.integers(4, 14))
+        return 0.0
+
+    def _shoot(self, aligned: bool) -> bool:
+        """Return whether the trigger is down: short pulls when aligned, then a pause to see what became of it."""
+        if self._trigger_frames > 0:
+            self._trigger_frames -= 1
+            self._rest_frames = max(self._rest_frames, 1)
+            return True
+        if self._rest_frames > 0:
+            self._rest_frames -= 1
+            return False
+        if aligned:
+            self._trigger_frames = int(self._rng.integers(2, 4))
+            self._rest_frames = int(self._rng.integers(6, 12))
+            return True
+        return False
+
+    def _strafe(self) -> np.ndarray:
+        """Return where the left stick should be: a stroll around the start, back to it when far."""
+        if self._home is None:
+            return np.zeros(2)
+        if self._stroll_frames == 0:
+            self._stroll_frames = int(self._rng.integers(12, 45))
+            angle, reach = (
+                self._rng.uniform(0, 2 * math.pi),
+                self._rng.choice([0.0, 0.45, 0.75, 1.0], p=[0.15, 0.25, 0.35, 0.25]),
+            )
+            self._stroll = reach * np.array([math.cos(angle), math.sin(angle)])
+            dx, dy = self._home[0] - self._me.position_x, self._home[1] - self._me.position_y
+            if math.hypot(dx, dy) > _ROAM:
+                # In the player's own axes: x right, y down the stick, that is backwards.
+                heading = math.atan2(dy, dx) - math.radians(self._me.angle)
+                self._stroll = max(reach, 0.6) * np.array([-math.sin(heading), -math.cos(heading)])
+        self._stroll_frames -= 1
+        return self._stroll
