@@ -1,0 +1,131 @@
+"""The one way from an asset to `ops.batch.run_batch`: batches of the run, progress, checks, metadata.
+
+An asset that treats videos one by one says which stage it is, where its input units come from, what does one video,
+and which pictures a person wants; the rest is here.
+"""
+
+from collections.abc import Callable, Sequence
+
+import dagster as dg
+
+from assets.metadata import batch_metadata
+from assets.progress import Progress
+from ops.batch import BatchReport, Stage, StageFunction, Unit, manifest_key, read_batch, run_batch
+from ops.parallel import Mapper
+from ops.storage import Store, fingerprint, sha256_file
+
+#: Draws Markdown for the units of a batch; called once per run, with the units of the run's last batch.
+Preview = Callable[[Store, str, Sequence[Unit]], str]
+
+COUNTS_ADD_UP = "counts_add_up"
+FILES_INTACT = "files_intact"
+
+
+def stage_checks(key: Sequence[str]) -> list[dg.AssetCheckSpec]:
+    """Return the checks that every stage over videos reports."""
+    return [
+        dg.AssetCheckSpec(
+            COUNTS_ADD_UP,
+            asset=dg.AssetKey(key),
+            description="Each ok video of the stage before is ok, rejected or failed here, once.",
+            blocking=True,
+        ),
+        dg.AssetCheckSpec(
+            FILES_INTACT,
+            asset=dg.AssetKey(key),
+            description="The sha256 of each file is the one that its unit's record names.",
+            blocking=True,
+        ),
+    ]
+
+
+def read_inputs(asset: str) -> Callable[[Store, str], Sequence[Unit]]:
+    """Return the reader of a stage's units, as the input of the next stage."""
+    return lambda store, batch: read_batch(store, asset, batch)
+
+
+def materialize_stage(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    mapper: Mapper,
+    stage: Stage,
+    inputs: Callable[[Store, str], Sequence[Unit]],
+    function: StageFunction,
+    preview: Preview | None = None,
+) -> dg.MaterializeResult:
+    """Run a stage over the run's batches; return what happened, with checks.
+
+    Args:
+        context: of the asset.
+        store: where bytes live.
+        mapper: fans videos out.
+        stage: name, version, config.
+        inputs: gives a batch's units of the stage before.
+        function: does one video.
+        preview: draws Markdown for the last batch.
+    """
+    reports: dict[str, BatchReport] = {}
+    lost: dict[str, list[str]] = {}
+    broken: list[str] = []
+    for batch in context.partition_keys:
+        progress = Progress(context.log.info, f"{stage.asset} {batch}")
+        units = inputs(store, batch)
+        report = run_batch(store, stage, batch, units, function, mapper, progress)
+        reports[batch] = report
+        lost[batch] = unaccounted(units, report.units)
+        # Hashing a bucket means downloading it; there, only what was written just now is read back.
+        suspects = report.units if store.is_local else progress.done
+        broken.extend(broken_files(store, stage, batch, suspects))
+        context.log.info(f"{stage.asset} {batch}: {report.num_done} done now, {len(report.units)} in all")
+    batches = ", ".join(reports)
+    drawn = preview(store, batch, reports[batch].units) if preview and reports else ""
+    return dg.MaterializeResult(
+        metadata=batch_metadata(reports, store.uri(stage.asset), drawn),
+        data_version=dg.DataVersion(_content(store, stage, list(reports))),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=COUNTS_ADD_UP,
+                passed=not any(lost.values()),
+                metadata={"batches": batches, "unaccounted": dg.MetadataValue.json(lost)},
+            ),
+            dg.AssetCheckResult(
+                check_name=FILES_INTACT,
+                passed=not broken,
+                metadata={"batches": batches, "broken": dg.MetadataValue.json(broken[:100])},
+            ),
+        ],
+    )
+
+
+def unaccounted(inputs: Sequence[Unit], outputs: Sequence[Unit]) -> list[str]:
+    """Return ids that are ok in the input and not exactly once in the output, or only in the output."""
+    expected = sorted(unit.video_id for unit in inputs if unit.outcome.kind == "ok")
+    found = sorted(unit.video_id for unit in outputs)
+    if expected == found:
+        return []
+    return sorted({video_id for video_id in {*expected, *found} if expected.count(video_id) != found.count(video_id)})
+
+
+def broken_files(store: Store, stage: Stage, batch: str, units: Sequence[Unit]) -> list[str]:
+    """Return `key: what is wrong` of files that are missing or not what their unit's record says.
+
+    To have such a video done again, remove its `unit.json` and materialize the batch.
+    """
+    broken = []
+    for unit in units:
+        for name, expected in sorted(unit.files.items()):
+            key = stage.unit_key(batch, unit.video_id, name)
+            try:
+                with store.reading(key) as path:
+                    found = sha256_file(path)
+            except FileNotFoundError:
+                broken.append(f"{key}: missing")
+                continue
+            if found != expected:
+                broken.append(f"{key}: sha256 {found[:12]}, expected {expected[:12]}")
+    return broken
+
+
+def _content(store: Store, stage: Stage, batches: Sequence[str]) -> str:
+    """Return the content hash of the run's batches: the data version, the same for the same bytes."""
+    return fingerprint(*(store.read_json(manifest_key(stage.asset, batch)) for batch in batches))

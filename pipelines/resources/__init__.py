@@ -1,0 +1,1 @@
+"""What runs are given: the engine that fans out, the store, models."""

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+from pipelines.environment import get_environment
+from pipelines.resources.mapping import RayMapper, SerialMapper
+from tests.unit.pipelines.work import die_at_two, die_once, double
+
+
+@pytest.fixture(scope="module")
+def ray_mapper():
+    import ray
+
+    yield RayMapper(num_cpus=2, max_in_flight=2, max_retries=1)
+    ray.shutdown()
+
+
+def test_serial_gives_each_item_its_result_or_exception() -> None:
+    results = dict(SerialMapper().map(double, [1, 3, 4]))
+    assert (results[1], results[4]) == (2, 8)
+    assert isinstance(results[3], ValueError)
+
+
+def test_one_item_starts_no_session() -> None:
+    import ray
+
+    assert list(RayMapper().map(double, [2])) == [(2, 4)]
+    assert list(RayMapper().map(double, [])) == []
+    assert not ray.is_initialized()
+
+
+def test_ray_gives_each_item_its_result_or_exception(ray_mapper: RayMapper) -> None:
+    results = dict(ray_mapper.map(double, range(10)))
+    assert sorted(results) == list(range(10))
+    assert isinstance(results.pop(3), ValueError)
+    assert results == {value: 2 * value for value in range(10) if value != 3}
+
+
+def test_a_dead_worker_is_its_items_exception_only(ray_mapper: RayMapper) -> None:
+    results = dict(ray_mapper.map(die_at_two, range(4)))
+    assert isinstance(results.pop(2), Exception)
+    assert results == {0: "1", 1: "1", 3: "1"}
+
+
+def test_a_worker_that_dies_once_is_tried_again(ray_mapper: RayMapper, tmp_path: Path) -> None:
+    folders = [tmp_path / "a", tmp_path / "b"]
+    for folder in folders:
+        folder.mkdir()
+    assert dict(ray_mapper.map(die_once, [str(folder) for folder in folders])) == {
+        str(folder): "done" for folder in folders
+    }
+
+
+def test_unknown_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OVERPLAY_ENVIRONMENT", "moon")
+    with pytest.raises(ValueError, match="expected one of test, local, cluster"):
+        get_environment()
