@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from ops.gamepad import LAYOUTS, SCHEMA_VERSION, Layout
 
@@ -75,6 +75,9 @@ class FlowConfig:
         shift: largest t.
         buckets: timesteps are floor(t * buckets).
         steps: Euler steps at inference, unless the caller says otherwise.
+        predicts: what the network puts out. The released one gives the velocity, and must learn to copy the noise
+            before anything else; one that gives the action itself (velocity = (action - x_t) / (1 - t)) learns from
+            the image at once, which is what short runs need (measured: docs/log.md).
     """
 
     alpha: float = 1.6
@@ -82,8 +85,11 @@ class FlowConfig:
     shift: float = 0.999
     buckets: int = 1000
     steps: int = 16
+    predicts: Literal["velocity", "action"] = "velocity"
 
     def __post_init__(self) -> None:
+        if self.predicts not in ("velocity", "action"):
+            raise ValueError(f"predicts must be 'velocity' or 'action', got {self.predicts!r}")
         if self.alpha <= 0 or self.beta <= 0 or not 0 < self.shift <= 1 or self.buckets < 1 or self.steps < 1:
             raise ValueError(f"alpha, beta > 0, 0 < shift <= 1, buckets, steps >= 1 expected, got {self}")
 
@@ -161,7 +167,7 @@ def tiny() -> PolicyConfig:
         vision=VisionConfig(hidden=128, layers=3, heads=4, mlp=256, image_px=128, patch_px=16, name=""),
         mixing=StackConfig(1, 4, 32),
         dit=StackConfig(4, 4, 32),
-        flow=FlowConfig(steps=8),
+        flow=FlowConfig(steps=8, predicts="action"),
         horizon=8,
         control_hz=15.0,
         action_shift=1,

@@ -32,7 +32,8 @@ class Attention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(width, width), nn.Dropout(config.dropout)])
 
     def _split(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        batch, count, width = tokens.shape
+        return tokens.view(batch, count, self.heads, width // self.heads).transpose(1, 2)
 
     def project(self, context: Tensor) -> KeysValues:
         """Return the keys and values of context tokens (B, N, D)."""
@@ -64,8 +65,8 @@ class FeedForward(nn.Module):
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         width, dropout = config.width, config.dropout
-        layers = [GeluProjection(width, 4 * width), nn.Dropout(dropout), nn.Linear(4 * width, width), nn.Dropout(dropout)]
-        self.net = nn.Sequential(*layers)
+        widen, narrow = GeluProjection(width, 4 * width), nn.Linear(4 * width, width)
+        self.net = nn.Sequential(widen, nn.Dropout(dropout), narrow, nn.Dropout(dropout))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return tokens of the same shape."""

@@ -30,7 +30,7 @@ def to_buckets(times: Tensor, config: FlowConfig) -> Tensor:
 
 
 def interpolate(actions: Tensor, noise: Tensor, times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return (noised actions, velocity target, validity), each of the actions' shape.
+    """Return (noised actions, actions without gaps, validity), each of the actions' shape.
 
     Args:
         actions: (batch, horizon, channels), NaN where unknown. There the noised value is the noise itself and validity
@@ -41,7 +41,7 @@ def interpolate(actions: Tensor, noise: Tensor, times: Tensor) -> tuple[Tensor, 
     valid = torch.isfinite(actions)
     target = torch.where(valid, actions, noise)
     weight = times[:, None, None]
-    return (1 - weight) * noise + weight * target, target - noise, valid.to(actions.dtype)
+    return (1 - weight) * noise + weight * target, target, valid.to(actions.dtype)
 
 
 def integrate(velocity: Callable[[Tensor, Tensor], Tensor], noise: Tensor, steps: int, config: FlowConfig) -> Tensor:

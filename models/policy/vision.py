@@ -50,7 +50,7 @@ def to_pixels(frames: Tensor, image_px: int) -> Tensor:
         image_px: side to resize to, aspect not preserved; frames that have it are not touched.
     """
     if frames.ndim != 4 or (frames.shape[1] != 3 and frames.shape[-1] != 3):
-        raise ValueError(f"frames are (batch, 3, height, width) or (batch, height, width, 3), got {tuple(frames.shape)}")
+        raise ValueError(f"frames are (batch, 3, height, width) or (batch, height, width, 3), got {list(frames.shape)}")
     if frames.shape[1] != 3:
         frames = frames.permute(0, 3, 1, 2)
     values = frames.float() / 255 if frames.dtype == torch.uint8 else frames
