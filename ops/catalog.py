@@ -1,0 +1,293 @@
+"""The ledger of every video ever seen: one Parquet table, rows are added and flagged and never taken away.
+
+Batches are filled in order of discovery and a video never changes its batch, so partitions stay what they were.
+What a video was called when it was first seen stays too: a later title would make its downloads stale for nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import re
+import time
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from ops.batch import Unit
+from ops.outcomes import Outcome
+from ops.storage import Store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+CATALOG_KEY: Final = "raw/catalog/catalog.parquet"
+MANIFEST_KEY: Final = "raw/catalog/manifest.json"
+_LOCK_KEY: Final = "raw/catalog/lock"
+_BATCH_NAME: Final = re.compile(r"batch-(\d{6,})")
+_MAX_ID_LENGTH: Final = 80
+
+
+@dataclasses.dataclass(frozen=True)
+class Discovered:
+    """A video that a crawl came across.
+
+    Attributes:
+        video_id: `<extractor>-<id>` for crawled videos, the file's stem for local ones; see `clean_id`.
+        source: the configured source that listed it.
+        url: where it can be had now.
+        title: as shown there, else empty.
+        channel: its creator, else empty.
+        game: name of the game, else empty.
+        genre: of the game, else empty.
+        duration_s: length in seconds if the source says.
+        licence: as the source words it, else empty.
+    """
+
+    video_id: str
+    source: str
+    url: str
+    title: str = ""
+    channel: str = ""
+    game: str = ""
+    genre: str = ""
+    duration_s: float | None = None
+    licence: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Video(Discovered):
+    """A row of the ledger.
+
+    Attributes:
+        first_seen: ISO-8601 UTC of the crawl that added it.
+        last_seen: of the last crawl that came across it.
+        alive: whether it could be had when it was last looked at.
+        opt_out: its creator does not want it used; it is in no batch's work.
+        batch: partition it belongs to, for ever.
+    """
+
+    first_seen: str = ""
+    last_seen: str = ""
+    alive: bool = True
+    opt_out: bool = False
+    batch: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class MergeReport:
+    """The ledger after a crawl.
+
+    Attributes:
+        videos: all rows, in order of first sight.
+        num_new: rows added.
+        num_seen: rows that were there and were come across again.
+        new_batches: batches that the new rows fill.
+    """
+
+    videos: tuple[Video, ...]
+    num_new: int
+    num_seen: int
+    new_batches: tuple[str, ...]
+
+
+def clean_id(text: str) -> str:
+    """Return a text as an id that is safe as a folder name; where that changes it, a hash keeps it unique.
+
+    Letters, digits, `-` and `_` are kept, runs of others become `_`.
+    """
+    cleaned = re.sub(r"[^A-Za-z0-9_-]+", "_", text)[:_MAX_ID_LENGTH]
+    if cleaned == text and text:
+        return text
+    return f"{cleaned}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def batch_name(number: int) -> str:
+    """Return the id of a batch; numbers start at 1."""
+    return f"batch-{number:06d}"
+
+
+def merge_discovered(
+    videos: Sequence[Video], discovered: Iterable[Discovered], now: str, batch_size: int = 50
+) -> MergeReport:
+    """Return the ledger with what a crawl came across; the same crawl again adds nothing.
+
+    Args:
+        videos: the ledger.
+        discovered: in the order that new rows shall have; of equal ids the first counts.
+        now: ISO-8601 UTC of the crawl.
+        batch_size: at most so many videos in each new batch.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size: expected at least 1 video, got {batch_size}")
+    rows = {video.video_id: video for video in videos}
+    seen: set[str] = set()
+    new: list[Discovered] = []
+    for found in discovered:
+        if found.video_id in seen:
+            continue
+        seen.add(found.video_id)
+        row = rows.get(found.video_id)
+        if row is None:
+            new.append(found)
+        else:
+            rows[found.video_id] = dataclasses.replace(row, url=found.url, last_seen=now, alive=True)
+    first_number = 1 + max((_batch_number(video.batch) for video in videos), default=0)
+    for index, found in enumerate(new):
+        batch = batch_name(first_number + index // batch_size)
+        rows[found.video_id] = Video(**dataclasses.asdict(found), first_seen=now, last_seen=now, batch=batch)
+    num_batches = -(-len(new) // batch_size)
+    new_batches = tuple(batch_name(first_number + index) for index in range(num_batches))
+    return MergeReport(tuple(rows.values()), len(new), len(seen) - len(new), new_batches)
+
+
+def _batch_number(batch: str) -> int:
+    found = _BATCH_NAME.fullmatch(batch)
+    if not found:
+        raise ValueError(f"batch id: expected batch-000001 and so on, got {batch!r}")
+    return int(found[1])
+
+
+def flag(
+    videos: Iterable[Video], video_ids: Iterable[str], *, alive: bool | None = None, opt_out: bool | None = None
+) -> tuple[Video, ...]:
+    """Return the ledger with flags of some videos set; None leaves a flag as it is.
+
+    Raises:
+        ValueError: a video is not in the ledger.
+    """
+    wanted = set(video_ids)
+    changes = {name: value for name, value in (("alive", alive), ("opt_out", opt_out)) if value is not None}
+    rows = tuple(
+        dataclasses.replace(video, **changes) if video.video_id in wanted else video  # type: ignore[arg-type]
+        for video in videos
+    )
+    unknown = wanted - {video.video_id for video in rows}
+    if unknown:
+        raise ValueError(f"not in the catalog: {', '.join(sorted(unknown))}")
+    return rows
+
+
+def batch_ids(videos: Iterable[Video]) -> tuple[str, ...]:
+    """Return the ids of all batches, in order."""
+    return tuple(sorted({video.batch for video in videos}))
+
+
+def batch_units(videos: Iterable[Video], batch: str) -> tuple[Unit, ...]:
+    """Return a batch's videos as input units of `raw/videos`, those opted out left out.
+
+    A unit holds what stays the same from crawl to crawl; URLs move, so `batch_urls` gives them beside the units.
+    """
+    fields = ("source", "title", "channel", "game", "genre", "duration_s", "licence")
+    return tuple(
+        Unit(video.video_id, Outcome.ok(**{name: getattr(video, name) for name in fields}))
+        for video in sorted(videos, key=lambda video: video.video_id)
+        if video.batch == batch and not video.opt_out
+    )
+
+
+def batch_urls(videos: Iterable[Video], batch: str) -> dict[str, str]:
+    """Return where each video of a batch can be had now, by id."""
+    return {video.video_id: video.url for video in videos if video.batch == batch and not video.opt_out}
+
+
+def read_catalog(store: Store) -> tuple[Video, ...]:
+    """Return the ledger; empty where nothing was crawled yet."""
+    try:
+        table = store.read_table(CATALOG_KEY)
+    except FileNotFoundError:
+        return ()
+    names = {field.name for field in dataclasses.fields(Video)}
+    return tuple(Video(**{key: value for key, value in row.items() if key in names}) for row in table.to_pylist())
+
+
+def to_table(videos: Sequence[Video]) -> pa.Table:
+    """Return the ledger as a table, one row per video."""
+    import pyarrow as pa
+
+    kinds: dict[str, Any] = {"duration_s": pa.float64(), "alive": pa.bool_(), "opt_out": pa.bool_()}
+    return pa.table(
+        {
+            field.name: pa.array(
+                [getattr(video, field.name) for video in videos], type=kinds.get(field.name, pa.string())
+            )
+            for field in dataclasses.fields(Video)
+        }
+    )
+
+
+def write_catalog(store: Store, videos: Sequence[Video]) -> None:
+    """Write the ledger, then a manifest that says how many rows and which batches there are."""
+    store.write_table(CATALOG_KEY, to_table(videos))
+    sha256 = hashlib.sha256(store.read_bytes(CATALOG_KEY)).hexdigest()
+    store.write_json(MANIFEST_KEY, {"num_videos": len(videos), "batches": batch_ids(videos), "sha256": sha256})
+
+
+@contextmanager
+def catalog_lock(store: Store, wait_s: float = 60.0, expires_s: float = 600.0) -> Iterator[None]:
+    """Keep other crawls from writing the ledger while the block reads, merges and writes it.
+
+    On a local store it is a file lock, which ends with its process. On an object store it is an object that only one
+    can create; one older than `expires_s` belongs to a dead crawl and is taken over.
+
+    Raises:
+        TimeoutError: another crawl held it for `wait_s` seconds.
+    """
+    deadline = time.monotonic() + wait_s
+    with _file_lock(store, deadline) if store.is_local else _object_lock(store, deadline, expires_s):
+        yield
+
+
+@contextmanager
+def _file_lock(store: Store, deadline: float) -> Iterator[None]:
+    import fcntl
+
+    path = Path(store.uri(f"{_LOCK_KEY}.local"))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                _wait(deadline, path)
+        yield
+
+
+@contextmanager
+def _object_lock(store: Store, deadline: float, expires_s: float) -> Iterator[None]:
+    import fsspec
+
+    fs, path = fsspec.core.url_to_fs(store.uri(f"{_LOCK_KEY}.json"))
+    token = uuid.uuid4().hex.encode()
+    while True:
+        try:
+            fs.pipe_file(path, b"%d %s" % (time.time(), token), mode="create")
+            break
+        except FileExistsError:
+            fs.invalidate_cache()
+            held = _read_lock(fs, path)
+            if held is not None and time.time() - held > expires_s:
+                fs.rm_file(path)
+                continue
+            _wait(deadline, path)
+    try:
+        yield
+    finally:
+        if fs.isfile(path) and fs.cat_file(path).endswith(token):  # it may have been taken over
+            fs.rm_file(path)
+
+
+def _read_lock(fs: Any, path: str) -> float | None:
+    try:
+        return float(fs.cat_file(path).split()[0])
+    except FileNotFoundError:
+        return None
+
+
+def _wait(deadline: float, path: Path | str) -> None:
+    if time.monotonic() > deadline:
+        raise TimeoutError(f"another crawl holds the catalog's lock {path}; wait for it, or end it and try again")
+    time.sleep(0.05)
