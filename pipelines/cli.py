@@ -1,0 +1,19 @@
+"""The `overplay` command: thin. Exit codes: 0 done, 1 failed, 2 bad usage.
+
+Heavy imports stay inside commands, so that `overplay --help` is quick.
+"""
+
+import typer
+
+from pipelines.commands import dataset, skins
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_show_locals=False,
+    help="From game videos with a gamepad overlay to labelled data, and to agents that play.",
+)
+app.add_typer(skins.app, name="skins")
+app.add_typer(dataset.app, name="dataset")
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,1 @@
+"""The groups of `overplay`, one file each."""
