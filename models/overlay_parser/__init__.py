@@ -1,0 +1,1 @@
+"""The overlay parser: a SegFormer that reads a pad's state from two consecutive control atlases."""

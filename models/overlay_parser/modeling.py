@@ -1,0 +1,145 @@
+"""The network: SegFormer over [previous | current] control atlases, each with the skin's idle look as channels.
+
+Shape suffixes: B batch, C channels, H and W atlas pixels, h and w feature pixels (a quarter), G grid side.
+A stick's window is 11 feature pixels wide, so the feature map at a quarter of the resolution is the 11 x 11 grid.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own convention
+from transformers import SegformerConfig, SegformerModel
+
+from models.overlay_parser.config import GRID, ParserConfig
+from ops import atlas
+from ops.gamepad import DATASET_BUTTONS, STICKS
+
+#: RGB of the frame, RGB and alpha of the idle look.
+NUM_CHANNELS = 7
+_STRIDE = 4
+
+
+class ParserOutput(NamedTuple):
+    """What the network says of a batch of frame pairs.
+
+    Attributes:
+        button_logits: (B, 17), the current frame's buttons.
+        stick_logits: (B, 2, G, G), scores of where each cap's centre is in its window, y then x.
+    """
+
+    button_logits: Tensor
+    stick_logits: Tensor
+
+
+class OverlayParser(nn.Module):
+    """Reads buttons and stick places from pairs of control atlases."""
+
+    def __init__(self, config: ParserConfig) -> None:
+        super().__init__()
+        self.config = config
+        stages = len(config.hidden)
+        self.encoder = SegformerModel(
+            SegformerConfig(
+                num_channels=NUM_CHANNELS,
+                num_encoder_blocks=stages,
+                depths=list(config.depths),
+                sr_ratios=list(config.reductions),
+                hidden_sizes=list(config.hidden),
+                num_attention_heads=list(config.heads),
+                patch_sizes=[7] + [3] * (stages - 1),
+                strides=[_STRIDE] + [2] * (stages - 1),
+                mlp_ratios=[4] * stages,
+                drop_path_rate=0.0,
+            )
+        )
+        self.project = nn.ModuleList(nn.Conv2d(width, config.decoder, 1) for width in config.hidden)
+        self.fuse = nn.Sequential(
+            nn.Conv2d(config.decoder * stages, config.decoder, 1),
+            nn.ReLU(),
+            nn.Conv2d(config.decoder, config.decoder, 3, padding=1),
+            nn.ReLU(),
+            nn.Dropout2d(config.dropout),
+        )
+        cells = atlas.BUTTON_PX // _STRIDE
+        self.button_rows = -(-len(DATASET_BUTTONS) // ((atlas.WIDTH_PX - atlas.STICK_PX) // atlas.BUTTON_PX)) * cells
+        self.button_head = nn.Sequential(
+            nn.Conv2d(config.decoder, config.decoder, cells, stride=cells), nn.ReLU(), nn.Conv2d(config.decoder, 1, 1)
+        )
+        self.stick_head = nn.Conv2d(config.decoder, 1, 1)
+
+    def forward(self, pairs: Tensor, idle: Tensor) -> ParserOutput:
+        """Return logits.
+
+        Args:
+            pairs: (B, 2, H, W, 3) uint8, the previous and the current atlas.
+            idle: (B, H, W, 4) uint8, the atlas of the idle look.
+        """
+        previous_and_current = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2)
+        reference = torch.cat([idle, idle], dim=2)
+        x_bchw = torch.cat([previous_and_current, reference], dim=-1).permute(0, 3, 1, 2)
+        features = self.encoder(x_bchw.float() / 127.5 - 1, output_hidden_states=True).hidden_states
+        height, width = features[0].shape[-2:]
+        levels = [
+            F.interpolate(project(level), size=(height, width), mode="bilinear", align_corners=False)[..., width // 2 :]
+            for project, level in zip(self.project, features, strict=True)
+        ]
+        current = self.fuse(torch.cat(levels, dim=1))
+        stick_columns = atlas.STICK_PX // _STRIDE
+        buttons_bhw = self.button_head(current[..., : self.button_rows, stick_columns:])[:, 0]
+        left, right = current[..., :stick_columns].chunk(len(STICKS), dim=2)
+        sticks = torch.stack([self.stick_head(left)[:, 0], self.stick_head(right)[:, 0]], dim=1)
+        return ParserOutput(buttons_bhw.flatten(1)[:, : len(DATASET_BUTTONS)].float(), sticks.float())
+
+
+def grid_points(device: torch.device | None = None) -> Tensor:
+    """Return (G,): the grid's coordinates in half-windows, -1 at one edge of a stick's window and 1 at the other."""
+    step = 2 * _STRIDE / atlas.STICK_PX
+    return (torch.arange(GRID, device=device) - (GRID - 1) / 2) * step
+
+
+def stick_places(stick_logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return (places (B, 2, 2) as x, y in half-windows, peak (B, 2): the mass within two cells of the maximum).
+
+    The place is the mean over the mass around the maximum, so it is finer than the grid and other bumps do not pull it.
+    """
+    batch = stick_logits.shape[0]
+    mass = stick_logits.flatten(2).softmax(dim=-1).view_as(stick_logits)
+    best = mass.flatten(2).argmax(dim=-1)
+    rows, columns = best // GRID, best % GRID
+    index = torch.arange(GRID, device=stick_logits.device)
+    near_row = (index - rows[..., None]).abs() <= 2
+    near_column = (index - columns[..., None]).abs() <= 2
+    local = mass * (near_row[..., :, None] & near_column[..., None, :])
+    total = local.sum(dim=(-2, -1))
+    points = grid_points(stick_logits.device)
+    x = (local.sum(dim=-2) * points).sum(dim=-1) / total
+    y = (local.sum(dim=-1) * points).sum(dim=-1) / total
+    return torch.stack([x, y], dim=-1).view(batch, len(STICKS), 2), total
+
+
+def parser_loss(output: ParserOutput, buttons: Tensor, places: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return (loss, its parts).
+
+    Args:
+        output: of the network.
+        buttons: (B, 17) in {0, 1}, NaN unknown: no loss.
+        places: (B, 2, 2) cap centres x, y in half-windows, NaN unknown.
+    """
+    known = buttons.isfinite()
+    button = F.binary_cross_entropy_with_logits(output.button_logits[known], buttons[known])
+    stick_known = places.isfinite().all(dim=-1)
+    logits, truth = output.stick_logits[stick_known], places[stick_known]
+    points = grid_points(logits.device)
+    sigma = 0.75 * (points[1] - points[0])
+    column = -((points - truth[:, None, 0]) ** 2) / (2 * sigma**2)
+    row = -((points - truth[:, None, 1]) ** 2) / (2 * sigma**2)
+    target = (row[:, :, None] + column[:, None, :]).flatten(1).softmax(dim=-1)
+    grid = F.cross_entropy(logits.flatten(1), target)
+    mass = logits.flatten(1).softmax(dim=-1).view_as(logits)
+    mean = torch.stack([(mass.sum(dim=1) * points).sum(-1), (mass.sum(dim=2) * points).sum(-1)], dim=-1)
+    place = F.smooth_l1_loss(mean, truth, beta=0.05)
+    loss = button + 0.3 * grid + 2 * place
+    return cast("Tensor", loss), {"button": button.detach(), "grid": grid.detach(), "place": place.detach()}

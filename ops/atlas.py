@@ -1,0 +1,146 @@
+"""The control atlas: each control of a crop, cut out at a fixed place of a small picture, whatever the skin.
+
+A reader that sees whole crops must learn every skin's layout. The template already says where the controls are, so
+each frame is rearranged: two stick cells at the left, one button cell each in a grid beside them. A control then
+always has the same place and nearly the same size, sticks get the resolution that their small travel needs, and an
+unseen layout looks like a seen one. The template's idle look, arranged alike, tells the reader what "up" looks like.
+
+    +--------+---+---+---+---+
+    | left   | b | b | b | b |   STICK_PX = 44, BUTTON_PX = 16: 88 x 108 pixels, two sticks high;
+    | stick  +---+---+---+---+   buttons in DATASET order, row by row, five rows of four;
+    |        | b | b | b | b |   controls that the skin does not draw are black.
+    +--------+---+---+---+---+
+    | right  | b | b | b | b |
+    | stick  +---+---+---+---+
+    |        | b | b | b | b |
+    +--------+---+---+---+---+
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import DATASET_BUTTONS, STICKS
+from ops.skins.template import ControlArea, Pixels, Template
+
+STICK_PX = 44
+BUTTON_PX = 16
+_COLUMNS = 4
+HEIGHT_PX = 2 * STICK_PX
+WIDTH_PX = STICK_PX + _COLUMNS * BUTTON_PX
+
+#: A stick's window reaches this many travels beyond its cap, a button's this many half-sizes around its centre.
+_STICK_REACH = 1.2
+_BUTTON_REACH = 1.4
+#: Both get a margin of this fraction of the template's width, for glows, shifts and a box that is a little off.
+_MARGIN = 0.008
+#: Travel assumed for a stick whose template does not tell, as a fraction of its cap's radius.
+ASSUMED_TRAVEL = 0.5
+
+Matrix = npt.NDArray[np.float64]
+
+
+def cell(control: str) -> tuple[int, int, int]:
+    """Return (left, top, side) of a control's cell in atlas pixels."""
+    if control in STICKS:
+        return 0, STICKS.index(control) * STICK_PX, STICK_PX
+    index = DATASET_BUTTONS.index(control)
+    return STICK_PX + (index % _COLUMNS) * BUTTON_PX, (index // _COLUMNS) * BUTTON_PX, BUTTON_PX
+
+
+def window(control: str, area: ControlArea, width: float) -> tuple[float, float]:
+    """Return the half-sizes of a control's window in template pixels, for a template of a width."""
+    margin = _MARGIN * width
+    if control in STICKS:
+        travel = area.travel or ASSUMED_TRAVEL * area.half_width
+        half = max(area.half_width, area.half_height) + _STICK_REACH * travel + margin
+        return half, half
+    return _BUTTON_REACH * area.half_width + margin, _BUTTON_REACH * area.half_height + margin
+
+
+def stick_reach(controls: Mapping[str, ControlArea], width: float) -> npt.NDArray[np.float64]:
+    """Return (2,) full travel of each stick as a fraction of its window's half-size; NaN where not drawn."""
+    reach = np.full(len(STICKS), np.nan)
+    for index, stick in enumerate(STICKS):
+        if stick in controls:
+            area = controls[stick]
+            travel = area.travel or ASSUMED_TRAVEL * area.half_width
+            reach[index] = travel / window(stick, area, width)[0]
+    return reach
+
+
+@dataclass(frozen=True)
+class AtlasMap:
+    """Cuts atlases out of pictures in which a template lies at a known place.
+
+    Attributes:
+        fine: (HEIGHT_PX, WIDTH_PX, 2) float32, source x, y of each atlas pixel at full resolution.
+        coarse: the same at half resolution.
+        use_coarse: (HEIGHT_PX, WIDTH_PX) bool, where the source is shrunk so much that half resolution aliases less.
+        drawn: (HEIGHT_PX, WIDTH_PX) bool, cells of controls that the template has.
+    """
+
+    fine: npt.NDArray[np.float32]
+    coarse: npt.NDArray[np.float32]
+    use_coarse: npt.NDArray[np.bool_]
+    drawn: npt.NDArray[np.bool_]
+
+    @classmethod
+    def build(cls, controls: Mapping[str, ControlArea], width: float, affine: Matrix) -> AtlasMap:
+        """Return the map for a template's controls, its width and its (2, 3) affine to the picture's pixels."""
+        fine = np.full((HEIGHT_PX, WIDTH_PX, 2), -1e4, dtype=np.float32)
+        use_coarse = np.zeros((HEIGHT_PX, WIDTH_PX), dtype=bool)
+        drawn = np.zeros((HEIGHT_PX, WIDTH_PX), dtype=bool)
+        for control, area in controls.items():
+            if control.endswith("_thumb"):  # seen in the stick's own cell too, but a button has a cell of its own
+                area = ControlArea(area.cx, area.cy, area.half_width, area.half_height)
+            left, top, side = cell(control)
+            half = np.array(window(control, area, width))
+            steps = (np.arange(side) + 0.5) / side * 2 - 1
+            points = np.stack(np.meshgrid(area.cx + steps * half[0], area.cy + steps * half[1]), axis=-1)
+            mapped = points @ affine[:, :2].T + affine[:, 2]
+            place = (slice(top, top + side), slice(left, left + side))
+            fine[place] = mapped - 0.5  # from pixel edges to OpenCV's pixel centres
+            drawn[place] = True
+            use_coarse[place] = float(np.abs(affine[:, :2] @ (2 * half / side)).max()) > 1.6
+        return cls(fine, ((fine + 0.5) / 2 - 0.5).astype(np.float32), use_coarse, drawn)
+
+    def cut(self, picture: Pixels) -> Pixels:
+        """Return the atlas (HEIGHT_PX, WIDTH_PX, channels) uint8 of a picture (h, w, channels) uint8."""
+        import cv2
+
+        atlas = cv2.remap(
+            picture, self.fine[..., 0], self.fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        if self.use_coarse.any():
+            size = (max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2))
+            half = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            rough = cv2.remap(
+                half, self.coarse[..., 0], self.coarse[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            )
+            atlas = np.where(self.use_coarse[..., None], rough, atlas)
+        return np.asarray(atlas * self.drawn[..., None], dtype=np.uint8)
+
+
+def template_atlas(template: Template) -> Pixels:
+    """Return the atlas of a template's idle look: (HEIGHT_PX, WIDTH_PX, 4) uint8 RGBA, premultiplied over mid-gray."""
+    alpha = template.rgba[..., 3:].astype(np.float32) / 255
+    colour = template.rgba[..., :3] * alpha + 128 * (1 - alpha)
+    picture = np.concatenate([colour + 0.5, template.rgba[..., 3:]], axis=-1).astype(np.uint8)
+    scale = min(1.0, 384 / template.width)
+    small = _shrink(picture, scale)
+    affine = np.array([[small.shape[1] / template.width, 0, 0], [0, small.shape[0] / template.height, 0]])
+    return AtlasMap.build(template.controls, template.width, affine).cut(small)
+
+
+def _shrink(picture: Pixels, scale: float) -> Pixels:
+    import cv2
+
+    if scale >= 1:
+        return picture
+    size = (round(picture.shape[1] * scale), round(picture.shape[0] * scale))
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

@@ -1,0 +1,264 @@
+"""Synthetic overlay clips with known truth: moving backgrounds, human-like pads, any skin, real H.264.
+
+Every clip is a pure function of its seed. Labels follow what is *drawn*: a trigger in mid-travel is unknown, a
+control that the skin does not show is unknown.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import AXES, DATASET, Floats
+from ops.skins.form import Skin, SkinRenderer
+from ops.skins.template import Pixels
+
+#: Gives (num_frames, height, width, 3) uint8 RGB: a background of a size, drawn with a generator.
+Background = Callable[[np.random.Generator, int, int, int], Pixels]
+
+
+@dataclass(frozen=True)
+class SynthesisConfig:
+    """The range of what is drawn.
+
+    Attributes:
+        num_frames: per clip.
+        width_px: least and greatest width of the overlay in source pixels.
+        opacity: least and greatest.
+        crf: least and greatest H.264 constant rate factor.
+        max_crop_px: wider overlays are shrunk to this width, as the crop pass does.
+        box_error: standard deviation of the locator's error of place, as a fraction of the overlay's width.
+        events: how often pads change, relative to a person's play (training wants more than life has).
+    """
+
+    num_frames: int = 13
+    width_px: tuple[float, float] = (150.0, 440.0)
+    opacity: tuple[float, float] = (0.5, 1.0)
+    crf: tuple[int, int] = (18, 34)
+    max_crop_px: int = 384
+    box_error: float = 0.003
+    events: float = 2.0
+
+
+@dataclass(frozen=True)
+class SyntheticClip:
+    """A crop clip and the truth about it.
+
+    Attributes:
+        frames: (num_frames, height, width, 3) uint8 RGB, after compression.
+        affine: (2, 3) template pixels to frame pixels, with the locator's error in it.
+        buttons: (num_frames, 17) float32, NaN unknown.
+        sticks: (num_frames, 4) float32, NaN unknown.
+    """
+
+    frames: Pixels
+    affine: npt.NDArray[np.float64]
+    buttons: Floats
+    sticks: Floats
+
+
+def make_clip(rng: np.random.Generator, skin: Skin, background: Background, config: SynthesisConfig) -> SyntheticClip:
+    """Return one synthetic crop clip of a skin."""
+    width = float(np.exp(rng.uniform(*np.log(config.width_px))))
+    margin = 0.03 * width
+    canvas_height = skin.height * width / skin.width
+    frame_width, frame_height = (2 * round((side + 2 * margin) / 2) for side in (width, canvas_height))
+    x, y = margin + rng.uniform(-1, 1, 2)
+    renderer = SkinRenderer(skin, width, float(x), float(y), float(rng.uniform(*config.opacity)))
+    frames = background(rng, config.num_frames, frame_height, frame_width)
+    buttons, sticks, triggers = make_pad_trace(rng, config.num_frames, config.events)
+    for index, frame in enumerate(frames):
+        renderer.draw(frame, buttons[index], sticks[index], triggers[index])
+    frames = through_h264(frames, int(rng.integers(config.crf[0], config.crf[1] + 1)))
+    affine = renderer.affine
+    affine[:, :2] *= 1 + rng.normal(0, config.box_error)
+    affine[:, 2] += rng.normal(0, config.box_error * width, 2)
+    if width > config.max_crop_px:
+        frames, affine = _shrink(frames, affine, config.max_crop_px / width)
+    return SyntheticClip(frames, affine, *_drawn_truth(skin, buttons, sticks, triggers))
+
+
+def _shrink(frames: Pixels, affine: npt.NDArray[np.float64], scale: float) -> tuple[Pixels, npt.NDArray[np.float64]]:
+    import cv2
+
+    size = (2 * round(frames.shape[2] * scale / 2), 2 * round(frames.shape[1] * scale / 2))
+    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
+    factors = np.array([[size[0] / frames.shape[2]], [size[1] / frames.shape[1]]])
+    return small, affine * factors
+
+
+def _drawn_truth(skin: Skin, buttons: Floats, sticks: Floats, triggers: Floats) -> tuple[Floats, Floats]:
+    """Return the state as the picture shows it: unknown where the skin shows nothing or a trigger is in mid-travel."""
+    buttons, sticks = buttons.copy(), sticks.copy()
+    for index, name in enumerate(("left_trigger", "right_trigger")):
+        travel = triggers[:, index]
+        shown = (travel >= 0.5).astype(np.float32)
+        middle = (travel > 0.1) & (travel < 0.9) & (skin.trigger_mode != "binary")
+        buttons[:, DATASET.index(name)] = np.where(middle, np.nan, shown)
+    drawn = skin.areas()
+    for channel, name in enumerate(DATASET.buttons):
+        if name not in drawn:
+            buttons[:, channel] = np.nan
+    for index, name in enumerate(("left_stick", "right_stick")):
+        if name not in drawn:
+            sticks[:, 2 * index : 2 * index + 2] = np.nan
+    sticks[np.abs(sticks) < skin.dead_zone] = 0
+    return buttons, sticks
+
+
+def make_pad_trace(rng: np.random.Generator, num_frames: int, events: float = 1.0) -> tuple[Floats, Floats, Floats]:
+    """Return a human-like pad: buttons (n, 17) of 0 and 1, sticks (n, 4), trigger travel (n, 2) in [0, 1].
+
+    Buttons are held and tapped, sticks rest, flick, hold with a drift, and circle; triggers ramp.
+    """
+    buttons = np.zeros((num_frames, DATASET.num_buttons), dtype=np.float32)
+    for channel in range(DATASET.num_buttons):
+        buttons[:, channel] = _hold_and_tap(rng, num_frames, events)
+    sticks = np.concatenate([_stick(rng, num_frames, events) for _ in range(len(AXES) // 2)], axis=1)
+    triggers = np.stack(
+        [_trigger(rng, buttons[:, DATASET.index(t)]) for t in ("left_trigger", "right_trigger")], axis=1
+    )
+    return buttons, sticks.astype(np.float32), triggers.astype(np.float32)
+
+
+def _hold_and_tap(rng: np.random.Generator, num_frames: int, events: float) -> Floats:
+    values = np.zeros(num_frames, dtype=np.float32)
+    frame = 0
+    down = rng.random() < min(0.5, 0.12 * events)
+    while frame < num_frames:
+        if down:
+            length = int(rng.integers(2, 7)) if rng.random() < 0.6 else int(rng.integers(6, 40))
+            values[frame : frame + length] = 1
+        else:
+            length = 1 + int(rng.exponential(60 / events))
+        frame += length
+        down = not down
+    return values
+
+
+def _stick(rng: np.random.Generator, num_frames: int, events: float) -> Floats:
+    path = np.zeros((num_frames, 2))
+    place = _stick_target(rng) if rng.random() < 0.6 else np.zeros(2)
+    frame = 0
+    while frame < num_frames:
+        length = 1 + int(rng.exponential(18 / events))
+        steps = np.arange(1, length + 1)[:, None]
+        kind = rng.random()
+        if kind < 0.3:
+            goal, rate = np.zeros(2), rng.uniform(0.3, 1)
+        else:
+            goal, rate = _stick_target(rng), rng.uniform(0.15, 1)
+        if kind > 0.88:  # a circle
+            turn = np.arctan2(place[1], place[0]) + steps[:, 0] * rng.uniform(-0.5, 0.5)
+            part = np.stack([np.cos(turn), np.sin(turn)], axis=1) * max(0.4, float(np.hypot(*place)))
+        else:
+            part = goal + (place - goal) * (1 - rate) ** steps
+        part = part[: num_frames - frame]
+        path[frame : frame + len(part)] = part
+        place = path[min(frame + len(part), num_frames) - 1]
+        frame += length
+    tremor = rng.normal(0, 0.01, (num_frames, 2)) * (np.hypot(*path.T) > 0.05)[:, None]
+    return np.clip(path + tremor, -1, 1)
+
+
+def _stick_target(rng: np.random.Generator) -> npt.NDArray[np.float64]:
+    turn, radius = rng.uniform(0, 2 * np.pi), min(1.0, rng.uniform(0.25, 1.3))
+    if rng.random() < 0.4:
+        turn = round(turn / (np.pi / 2)) * np.pi / 2
+    return np.array([np.cos(turn), np.sin(turn)]) * radius
+
+
+def _trigger(rng: np.random.Generator, pressed: Floats) -> Floats:
+    """Return travel that follows a button with a ramp of up to three frames."""
+    rate = float(rng.choice([1.0, 0.5, 0.34]))
+    travel = np.zeros_like(pressed)
+    level = float(pressed[0])
+    for index, goal in enumerate(pressed):
+        level = min(level + rate, 1.0) if goal > 0.5 else max(level - rate, 0.0)
+        travel[index] = level
+    return travel
+
+
+def through_h264(frames: Pixels, crf: int) -> Pixels:
+    """Return frames (n, height, width, 3) after H.264 with 4:2:0 chroma; sides must be even."""
+    import av
+    import cv2
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as writer:
+        stream = writer.add_stream("libx264", rate=60, options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        for frame in frames:
+            planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+            writer.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        writer.mux(stream.encode())
+    file.seek(0)
+    decoded = np.empty_like(frames)
+    with av.open(file, "r") as reader:
+        for index, picture in enumerate(reader.decode(video=0)):
+            cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2RGB_I420, dst=decoded[index])
+    return decoded
+
+
+def procedural_background(rng: np.random.Generator, num_frames: int, height: int, width: int) -> Pixels:
+    """Return a moving scene of noise, flat shapes and HUD-like marks: a stand-in for game footage."""
+    import cv2
+
+    speed = rng.normal(0, 4, 2) * (rng.random() < 0.8)
+    reach = np.ceil(np.abs(speed) * num_frames).astype(int) + 4
+    big_height, big_width = height + int(reach[1]), width + int(reach[0])
+    scene = np.full((big_height, big_width, 3), rng.uniform(0, 220, 3), dtype=np.float32)
+    for octave in (4, 12, 40):
+        shape = (max(2, big_height // octave), max(2, big_width // octave), 3)
+        noise = rng.normal(0, 1, shape).astype(np.float32)
+        if rng.random() < 0.5:
+            noise = noise.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
+        scene += cv2.resize(noise, (big_width, big_height)) * rng.uniform(0, 14 + octave)
+    for _ in range(int(rng.integers(0, 14))):
+        corner = (int(rng.integers(0, big_width)), int(rng.integers(0, big_height)))
+        size = rng.integers(4, 90, 2)
+        colour = rng.uniform(0, 255, 3).tolist()
+        if rng.random() < 0.6:
+            cv2.rectangle(scene, corner, (corner[0] + int(size[0]), corner[1] + int(size[1])), colour, -1)
+        else:
+            cv2.circle(scene, corner, int(size[0] / 2), colour, int(rng.choice([-1, 2, 3])))
+    scene8 = np.clip(scene * rng.uniform(0.3, 1.1), 0, 255).astype(np.uint8)
+    for _ in range(int(rng.integers(0, 4))):
+        corner = (int(rng.integers(0, big_width)), int(rng.integers(0, big_height)))
+        cv2.putText(scene8, "SCORE 0123 HP", corner, 0, rng.uniform(0.3, 1.2), rng.uniform(0, 255, 3).tolist(), 2)
+    origin = np.where(speed < 0, reach - 2, 2)
+    frames = np.empty((num_frames, height, width, 3), dtype=np.uint8)
+    flicker = 1 + rng.normal(0, 0.03 * (rng.random() < 0.3), num_frames)
+    for index in range(num_frames):
+        left, top = (origin + np.round(speed * index)).astype(int)
+        left, top = int(np.clip(left, 0, big_width - width)), int(np.clip(top, 0, big_height - height))
+        frames[index] = np.clip(scene8[top : top + height, left : left + width] * flicker[index], 0, 255)
+    return frames
+
+
+def footage_background(footage: Sequence[Pixels]) -> Background:
+    """Return a background that cuts random moving pieces out of footage, each (n, height, width, 3) uint8 RGB."""
+
+    def background(rng: np.random.Generator, num_frames: int, height: int, width: int) -> Pixels:
+        import cv2
+
+        clip = footage[int(rng.integers(len(footage)))]
+        start = int(rng.integers(0, max(1, len(clip) - num_frames)))
+        zoom = float(rng.uniform(1.0, 2.5))
+        piece_height = min(clip.shape[1], max(8, round(height / zoom)))
+        piece_width = min(clip.shape[2], max(8, round(width / zoom)))
+        top = int(rng.integers(0, clip.shape[1] - piece_height + 1))
+        left = int(rng.integers(0, clip.shape[2] - piece_width + 1))
+        flip = bool(rng.random() < 0.5)
+        frames = np.empty((num_frames, height, width, 3), dtype=np.uint8)
+        for index in range(num_frames):
+            piece = clip[min(start + index, len(clip) - 1), top : top + piece_height, left : left + piece_width]
+            piece = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
+            frames[index] = piece[:, ::-1] if flip else piece
+        return frames
+
+    return background

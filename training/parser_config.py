@@ -1,0 +1,81 @@
+"""How the parser is trained, as a frozen config, and its named recipes."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from models.overlay_parser.config import ParserConfig, b0, debug
+from ops.synthesize import SynthesisConfig
+
+
+@dataclass(frozen=True)
+class ParserTrainConfig:
+    """One training run of the parser; every batch is a function of this and the step.
+
+    Attributes:
+        model: the network.
+        synthesis: the hardest clips; the first `ramp_steps` steps start with easy ones.
+        steps: optimizer steps.
+        clips_per_step: clips in a batch; a clip of n frames gives n - 1 pairs.
+        ramp_steps: steps until clips are as hard as `synthesis` says.
+        learning_rate: peak; it falls linearly to nothing (paper: 1e-4, AdamW, linear decay).
+        warmup_steps: of the learning rate.
+        weight_decay: of AdamW (paper: 0.1).
+        ema_decay: of the averaged weights, warmed up for short runs.
+        clip_norm: of gradients.
+        checkpoint_every: steps.
+        footage: folder of videos for half of the backgrounds; empty for procedural ones alone.
+        seed: of everything.
+    """
+
+    model: ParserConfig = field(default_factory=ParserConfig)
+    synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
+    steps: int = 4000
+    clips_per_step: int = 5
+    ramp_steps: int = 500
+    learning_rate: float = 2e-3
+    warmup_steps: int = 100
+    weight_decay: float = 0.02
+    ema_decay: float = 0.999
+    clip_norm: float = 1.0
+    checkpoint_every: int = 100
+    footage: str = ""
+    seed: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the config as JSON-able fields."""
+        return asdict(self)
+
+
+def shipped() -> ParserTrainConfig:
+    """Return the recipe of the checkpoint in the repository."""
+    return ParserTrainConfig()
+
+
+def smoke() -> ParserTrainConfig:
+    """Return a run of seconds, for tests and for the demo's lineage."""
+    return ParserTrainConfig(model=debug(), steps=6, clips_per_step=2, ramp_steps=2, warmup_steps=2, checkpoint_every=3)
+
+
+def paper() -> ParserTrainConfig:
+    """Return the paper's optimizer and size of data: lr 1e-4, weight decay 0.1, batch 256, 8 M pairs, no ramp."""
+    synthesis = SynthesisConfig(num_frames=17, opacity=(0.3, 1.0))
+    return replace(
+        ParserTrainConfig(model=b0(), synthesis=synthesis), steps=31_250, clips_per_step=16, ramp_steps=1,
+        learning_rate=1e-4, weight_decay=0.1, checkpoint_every=500,
+    )  # fmt: skip
+
+
+PARSER_RECIPES = {"shipped": shipped, "smoke": smoke, "paper": paper}
+
+
+def get_parser_recipe(name: str) -> ParserTrainConfig:
+    """Return a recipe by name.
+
+    Raises:
+        ValueError: there is no such recipe.
+    """
+    if name not in PARSER_RECIPES:
+        raise ValueError(f"no parser recipe {name!r}; there are {', '.join(PARSER_RECIPES)}")
+    return PARSER_RECIPES[name]()
