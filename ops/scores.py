@@ -1,0 +1,142 @@
+"""How well labels agree with a known truth: button accuracy and press F1, stick R², and how much is known at all.
+
+What the reader does not know is no error and no hit; it lowers `known`. Sums can be added over clips, so figures of
+many clips are pooled and not averaged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import AXES, DATASET, PadTrace
+
+#: Frames of read and truth belong together when their times are this close.
+_SAME_FRAME_S = 0.004
+
+
+@dataclass(frozen=True)
+class LabelScores:
+    """Sums over frames, per channel; add those of several clips.
+
+    Attributes:
+        num_buttons: (17,) frames in which truth and reading are known.
+        num_right: (17,) of them, those that agree.
+        num_hit: (17,) pressed in both.
+        num_pressed: (17,) pressed in the truth.
+        num_read_pressed: (17,) pressed in the reading.
+        num_sticks: (4,) frames in which truth and reading are known.
+        error: (4,) sum of squared differences.
+        total: (4,) sum of true values.
+        total_squares: (4,) sum of their squares.
+        num_values: channel values that the truth knows.
+        num_known: of them, those that the reading knows.
+    """
+
+    num_buttons: npt.NDArray[np.float64]
+    num_right: npt.NDArray[np.float64]
+    num_hit: npt.NDArray[np.float64]
+    num_pressed: npt.NDArray[np.float64]
+    num_read_pressed: npt.NDArray[np.float64]
+    num_sticks: npt.NDArray[np.float64]
+    error: npt.NDArray[np.float64]
+    total: npt.NDArray[np.float64]
+    total_squares: npt.NDArray[np.float64]
+    num_values: float
+    num_known: float
+
+    @classmethod
+    def none(cls) -> LabelScores:
+        """Return the scores of no frames."""
+        buttons, sticks = np.zeros(DATASET.num_buttons), np.zeros(len(AXES))
+        return cls(buttons, buttons, buttons, buttons, buttons, sticks, sticks, sticks, sticks, 0.0, 0.0)
+
+    def __add__(self, other: LabelScores) -> LabelScores:
+        return LabelScores(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of known button states that agree; NaN where nothing is known."""
+        return _ratio(self.num_right.sum(), self.num_buttons.sum())
+
+    @property
+    def press_f1(self) -> float:
+        """F1 of pressed states; NaN where nothing was pressed."""
+        return _ratio(2 * self.num_hit.sum(), self.num_pressed.sum() + self.num_read_pressed.sum())
+
+    @property
+    def stick_r2(self) -> float:
+        """R² over all axes: 1 - squared error / squared deviation from each axis's mean; NaN where none moved."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            spread = self.total_squares - np.where(self.num_sticks > 0, self.total**2 / self.num_sticks, 0)
+        return 1 - _ratio(self.error.sum(), spread.sum()) if spread.sum() > 1e-9 else float("nan")
+
+    @property
+    def known(self) -> float:
+        """Share of the truth's values that the reading knows."""
+        return _ratio(self.num_known, self.num_values)
+
+    def to_dict(self) -> dict[str, float]:
+        """Return the figures by name."""
+        return {
+            "accuracy": self.accuracy,
+            "press_f1": self.press_f1,
+            "stick_r2": self.stick_r2,
+            "known": self.known,
+        }
+
+
+def score_trace(read: PadTrace, truth: PadTrace) -> LabelScores:
+    """Return the scores of a reading against the truth, frames matched by time.
+
+    Raises:
+        ValueError: no frames of the two have the same time.
+    """
+    mine, theirs = match_frames(read.pts_s, truth.pts_s)
+    if not len(mine):
+        raise ValueError(f"no frames in common: read {_span(read)}, truth {_span(truth)}")
+    read_buttons, true_buttons = read.buttons[mine], truth.buttons[theirs]
+    read_sticks, true_sticks = read.sticks[mine].astype(np.float64), truth.sticks[theirs].astype(np.float64)
+    both = np.isfinite(read_buttons) & np.isfinite(true_buttons)
+    down, true_down = (read_buttons > 0.5) & both, (true_buttons > 0.5) & both
+    both_sticks = np.isfinite(read_sticks) & np.isfinite(true_sticks)
+    values = np.where(both_sticks, true_sticks, 0)
+    return LabelScores(
+        num_buttons=both.sum(axis=0).astype(np.float64),
+        num_right=((down == true_down) & both).sum(axis=0).astype(np.float64),
+        num_hit=(down & true_down).sum(axis=0).astype(np.float64),
+        num_pressed=true_down.sum(axis=0).astype(np.float64),
+        num_read_pressed=down.sum(axis=0).astype(np.float64),
+        num_sticks=both_sticks.sum(axis=0).astype(np.float64),
+        error=np.where(both_sticks, (read_sticks - true_sticks) ** 2, 0).sum(axis=0),
+        total=values.sum(axis=0),
+        total_squares=(values**2).sum(axis=0),
+        num_values=float(np.isfinite(true_buttons).sum() + np.isfinite(true_sticks).sum()),
+        num_known=float(both.sum() + both_sticks.sum()),
+    )
+
+
+def match_frames(
+    pts_s: npt.NDArray[np.float64], other_pts_s: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return rows of both that have the same time, from the first frame of each on."""
+    if not len(pts_s) or not len(other_pts_s):
+        empty = np.zeros(0, dtype=np.int64)
+        return empty, empty
+    mine, theirs = pts_s - pts_s[0], other_pts_s - other_pts_s[0]
+    after = np.clip(np.searchsorted(theirs, mine), 1, max(1, len(theirs) - 1))
+    before = after - 1
+    after = np.minimum(after, len(theirs) - 1)
+    nearest = np.where(np.abs(theirs[before] - mine) <= np.abs(theirs[after] - mine), before, after)
+    same = np.abs(theirs[nearest] - mine) <= _SAME_FRAME_S
+    return np.flatnonzero(same), nearest[same]
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")
+
+
+def _span(trace: PadTrace) -> str:
+    return f"{trace.num_frames} frames" + (f" from {trace.pts_s[0]:.3f} s" if trace.num_frames else "")
