@@ -17,8 +17,8 @@ from models.overlay_parser.config import GRID, ParserConfig
 from ops import atlas
 from ops.gamepad import DATASET_BUTTONS, STICKS
 
-#: RGB of the frame, RGB and alpha of the idle look.
-NUM_CHANNELS = 7
+#: RGB of the frame, RGB and alpha of the idle look, and how far the two are apart.
+NUM_CHANNELS = 10
 _STRIDE = 4
 
 
@@ -77,10 +77,11 @@ class OverlayParser(nn.Module):
             pairs: (B, 2, H, W, 3) uint8, the previous and the current atlas.
             idle: (B, H, W, 4) uint8, the atlas of the idle look.
         """
-        previous_and_current = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2)
-        reference = torch.cat([idle, idle], dim=2)
-        x_bchw = torch.cat([previous_and_current, reference], dim=-1).permute(0, 3, 1, 2)
-        features = self.encoder(x_bchw.float() / 127.5 - 1, output_hidden_states=True).hidden_states
+        previous_and_current = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2).float() / 127.5 - 1
+        reference = torch.cat([idle, idle], dim=2).float() / 127.5 - 1
+        difference = (previous_and_current - reference[..., :3]).abs()
+        x_bchw = torch.cat([previous_and_current, reference, difference], dim=-1).permute(0, 3, 1, 2)
+        features = self.encoder(x_bchw, output_hidden_states=True).hidden_states
         height, width = features[0].shape[-2:]
         levels = [
             F.interpolate(project(level), size=(height, width), mode="bilinear", align_corners=False)[..., width // 2 :]

@@ -255,10 +255,12 @@ class SkinRenderer:
         bottom, right = min(y + canvas.shape[0], frame.shape[0]), min(x + canvas.shape[1], frame.shape[1])
         if bottom <= top or right <= left:
             return
-        part = canvas[top - y : bottom - y, left - x : right - x] * self.opacity
-        region = frame[top:bottom, left:right]
-        blended = region * (1 - part[..., 3:]) + part[..., :3] * 255
-        frame[top:bottom, left:right] = np.clip(blended + 0.5, 0, 255).astype(np.uint8)
+        part = canvas[top - y : bottom - y, left - x : right - x]
+        region = frame[top:bottom, left:right].astype(np.float32)
+        region *= 1 - part[..., 3:] * np.float32(self.opacity)
+        region += part[..., :3] * np.float32(255 * self.opacity)
+        region += np.float32(0.5)
+        frame[top:bottom, left:right] = np.minimum(region, 255).astype(np.uint8)
 
 
 def _antialias(rgba: Floats, scale: float) -> Floats:

@@ -50,8 +50,10 @@ class Patch:
         return np.zeros((self.height * _SUPERSAMPLE, self.width * _SUPERSAMPLE), dtype=np.uint8)
 
     def _finish(self, big: npt.NDArray[np.uint8]) -> Mask:
-        shape = (self.height, _SUPERSAMPLE, self.width, _SUPERSAMPLE)
-        return np.asarray(big.reshape(shape).mean(axis=(1, 3)) / 255, dtype=np.float32)
+        import cv2
+
+        small = cv2.resize(big, (self.width, self.height), interpolation=cv2.INTER_AREA)
+        return np.asarray(small / np.float32(255), dtype=np.float32)
 
     def _to_big(self, points: Sequence[Point]) -> npt.NDArray[np.int32]:
         array = (np.asarray(points, dtype=np.float64) - (self.left, self.top)) * _SUPERSAMPLE - 0.5

@@ -1,0 +1,1 @@
+"""Local features for template matching, behind the one protocol of `ops.locate.Matcher`."""

@@ -1,0 +1,347 @@
+"""Find the overlay: match templates against frames spread over the video, pool the matches, fit one place.
+
+An overlay stands still while the game moves. Features that stay where they are over the sampled frames are kept,
+each frame's are matched to every template's, and the matches of all frames are pooled before one robust fit: small
+and translucent overlays then gather the inliers that no single frame has. Few frames are tried first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.outcomes import RejectedError
+from ops.skins.template import Pixels, Template
+
+VERSION = "1"
+
+Points = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Features:
+    """Keypoints of one picture.
+
+    Attributes:
+        points: (n, 2) x, y in pixels, pixel edges at integers.
+        descriptors: (n, d) of unit length.
+    """
+
+    points: Points
+    descriptors: npt.NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Features:
+        return Features(self.points[rows], self.descriptors[rows])
+
+    @classmethod
+    def none(cls, width: int) -> Features:
+        """Return no keypoints, with descriptors of a width."""
+        return cls(np.zeros((0, 2), np.float32), np.zeros((0, width), np.float32))
+
+
+class Matcher(Protocol):
+    """Finds and describes local features."""
+
+    @property
+    def name(self) -> str:
+        """What an index built with these features is keyed by."""
+        ...
+
+    def describe(self, gray: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8] | None = None) -> Features:
+        """Return the features of a picture (h, w) uint8, where `mask` (h, w) is not 0."""
+        ...
+
+
+@dataclass(frozen=True)
+class LocateConfig:
+    """How overlays are looked for.
+
+    Attributes:
+        num_frames: sampled over the video (paper: 25).
+        first_frames: tried first; the rest only if these do not settle it.
+        max_height: frames are shrunk to this height.
+        ratio: a match's distance over that of the next best place must be below this.
+        min_inliers: distinct template keypoints that must agree on a place (paper: 20).
+        settled_inliers: as many in the first frames end the search.
+        tolerance_px: how far an inlier may be off, in frame pixels.
+        scale: least and greatest width of the overlay as a fraction of the template's.
+        max_rotation_deg: overlays stand upright; a fit that does not is none.
+        template_widths: widths in pixels at which templates are described.
+    """
+
+    num_frames: int = 25
+    first_frames: int = 8
+    max_height: int = 720
+    ratio: float = 0.8
+    min_inliers: int = 20
+    settled_inliers: int = 40
+    tolerance_px: float = 3.0
+    scale: tuple[float, float] = (0.1, 2.0)
+    max_rotation_deg: float = 3.0
+    template_widths: tuple[int, ...] = (400, 220)
+
+
+@dataclass(frozen=True)
+class Track:
+    """An overlay found in a span of time.
+
+    Attributes:
+        start_s: first moment.
+        stop_s: first moment after.
+        template_id: which template.
+        family: of the template.
+        affine: (2, 3) nested, template pixels to source pixels.
+        box: x, y, w, h in source pixels: tight bounds of what the idle overlay draws.
+        inliers: distinct template keypoints that agree.
+        score: correlation of the idle look with the video's temporal median, in [-1, 1].
+    """
+
+    start_s: float
+    stop_s: float
+    template_id: str
+    family: str
+    affine: tuple[tuple[float, float, float], tuple[float, float, float]]
+    box: tuple[float, float, float, float]
+    inliers: int
+    score: float
+
+
+@dataclass(frozen=True)
+class TemplateIndex:
+    """Templates with their features, in template pixels.
+
+    Attributes:
+        templates: the library.
+        features: per template, those of all described widths together.
+        matcher: name of the matcher that made them.
+    """
+
+    templates: tuple[Template, ...]
+    features: tuple[Features, ...]
+    matcher: str = field(default="")
+
+    @classmethod
+    def build(cls, templates: Sequence[Template], matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+        """Describe the idle look of each template."""
+        features = tuple(_describe_template(template, matcher, config) for template in templates)
+        return cls(tuple(templates), features, matcher.name)
+
+
+def _describe_template(template: Template, matcher: Matcher, config: LocateConfig) -> Features:
+    import cv2
+
+    alpha = template.rgba[..., 3:].astype(np.float32) / 255
+    flat = (template.rgba[..., :3] * alpha + 128 * (1 - alpha) + 0.5).astype(np.uint8)
+    parts = []
+    for width in config.template_widths:
+        scale = width / template.width
+        size = (width, max(1, round(template.height * scale)))
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        gray = cv2.cvtColor(cv2.resize(flat, size, interpolation=interpolation), cv2.COLOR_RGB2GRAY)
+        found = matcher.describe(np.asarray(gray, dtype=np.uint8), _fixed_parts(template, size))
+        parts.append(Features((found.points / scale).astype(np.float32), found.descriptors))
+    return Features(np.concatenate([p.points for p in parts]), np.concatenate([p.descriptors for p in parts]))
+
+
+def _fixed_parts(template: Template, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Return (height, width) uint8, 0 where a stick's cap moves: features there do not stay."""
+    import cv2
+
+    mask = np.full((size[1], size[0]), 255, dtype=np.uint8)
+    scale = size[0] / template.width
+    for name, area in template.controls.items():
+        if area.travel > 0 and name.endswith("_stick"):
+            centre = (round(area.cx * scale), round(area.cy * scale))
+            cv2.circle(mask, centre, round(area.half_width * scale), 0, -1)
+    return mask
+
+
+def locate_frames(
+    frames: Sequence[Pixels], index: TemplateIndex, matcher: Matcher, config: LocateConfig
+) -> tuple[Template, npt.NDArray[np.float64], int, float] | None:
+    """Return (template, affine (2, 3) to frame pixels, inliers, score) of the overlay in frames, None if there is none.
+
+    Args:
+        frames: (h, w, 3) uint8 RGB each, all of one size, spread over the time in question.
+        index: built with the same matcher.
+        matcher: finds features in the frames.
+        config: see `LocateConfig`.
+    """
+    order = _spread_order(len(frames))
+    grays = [_gray(frames[i]) for i in order]
+    described: list[Features] = []
+    best = None
+    for count, enough in ((config.first_frames, config.settled_inliers), (len(grays), config.min_inliers)):
+        described.extend(matcher.describe(gray) for gray in grays[len(described) : count])
+        best = _best_place(_stable(described), index, config)
+        if best is not None and best[2] >= enough:
+            break
+    if best is None or best[2] < config.min_inliers:
+        return None
+    template, affine, inliers = best
+    return template, affine, inliers, _similarity(template, affine, np.stack(grays))
+
+
+def _spread_order(count: int) -> list[int]:
+    """Return indices so that any first few are spread over the whole."""
+    return sorted(range(count), key=lambda i: (i * 0.6180339887) % 1)
+
+
+def _gray(frame: Pixels) -> Pixels:
+    import cv2
+
+    return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+
+
+def _stable(described: Sequence[Features], radius: float = 2.0) -> list[Features]:
+    """Return each frame's features that at least one other frame has at the same place; all if frames are too few."""
+    if len(described) < 3:
+        return list(described)
+    stable = []
+    for number, features in enumerate(described):
+        cells: dict[tuple[int, int], int] = {}
+        for other, candidate in enumerate(described):
+            if other != number:
+                for x, y in {(int(px // radius), int(py // radius)) for px, py in candidate.points}:
+                    cells[x, y] = cells.get((x, y), 0) + 1
+        keep = np.zeros(len(features), dtype=bool)
+        for row, (px, py) in enumerate(features.points):
+            x, y = int(px // radius), int(py // radius)
+            near = max(cells.get((x + dx, y + dy), 0) for dx in (-1, 0, 1) for dy in (-1, 0, 1))
+            keep[row] = near >= max(1, len(described) // 6)
+        stable.append(features[keep])
+    return stable
+
+
+def _best_place(
+    frames: Sequence[Features], index: TemplateIndex, config: LocateConfig
+) -> tuple[Template, npt.NDArray[np.float64], int] | None:
+    best: tuple[Template, npt.NDArray[np.float64], int] | None = None
+    for template, features in zip(index.templates, index.features, strict=True):
+        place = fit_place(*_pooled_matches(features, frames, config.ratio), config)
+        if place is not None and (best is None or place[1] > best[2]):
+            best = template, *place
+    return best
+
+
+def _pooled_matches(template: Features, frames: Sequence[Features], ratio: float) -> tuple[Points, Points]:
+    """Return matched points (n, 2) in the template and in the frames, over all frames."""
+    sources, targets = [], []
+    for features in frames:
+        if len(features) < 2 or len(template) == 0:
+            continue
+        similarity = template.descriptors @ features.descriptors.T
+        best = similarity.argmax(axis=1)
+        top = similarity[np.arange(len(best)), best]
+        # The next best must be another place: several keypoints (scales, angles) share one.
+        distance = np.abs(features.points[None] - features.points[best][:, None]).max(axis=-1)
+        similarity[distance < 4] = -1
+        second = similarity.max(axis=1)
+        good = np.sqrt(np.maximum(2 - 2 * top, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 1e-6))
+        sources.append(template.points[good])
+        targets.append(features.points[best[good]])
+    if not sources:
+        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+    return np.concatenate(sources), np.concatenate(targets)
+
+
+def fit_place(source: Points, target: Points, config: LocateConfig) -> tuple[npt.NDArray[np.float64], int] | None:
+    """Return (affine (2, 3), distinct inliers) of an upright scaling and shift from source to target, or None."""
+    import cv2
+
+    if len(source) < 4:
+        return None
+    matrix, mask = cv2.estimateAffinePartial2D(
+        source, target, method=cv2.RANSAC, ransacReprojThreshold=config.tolerance_px, maxIters=3000, confidence=0.999
+    )
+    if matrix is None or mask is None:
+        return None
+    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
+    turn = abs(float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))))
+    if turn > config.max_rotation_deg or not config.scale[0] <= scale <= config.scale[1]:
+        return None
+    inside = mask[:, 0].astype(bool)
+    for _ in range(3):  # upright least squares on what agrees, then once more on what agrees with that
+        if inside.sum() < 4:
+            return None
+        affine = _upright_fit(source[inside].astype(np.float64), target[inside].astype(np.float64))
+        error = np.hypot(*(source @ affine[:, :2].T + affine[:, 2] - target).T)
+        inside = error < config.tolerance_px
+    distinct = {(round(float(x) / 3), round(float(y) / 3)) for x, y in source[inside]}
+    return affine, len(distinct)
+
+
+def _upright_fit(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    middle, goal = source.mean(axis=0), target.mean(axis=0)
+    centred = source - middle
+    scale = float((centred * (target - goal)).sum() / max((centred**2).sum(), 1e-9))
+    shift = goal - scale * middle
+    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
+
+
+def _similarity(template: Template, affine: npt.NDArray[np.float64], grays: Pixels) -> float:
+    """Return the correlation of the idle look with the frames' temporal median, over what is drawn."""
+    import cv2
+
+    median = np.median(grays, axis=0).astype(np.float32)
+    size = (median.shape[1], median.shape[0])
+    centres = affine.copy()
+    centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
+    look = cv2.warpAffine(_gray(template.rgba[..., :3]).astype(np.float32), centres, size, flags=cv2.INTER_AREA)
+    alpha = cv2.warpAffine(template.rgba[..., 3], centres, size, flags=cv2.INTER_AREA)
+    drawn = alpha > 127
+    if drawn.sum() < 16:
+        return 0.0
+    a, b = look[drawn] - look[drawn].mean(), median[drawn] - median[drawn].mean()
+    return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-6))
+
+
+def locate_video(
+    path: Path, index: TemplateIndex, matcher: Matcher, config: LocateConfig, duration_s: float, height: int
+) -> list[Track]:
+    """Return the overlays of a video: for now one track over its whole time. Meant to run inside `ops.sandbox.call`.
+
+    Args:
+        path: the video.
+        index: templates, described with `matcher`.
+        matcher: finds features.
+        config: see `LocateConfig`.
+        duration_s: of the video, as probed.
+        height: of its pictures in pixels.
+
+    Raises:
+        RejectedError: no template agrees with enough keypoints.
+        BadInputError: frames cannot be read.
+    """
+    from ops.video import sample_frames
+
+    frames = [frame for _, frame in sample_frames(path, config.num_frames, max_height=config.max_height)]
+    found = locate_frames(frames, index, matcher, config)
+    if found is None:
+        raise RejectedError(f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place")
+    template, affine, inliers, score = found
+    affine = affine * (height / frames[0].shape[0])
+    x, y, w, h = template.drawn_box()
+    corner = affine[:, :2] @ (x, y) + affine[:, 2]
+    box = (float(corner[0]), float(corner[1]), float(affine[0, 0] * w), float(affine[1, 1] * h))
+    rows = tuple(tuple(round(float(value), 6) for value in row) for row in affine)
+    return [
+        Track(
+            start_s=0.0,
+            stop_s=duration_s,
+            template_id=template.template_id,
+            family=template.family,
+            affine=rows,  # type: ignore[arg-type]
+            box=tuple(round(value, 3) for value in box),  # type: ignore[arg-type]
+            inliers=inliers,
+            score=round(score, 4),
+        )
+    ]
