@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from simulator.games.spec import GameSpec, Task
 
 #: Facts that every task can read, by ViZDoom's game variable.
-_FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "damage": "DAMAGECOUNT", "taken": "DAMAGE_TAKEN", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO", "x": "POSITION_X",
-          "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
+_FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO",
+          "x": "POSITION_X", "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
 #: A stick nearer to its centre than this does not move the player, as on a real pad.
 _DEAD_ZONE = 0.08
 
@@ -44,7 +45,8 @@ class VizdoomBackend:
 
     Args:
         spec: the game; its input map names ViZDoom buttons.
-        task: the task; `task.launch` holds `scenario` (a bundled .cfg without suffix) and `arguments` for the engine.
+        task: the task; `task.launch` holds `scenario` (a bundled .cfg without suffix), `arguments` for the engine
+            and `commands` for its console at the start of every episode.
         width: frame width in pixels; the pair must be one of `frame_sizes()`.
         height: frame height in pixels.
     """
@@ -57,6 +59,8 @@ class VizdoomBackend:
         self._spec, self._task, self._size = spec, task, (width, height)
         self._game: vizdoom.DoomGame | None = None
         self._folder: Path | None = None
+        # The engine makes this folder where it is started, empty, and offers no way to forbid it (ViZDoom 1.3).
+        self._litter = Path("_vizdoom").absolute()
         self._action = [0.0] * spec.input_map.num_channels
         self._frame: Frame = np.zeros((height, width, 3), np.uint8)
         self._facts: dict[str, float] = {"running": 0.0}
@@ -74,6 +78,11 @@ class VizdoomBackend:
             self._game = self._launch()
         self._game.set_seed(seed % 2**32)
         self._game.new_episode()
+        commands = self._task.launch.get("commands", ())
+        for command in commands:
+            self._game.send_game_command(command)
+        if commands:  # the console is read once a tic
+            self._game.advance_action(1)
         self._action = [0.0] * len(self._action)
         self._look()
 
@@ -110,7 +119,7 @@ class VizdoomBackend:
         return self._frame.copy()
 
     def facts(self) -> Mapping[str, float]:
-        """Return `running` and the game variables kills, health, ammo, x, y, angle_deg."""
+        """Return `running` and the game variables kills, hits, health, ammo, x, y, angle_deg."""
         return dict(self._facts)
 
     def stop(self) -> None:
@@ -118,6 +127,8 @@ class VizdoomBackend:
         if self._game is not None:
             self._game.close()
             self._game = None
+        with suppress(OSError):  # absent, or somebody's who keeps things there
+            self._litter.rmdir()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
             self._folder = None
@@ -138,6 +149,7 @@ class VizdoomBackend:
         import vizdoom
 
         launch: Mapping[str, Any] = self._task.launch
+        self._litter = Path("_vizdoom").absolute()
         game = vizdoom.DoomGame()
         game.load_config(str(Path(vizdoom.scenarios_path) / f"{launch['scenario']}.cfg"))
         # The engine writes its settings beside the caller unless told otherwise.

@@ -66,7 +66,7 @@ class DoomGunner:
         return ActionChunk.single(pressed, np.concatenate([left, right]))
 
     def _aim(self) -> tuple[float, float]:
-        """Return (degrees to the left of the cross, map units) of the enemy that was chosen; it is kept until it dies."""
+        """Return (degrees left of the cross, map units) of the chosen enemy, which is kept until it dies."""
         state = self._env.backend.launcher.game.get_state()  # type: ignore[attr-defined]
         if state is None:
             return 0.0, math.inf
