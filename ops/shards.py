@@ -295,6 +295,19 @@ def read_index(store: Store, batch: str) -> list[IndexRow]:
     return [IndexRow(**row) for row in store.read_table(shard_key(batch, manifest["index"]["name"])).to_pylist()]
 
 
+def read_sample(store: Store, batch: str, row: IndexRow) -> dict[str, bytes]:
+    """Return the bytes by extension of one sample, read as one byte range of its shard, wherever that is.
+
+    Raises:
+        FileNotFoundError: the shard is missing.
+        ValueError: the index does not fit the shard.
+    """
+    import fsspec
+
+    fs, path = fsspec.core.url_to_fs(store.uri(shard_key(batch, row.shard)))
+    return read_members(fs.cat_file(path, start=row.offset, end=row.offset + row.size_bytes))
+
+
 def read_members(data: bytes) -> dict[str, bytes]:
     """Return the bytes by extension of the one sample that a byte range of a shard holds (`IndexRow`).
 

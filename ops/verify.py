@@ -87,7 +87,7 @@ def _sample_problem(members: dict[str, bytes]) -> tuple[int, str]:
     try:
         rows = pq.read_metadata(io.BytesIO(members["actions.parquet"])).num_rows
         stated = json.loads(members["json"])["num_frames"]
-        with av.open(io.BytesIO(members["mp4"]), format="mp4") as container:
+        with av.open(io.BytesIO(members["mp4"]), "r", format="mp4") as container:
             packets = sum(packet.dts is not None for packet in container.demux(video=0))
     except (pa.ArrowException, av.FFmpegError, ValueError, KeyError) as error:
         return 0, f"cannot be read: {' '.join(str(error).split())}"

@@ -69,7 +69,9 @@ def repeat_context(cross: list[KeysValues | None], draws: int) -> list[KeysValue
     """Return a projected context repeated for several draws per frame."""
     if draws == 1:
         return cross
-    return [None if pair is None else (pair[0].repeat(draws, 1, 1, 1), pair[1].repeat(draws, 1, 1, 1)) for pair in cross]
+    return [
+        None if pair is None else (pair[0].repeat(draws, 1, 1, 1), pair[1].repeat(draws, 1, 1, 1)) for pair in cross
+    ]
 
 
 class Policy(nn.Module):

@@ -1,0 +1,84 @@
+"""Named training runs. Each is a function, so that a reader sees every choice and a caller can change one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final
+
+from models.policy import config as presets
+from training.config import AugmentConfig, DataConfig, OptimizerConfig, TrainConfig
+
+
+def tiny() -> TrainConfig:
+    """A minute on one CPU core: the demo and the tests."""
+    return TrainConfig(
+        policy=presets.tiny(),
+        optimizer=OptimizerConfig(lr=2e-3, warmup_steps=20, decay_steps=100, ema_decay=0.99),
+        data=DataConfig(batch_size=32, frame_stride=2, window_chunks=8),
+        augment=AugmentConfig(brightness=0.2, contrast=0.2, saturation=0, hue=0, rotation_deg=0, crop=0),
+        steps=400,
+        noise_draws=4,
+        checkpoint_every=100,
+        data_init=True,
+    )
+
+
+def small() -> TrainConfig:
+    """Hours on one GPU, hundreds of hours of video."""
+    return TrainConfig(
+        policy=presets.small(),
+        optimizer=OptimizerConfig(lr=3e-4, warmup_steps=1000, decay_steps=5000),
+        data=DataConfig(batch_size=128, frame_stride=2, window_chunks=32, cache_mib=8192),
+        steps=50_000,
+        noise_draws=4,
+        precision="bf16",
+        log_every=50,
+        data_init=True,
+    )
+
+
+def paper() -> TrainConfig:
+    """The paper's policy: chunks of 16 actions, constant learning rate 1e-4, averaged weights."""
+    return _large(presets.paper())
+
+
+def nitrogen_500m() -> TrainConfig:
+    """The released checkpoint's policy; start it from `ng.pt` with `init`, or train from nothing."""
+    return _large(presets.nitrogen_500m())
+
+
+def _large(policy: presets.PolicyConfig) -> TrainConfig:
+    # Batch size, steps, warm-up and decay are not published; these follow the checkpoint's name and common practice.
+    return TrainConfig(
+        policy=policy,
+        optimizer=OptimizerConfig(lr=1e-4, warmup_steps=2000, decay_steps=20_000),
+        data=DataConfig(batch_size=4096, frame_stride=1, window_chunks=64, num_streams=128, cache_mib=8192),
+        steps=200_000,
+        precision="bf16",
+        log_every=50,
+    )
+
+
+RECIPES: Final[dict[str, Callable[[], TrainConfig]]] = {
+    "tiny": tiny,
+    "small": small,
+    "paper": paper,
+    "nitrogen-500m": nitrogen_500m,
+}
+
+
+def get_recipe(name: str) -> TrainConfig:
+    """Return a recipe by name.
+
+    Raises:
+        ValueError: there is no such recipe.
+    """
+    if name not in RECIPES:
+        raise ValueError(f"recipe must be one of {', '.join(RECIPES)}, got {name!r}")
+    return RECIPES[name]()
+
+
+def with_shuffled_labels(config: TrainConfig) -> TrainConfig:
+    """Return the control experiment of a run: the same, with each frame given another's actions."""
+    return replace(config, data=replace(config.data, shuffle_labels=True))
