@@ -1,0 +1,274 @@
+"""Find videos at the configured sources, keep the ledger, and download a batch's videos, one unit each.
+
+A tick lists each source without looking into its videos, asks for details only of those that are new and lack a
+creator, and merges what it found into the ledger. A source that fails is reported and stops no other. The ledger and
+the units of `raw/videos` are the archive: nothing known is asked for or downloaded again.
+"""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+from ops.catalog import Discovered, catalog_lock, clean_id, merge_discovered, read_catalog, write_catalog
+from ops.crawl_errors import CrawlError, classify
+from ops.storage import Store
+from ops.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
+
+#: Lists within a list (the tabs of a channel) are followed this deep.
+_MAX_DEPTH: Final = 2
+#: Pages that only name another page; more in a row are a loop.
+_MAX_REFERENCES: Final = 8
+_LIST_KEYS: Final = ("YoutubeTab", "YoutubePlaylist", "TwitchVideos", "TwitchCollection")
+
+
+@dataclass(frozen=True)
+class Source:
+    """Somewhere to look for videos.
+
+    Attributes:
+        url: page of a video, playlist or channel, a search such as `ytsearch20:hollow knight gamepad overlay`, or a
+            file or folder of this machine.
+        game: of its videos, where they do not say themselves.
+        genre: likewise.
+        licence: likewise.
+        limit: look at no more than so many of its videos; 0 is all.
+        newest_first: it lists new videos first, so that looking ends at the first known one.
+    """
+
+    url: str
+    game: str = ""
+    genre: str = ""
+    licence: str = ""
+    limit: int = 0
+    newest_first: bool = False
+
+    def local_path(self) -> Path | None:
+        """Return the file or folder that the source is, or None where it is on the network."""
+        parsed = urlparse(self.url)
+        if parsed.scheme == "file":
+            return Path(url2pathname(parsed.path))
+        if parsed.scheme in ("http", "https") or ":" in self.url.split("/")[0]:
+            return None
+        return Path(self.url).expanduser()
+
+
+@dataclass(frozen=True)
+class CrawlReport:
+    """What a tick did.
+
+    Attributes:
+        num_found: videos that the sources listed.
+        num_new: of them, added to the ledger.
+        num_seen: known ones come across again.
+        new_batches: batch ids that now exist.
+        errors: source or video with the error that kept it.
+        wall_s: how long it took.
+    """
+
+    num_found: int = 0
+    num_new: int = 0
+    num_seen: int = 0
+    new_batches: tuple[str, ...] = ()
+    errors: tuple[tuple[str, CrawlError], ...] = ()
+    wall_s: float = 0.0
+
+
+@dataclass
+class Discovery:
+    """What looking at one source gave.
+
+    Attributes:
+        videos: in the order of the source, each once.
+        errors: page with the error that kept it.
+    """
+
+    videos: list[Discovered] = field(default_factory=list)
+    errors: list[tuple[str, CrawlError]] = field(default_factory=list)
+
+
+def discover(
+    source: Source,
+    options: CrawlOptions,
+    known: Collection[str] = (),
+    sleep: Callable[[float], None] = time.sleep,
+) -> Discovery:
+    """Return the videos that a source lists.
+
+    Args:
+        source: where to look.
+        options: how.
+        known: ids in the ledger; their pages are not asked for.
+        sleep: waits between tries.
+    """
+    found = Discovery()
+    try:
+        path = source.local_path()
+        videos = _list_local(path, source) if path is not None else _list_site(source, options, known, sleep, found)
+        for video in videos:
+            if source.newest_first and video.video_id in known:
+                break
+            found.videos.append(video)
+            if len(found.videos) == source.limit:
+                break
+    except Exception as error:  # a page further down the list, or the list itself
+        found.errors.append((source.url, classify(error)))
+    return found
+
+
+def _list_local(path: Path, source: Source) -> Iterator[Discovered]:
+    if not path.exists():
+        raise CrawlError("gone", f"no such file or folder: {path}")
+    files = [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file())
+    for file in files:
+        if path.is_file() or file.suffix.lower() in EXTENSIONS:
+            yield Discovered(
+                video_id=clean_id(file.stem),
+                source=source.url,
+                url=file.absolute().as_uri(),
+                title=file.stem,
+                channel=file.parent.name,
+                game=source.game,
+                genre=source.genre,
+                licence=source.licence,
+            )
+
+
+def _list_site(
+    source: Source,
+    options: CrawlOptions,
+    known: Collection[str],
+    sleep: Callable[[float], None],
+    found: Discovery,
+) -> Iterator[Discovered]:
+    listed: set[str] = set()
+    with open_session(options, source.url) as session:
+        for entry in _entries(session, source.url, options, sleep):
+            video = to_discovered(entry, source)
+            if video.video_id in listed:
+                continue
+            listed.add(video.video_id)
+            if video.video_id not in known and not video.channel:
+                try:
+                    details = extract(session, entry["url"], options, sleep, process=True)
+                except Exception as error:  # this video only
+                    found.errors.append((video.url, classify(error)))
+                    continue
+                said = {key: value for key, value in entry.items() if value not in (None, "")}
+                video = replace(to_discovered(details | said, source), url=video.url, video_id=video.video_id)
+            yield video
+
+
+def _entries(
+    session: Any, url: str, options: CrawlOptions, sleep: Callable[[float], None], depth: int = 0
+) -> Iterator[dict[str, Any]]:
+    """Yield the videos of a page in its order: itself, or what it lists, as they are read."""
+    info = extract(session, url, options, sleep)
+    said: dict[str, Any] = {}
+    for _ in range(_MAX_REFERENCES):
+        if info.get("_type") not in ("url", "url_transparent"):
+            break
+        if info["_type"] == "url_transparent":  # the page describes what lies elsewhere
+            said = {key: value for key, value in info.items() if value and key not in ("_type", "url")} | said
+        info = extract(session, info["url"], options, sleep)
+    if info.get("_type", "video") == "video":
+        yield info | said | {"url": url, "webpage_url": said.get("webpage_url") or info.get("webpage_url") or url}
+        return
+    for entry in info.get("entries") or ():
+        if not entry:
+            continue
+        if entry.get("ie_key") in _LIST_KEYS or entry.get("_type") in ("playlist", "multi_video"):
+            if depth < _MAX_DEPTH and entry.get("url"):
+                yield from _entries(session, entry["url"], options, sleep, depth + 1)
+        elif entry.get("url"):
+            yield {"extractor_key": info.get("extractor_key"), "playlist_channel": info.get("channel")} | entry
+
+
+def to_discovered(entry: Mapping[str, Any], source: Source) -> Discovered:
+    """Return what a page or a list says of a video, the source's own facts filling the gaps."""
+    from yt_dlp.utils import unsmuggle_url
+
+    url, smuggled = unsmuggle_url(entry.get("webpage_url") or entry["url"], {})
+    extractor = str(entry.get("ie_key") or entry.get("extractor_key") or "generic").lower()
+    site_id = entry.get("id") or (smuggled or {}).get("force_videoid")
+    if extractor == "generic" and (not site_id or entry.get("direct")):
+        site_id = (smuggled or {}).get("force_videoid") or _generic_id(url)
+    words = dict(word.split(":", 1) for word in entry.get("tags") or () if word and ":" in word)
+    duration_s = entry.get("duration")
+    return Discovered(
+        video_id=f"{extractor}-{clean_id(str(site_id))}",
+        source=source.url,
+        url=url,
+        title=str(entry.get("title") or ""),
+        channel=str(entry.get("channel") or entry.get("uploader") or entry.get("playlist_channel") or ""),
+        duration_s=float(duration_s) if duration_s else None,
+        game=words.get("game") or source.game,
+        genre=words.get("genre") or source.genre,
+        licence=entry.get("license") or words.get("licence") or source.licence,
+    )
+
+
+def _generic_id(url: str) -> str:
+    """Return an id for a page that gives none: its host and path; the port may change."""
+    parsed = urlparse(url)
+    return f"{parsed.hostname}{parsed.path}{'?' if parsed.query else ''}{parsed.query}"
+
+
+def crawl_tick(
+    store: Store,
+    sources: Sequence[Source],
+    options: CrawlOptions,
+    now: str,
+    batch_size: int = 50,
+    sleep: Callable[[float], None] = time.sleep,
+) -> CrawlReport:
+    """Look at all sources and add what is new to the ledger.
+
+    Ticks may overlap: the ledger is read again, merged and written under a lock, after the looking is done.
+
+    Args:
+        store: holds the ledger.
+        sources: where to look.
+        options: how.
+        now: ISO-8601 UTC, the time that rows get.
+        batch_size: videos in a new batch.
+        sleep: waits between tries.
+    """
+    started = time.monotonic()
+    known = {video.video_id for video in read_catalog(store)}
+    discoveries = [discover(source, options, known, sleep) for source in sources]
+    found = list(itertools.chain.from_iterable(discovery.videos for discovery in discoveries))
+    errors = list(itertools.chain.from_iterable(discovery.errors for discovery in discoveries))
+    found, clashes = _split_clashes(found)
+    errors += clashes
+    with catalog_lock(store):
+        before = read_catalog(store)
+        merged = merge_discovered(before, found, now, batch_size)
+        if merged.videos != before:
+            write_catalog(store, merged.videos)
+    return CrawlReport(
+        num_found=merged.num_new + merged.num_seen,
+        num_new=merged.num_new,
+        num_seen=merged.num_seen,
+        new_batches=merged.new_batches,
+        errors=tuple(errors),
+        wall_s=time.monotonic() - started,
+    )
+
+
+def _split_clashes(found: list[Discovered]) -> tuple[list[Discovered], list[tuple[str, CrawlError]]]:
+    """Return videos without local files whose name another file of this tick has, and those as errors."""
+    kept: dict[str, Discovered] = {}
+    clashes: list[tuple[str, CrawlError]] = []
+    for video in found:
+        first = kept.setdefault(video.video_id, video)
+        if first.url != video.url and video.url.startswith("file:"):
+            text = f"the id {video.video_id} belongs to {first.url}; rename one of the two files"
+            clashes.append((video.url, CrawlError("unsupported", text)))
+    return list(kept.values()), clashes

@@ -1,0 +1,186 @@
+"""What goes wrong while crawling, as typed errors: which kind, whether it is final, and when to try again.
+
+yt-dlp reports nearly everything as one exception with a sentence in it; here its causes, HTTP status and wording are
+read once. Nothing here imports yt-dlp: classes are told apart by their names, so this also serves where it is absent.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, TypeVar
+
+Result = TypeVar("Result")
+ErrorKind = Literal[
+    "gone", "private", "geo", "age", "login", "bot_wall", "throttled", "network", "live", "too_large", "unsupported",
+    "unknown",
+]  # fmt: skip
+
+#: Asking again will not help: the video's outcome is a refusal and not a failure.
+PERMANENT: Final[frozenset[str]] = frozenset({"gone", "private", "geo", "age", "login", "too_large", "unsupported"})
+#: Worth another try within the same run.
+RETRIED: Final[frozenset[str]] = frozenset({"throttled", "network"})
+
+_LOGGER: Final = logging.getLogger(__name__)
+
+#: Wording by kind, the most telling first; matched without case.
+_WORDING: Final[tuple[tuple[ErrorKind, str], ...]] = (
+    ("bot_wall", r"not a bot|captcha|cloudflare|unusual traffic|automated quer"),
+    ("age", r"confirm your age|age.restricted|inappropriate for some users|age.verif"),
+    ("private", r"private video|video is private|is a private|marked as private"),
+    ("geo", r"(not available|not made this video available|blocked).{0,60}(country|region|location)|geo.?restrict"),
+    ("throttled", r"too many requests|rate.?limit|try again later|session has been rate|throttl"),
+    ("live", r"premieres in|will begin in|is (currently )?(live|offline)|live event"),
+    ("login", r"members.only|join this channel|subscriber|log.?in|sign in|registered users|--cookies|account cookies"),
+    ("gone", r"removed|no longer available|terminated|does not exist|video unavailable|deleted|not exist|copyright"),
+    ("unsupported", r"drm|requested format is not available|no video formats|unsupported url|no suitable extractor"),
+    ("unsupported", r"unsafe|ffmpeg (is )?not (found|installed)|ffmpeg could not be found|not a valid url"),
+    ("network", r"timed out|timeout|connection|resolve|unreachable|incomplete|more expected|ssl|broken pipe"),
+)
+_STATUS: Final[dict[int, ErrorKind]] = {
+    401: "login", 402: "login", 404: "gone", 408: "network", 410: "gone", 425: "throttled", 429: "throttled", 451: "geo"
+}  # fmt: skip
+_CLASSES: Final[dict[str, ErrorKind]] = {
+    "GeoRestrictedError": "geo",
+    "UnsupportedError": "unsupported",
+    "UserNotLive": "live",
+    "ThrottledDownload": "throttled",
+    "ContentTooShortError": "network",
+    "TransportError": "network",
+    "IncompleteRead": "network",
+    "TimeoutError": "network",
+    "SSLError": "network",
+    "ProxyError": "network",
+    "_UnsafeExtensionError": "unsupported",
+}
+
+
+class CrawlError(Exception):
+    """A page or video that could not be had.
+
+    Attributes:
+        kind: what kept it; the message starts with it.
+        permanent: whether asking again is of no use.
+        retry_after_s: how long the site asks to wait, if it says.
+    """
+
+    def __init__(self, kind: ErrorKind, message: str, retry_after_s: float | None = None) -> None:
+        super().__init__(kind, message, retry_after_s)
+        self.kind: ErrorKind = kind
+        self.permanent = kind in PERMANENT
+        self.message = " ".join(message.split())[:300]
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
+
+def classify(error: BaseException) -> CrawlError:
+    """Return the typed error that an exception of yt-dlp, or of what it uses, stands for."""
+    if isinstance(error, CrawlError):
+        return error
+    chain = list(_causes(error))
+    for cause in chain:
+        if isinstance(cause, CrawlError):
+            return cause
+    message = re.sub(r"^ERROR: |\x1b\[[0-9;]*m|; please report this issue.*| \(caused by .*", "", str(error))
+    for cause in chain:
+        status = getattr(cause, "status", None)
+        if isinstance(status, int):
+            return CrawlError(_kind_of_status(status, message), message, _retry_after_s(cause))
+    names = {base.__name__ for cause in chain for base in type(cause).__mro__}
+    for name, kind in _CLASSES.items():
+        if name in names:
+            return CrawlError(kind, message)
+    return CrawlError(_kind_of_wording(message) or "unknown", message)
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yield an exception and what lies behind it, each once; yt-dlp keeps causes in fields of its own."""
+    todo: list[object] = [error]
+    seen: set[int] = set()
+    while todo:
+        found = todo.pop(0)
+        if not isinstance(found, BaseException) or id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        exc_info = getattr(found, "exc_info", None) or ()
+        todo += [*exc_info, getattr(found, "cause", None), found.__cause__, found.__context__]
+
+
+def _kind_of_status(status: int, message: str) -> ErrorKind:
+    if status in _STATUS:
+        return _STATUS[status]
+    if status >= 500:
+        return "network"
+    # 403 says little: an expired link, a wall, a wrong country; the wording may say more.
+    return _kind_of_wording(message) or ("throttled" if status == 403 else "unknown")
+
+
+def _kind_of_wording(message: str) -> ErrorKind | None:
+    return next((kind for kind, words in _WORDING if re.search(words, message, re.IGNORECASE)), None)
+
+
+def _retry_after_s(error: BaseException) -> float | None:
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    value = str(headers.get("Retry-After") or "")
+    return float(value) if value.isdigit() else None  # a date is rare, and clocks differ
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """How often and when a request that failed for a while is made again.
+
+    Attributes:
+        attempts: requests in all.
+        base_s: mean wait after the first failure; it doubles with each.
+        max_s: longest wait.
+    """
+
+    attempts: int = 4
+    base_s: float = 5.0
+    max_s: float = 300.0
+
+    def __post_init__(self) -> None:
+        if self.attempts < 1 or self.base_s < 0 or self.max_s < self.base_s:
+            raise ValueError(f"Backoff: expected attempts >= 1 and 0 <= base_s <= max_s, got {self}")
+
+    def delay_s(self, failures: int, asked_s: float | None, draw: float) -> float:
+        """Return the wait after a number of failures.
+
+        Args:
+            failures: at least 1.
+            asked_s: what the site asked for; the wait is at least that, up to `max_s`.
+            draw: in [0, 1), spreads clients by half a wait to either side.
+        """
+        wait_s = self.base_s * 2.0 ** (failures - 1) * (0.5 + draw)
+        return min(self.max_s, max(wait_s, asked_s or 0.0))
+
+
+def with_backoff(
+    function: Callable[[], Result],
+    backoff: Backoff,
+    sleep: Callable[[float], None],
+    draw: Callable[[], float] = random.random,
+) -> Result:
+    """Return what a function returns, calling it again after errors of a kind that pass.
+
+    Raises:
+        CrawlError: the last one; at once where it is not of a kind in `RETRIED`.
+    """
+    failures = 0
+    while True:
+        try:
+            return function()
+        except Exception as caught:
+            error = classify(caught)
+            failures += 1
+            if error.kind not in RETRIED or failures >= backoff.attempts:
+                raise error from caught
+            wait_s = backoff.delay_s(failures, error.retry_after_s, draw())
+            _LOGGER.info("%s; try %d of %d in %.1f s", error, failures + 1, backoff.attempts, wait_s)
+        sleep(wait_s)

@@ -1,0 +1,108 @@
+"""The stage `raw/videos`: download each video of a batch, look at it in the sandbox, keep it with what is known of it.
+
+Refusals that are final (gone, private, not a video we may have) are `rejected`, all else that goes wrong is `failed`
+and tried again on the next run.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from ops.batch import Stage, Work
+from ops.crawl import Source, to_discovered
+from ops.crawl_errors import CrawlError
+from ops.outcomes import BadInputError, Outcome
+from ops.probe import probe
+from ops.sandbox import Limits, call
+from ops.storage import Store, sha256_file
+from ops.video import sniff_format
+from ops.ytdlp import CrawlOptions, download, format_string
+
+ASSET: Final = "raw/videos"
+#: Changes when a download or its probe would give other results.
+VERSION: Final = "1"
+#: Reading every packet of the longest broadcasts from a slow disk takes minutes, and hardly any CPU.
+PROBE_LIMITS: Final = Limits(wall_s=900.0, cpu_s=300.0, memory_bytes=2 << 30)
+
+_SCRATCH: Final = "scratch"
+_SCRATCH_KEEP_S: Final = 24 * 3600.0
+_FACTS: Final = ("title", "channel", "game", "genre", "licence")
+
+
+def videos_stage(options: CrawlOptions) -> Stage:
+    """Return the stage; only what shapes the files makes them stale (not pauses, cookies or hosts)."""
+    return Stage(ASSET, VERSION, {"format": format_string(options.max_height), "max_bytes": options.max_bytes})
+
+
+@dataclass(frozen=True)
+class DownloadVideo:
+    """The stage's function.
+
+    Attributes:
+        options: how to download.
+        urls: where each video of the batch can be had now (`ops.catalog.batch_urls`).
+        sleep: waits between tries.
+    """
+
+    options: CrawlOptions
+    urls: Mapping[str, str]
+    sleep: Callable[[float], None] = time.sleep
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        """Download one video, probe it and publish it in the unit's folder."""
+        video_id = work.unit.video_id
+        if video_id not in self.urls:
+            raise ValueError(f"no URL for {video_id}; urls must come from the catalog and batch that gave the units")
+        url = self.urls[video_id]
+        with _scratch_folder(work.store, video_id) as folder:
+            try:
+                path, info = self._fetch(url, folder)
+            except CrawlError as error:
+                return (Outcome.rejected(str(error)) if error.permanent else Outcome("failed", str(error))), {}
+            facts = call(probe, path, limits=PROBE_LIMITS)
+            name = f"video{path.suffix.lower()}"
+            with work.store.writing(work.key(name)) as target:
+                (shutil.move if path.parent == folder else shutil.copyfile)(path, target)
+                sha256 = sha256_file(target)
+        said = work.unit.outcome.data | {key: info[key] for key in info if not work.unit.outcome.data.get(key)}
+        outcome = Outcome.ok(
+            path=name,
+            url=url,
+            size_bytes=facts.size_bytes,
+            probe=facts.to_dict(),
+            **{fact: said.get(fact, "") for fact in _FACTS},
+        )
+        return outcome, {name: sha256}
+
+    def _fetch(self, url: str, folder: Path) -> tuple[Path, dict[str, Any]]:
+        """Return the file and what its page says of it."""
+        path = Source(url).local_path()
+        if path is not None:
+            if not path.exists():
+                raise CrawlError("gone", f"no such file: {path}")
+            sniff_format(path)  # refuses what is no video before a byte of it is copied
+            return path, {}
+        got = download(url, folder, self.options, self.sleep)
+        if not got.path.stat().st_size:
+            raise BadInputError("empty: the file has no bytes")
+        said = to_discovered(got.info | {"url": url}, Source(url))
+        return got.path, {fact: getattr(said, fact) for fact in _FACTS}
+
+
+@contextmanager
+def _scratch_folder(store: Store, video_id: str) -> Iterator[Path]:
+    """Give an empty folder beside the store's files, where they are local, so that publishing is a rename."""
+    base = Path(store.uri(_SCRATCH)) if store.is_local else Path(tempfile.gettempdir()) / "overplay-scratch"
+    base.mkdir(parents=True, exist_ok=True)
+    for left in base.glob(f"{video_id}.*"):  # of a killed run
+        if time.time() - left.stat().st_mtime > _SCRATCH_KEEP_S:
+            shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f"{video_id}.", dir=base) as folder:
+        yield Path(folder)
