@@ -6,8 +6,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.metadata import add_up, md_picture, md_table
-from assets.naming import labelled
-from assets.partitions import BY_BATCHES, VIDEO_BATCHES
+from assets.naming import labelled_by_batch, to_key
 from ops import chunks as chunk_ops
 from ops import shards as shard_ops
 from ops.charts import bar_chart
@@ -51,17 +50,12 @@ class ShardSize(dg.Config):
 
 
 @dg.asset(
-    **labelled(CHUNKS, chunk_ops.VERSION, {"pyarrow"}),
-    deps=["labels/actions", "raw/videos"],
-    partitions_def=VIDEO_BATCHES,
-    backfill_policy=BY_BATCHES,
+    **labelled_by_batch(CHUNKS, chunk_ops.VERSION, {"pyarrow"}, ["labels/actions", "raw/videos"]),
     check_specs=[
-        dg.AssetCheckSpec(
-            KEPT_RATIO, asset=dg.AssetKey(CHUNKS.split("/")), description="The kept share of hours is as usual."
-        ),
+        dg.AssetCheckSpec(KEPT_RATIO, asset=to_key(CHUNKS), description="The kept share of hours is as usual."),
         dg.AssetCheckSpec(
             LABEL_DENSITY,
-            asset=dg.AssetKey(CHUNKS.split("/")),
+            asset=to_key(CHUNKS),
             description="The share of frames with an action is as usual.",
         ),
     ],
@@ -101,14 +95,11 @@ def chunks(
 
 
 @dg.asset(
-    **labelled(SHARDS, shard_ops.VERSION, {"webdataset"}),
-    deps=[CHUNKS, "overlay/crops", "labels/actions"],
-    partitions_def=VIDEO_BATCHES,
-    backfill_policy=BY_BATCHES,
+    **labelled_by_batch(SHARDS, shard_ops.VERSION, {"webdataset"}, [CHUNKS, "overlay/crops", "labels/actions"]),
     check_specs=[
         dg.AssetCheckSpec(
             SHARDS_SOUND,
-            asset=dg.AssetKey(SHARDS.split("/")),
+            asset=to_key(SHARDS),
             description="Each tar has the size and sha256 that its manifest names; each kept chunk is one sample.",
             blocking=True,
         ),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 import dagster as dg
 
 from assets.metadata import batch_metadata
+from assets.naming import to_key
 from assets.progress import Progress
 from ops.batch import BatchReport, Stage, StageFunction, Unit, manifest_key, read_batch, run_batch
 from ops.parallel import Mapper
@@ -21,18 +22,18 @@ COUNTS_ADD_UP = "counts_add_up"
 FILES_INTACT = "files_intact"
 
 
-def stage_checks(key: Sequence[str]) -> list[dg.AssetCheckSpec]:
+def stage_checks(key: str) -> list[dg.AssetCheckSpec]:
     """Return the checks that every stage over videos reports."""
     return [
         dg.AssetCheckSpec(
             COUNTS_ADD_UP,
-            asset=dg.AssetKey(key),
+            asset=to_key(key),
             description="Each ok video of the stage before is ok, rejected or failed here, once.",
             blocking=True,
         ),
         dg.AssetCheckSpec(
             FILES_INTACT,
-            asset=dg.AssetKey(key),
+            asset=to_key(key),
             description="The sha256 of each file is the one that its unit's record names.",
             blocking=True,
         ),

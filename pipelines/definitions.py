@@ -2,13 +2,13 @@
 
 import dagster as dg
 
-from assets import overlay
+from assets import overlay, raw
 from ops.storage import Store
 from pipelines.environment import Environment, get_environment
 from pipelines.jobs import JOBS
 from pipelines.resources.mapping import RayMapper, SerialMapper
 
-ASSET_MODULES = [overlay]
+ASSET_MODULES = [raw, overlay]
 
 
 def build_resources(environment: Environment) -> dict[str, object]:

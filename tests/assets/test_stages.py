@@ -1,8 +1,7 @@
 import dagster as dg
 import pytest
 
-from assets.naming import labelled
-from assets.partitions import BY_BATCHES, VIDEO_BATCHES
+from assets.naming import labelled_by_batch
 from assets.stages import materialize_stage, stage_checks, unaccounted
 from ops.batch import Stage, Unit, Work, read_batch
 from ops.outcomes import BadInputError, Outcome, RejectedError
@@ -30,10 +29,8 @@ def _do(work: Work) -> tuple[Outcome, dict[str, str]]:
 
 
 @dg.asset(
-    **labelled(KEY, "1", {"python"}),
-    partitions_def=VIDEO_BATCHES,
-    backfill_policy=BY_BATCHES,
-    check_specs=stage_checks(KEY.split("/")),
+    **labelled_by_batch(KEY, "1", {"python"}, []),
+    check_specs=stage_checks(KEY),
 )
 def toy(
     context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], mapper: dg.ResourceParam[Mapper]

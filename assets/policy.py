@@ -1,0 +1,220 @@
+"""policy/*: the trained policy, what it predicts on held-out videos, and how it plays."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.folders import build_folder
+from assets.metadata import folder_metadata, md_picture, md_table
+from assets.naming import labelled, to_key
+from assets.play import NOOP, RANDOM, Match, Played, play_match
+from assets.training_work import CHECKPOINT, CONTROL, TrainingJob, run_training
+from ops.charts import line_chart
+from ops.parallel import Mapper
+from ops.pictures import encode, film_strip
+from ops.shards import list_shard_batches
+from ops.storage import Store, to_json
+
+OFFLINE = "policy/offline"
+ROLLOUTS = "policy/rollouts"
+POLICY = "policy"
+SHUFFLED = "shuffled labels"
+_VERSION = "1"
+#: Frames of the film strip.
+_NUM_STILLS = 18
+_FILM_EVERY = 6
+
+BEATS_RANDOM = "beats_random"
+
+
+class PolicyTraining(dg.Config):
+    """How the policy is trained."""
+
+    recipe: str = Field(default="tiny", description="A recipe of training.recipes: tiny, small, paper, nitrogen-500m.")
+    control: bool = Field(
+        default=True, description="Also train the control experiment: the same on shuffled labels, which must not play."
+    )
+    num_workers: int = Field(default=1, ge=1, description="Workers that train one policy together, through Ray Train.")
+
+
+class Rollouts(dg.Config):
+    """What is played, and how often."""
+
+    game: str = Field(default="Doom", description="A game of simulator.games.")
+    task: str = Field(default="", description="A task of the game; empty for its first one.")
+    num_episodes: int = Field(default=24, ge=2, description="Episodes per player, on the same seeds.")
+    first_seed: int = Field(default=1000, ge=0, description="Seed of the first episode; recordings use lower ones.")
+    replan_rows: int = Field(default=2, ge=1, description="Rows of a predicted chunk played before the next look.")
+
+
+@dg.asset(**labelled(CHECKPOINT, _VERSION, {"pytorch"}, ["dataset/shards"], "gpu", pool="gpu"))
+def checkpoint(
+    context: dg.AssetExecutionContext,
+    config: PolicyTraining,
+    store: dg.ResourceParam[Store],
+    mapper: dg.ResourceParam[Mapper],
+) -> dg.MaterializeResult:
+    """The trained policy: averaged weights, config and card. A killed training goes on where its checkpoint is.
+
+    Beside it, under `policy/shuffled`, the control experiment: the same recipe on shuffled labels.
+    """
+    keys = [CHECKPOINT, CONTROL] if config.control else [CHECKPOINT]
+    jobs = [TrainingJob(store, key, config.recipe, key == CONTROL, config.num_workers) for key in keys]
+    reports = {}
+    for job, report in mapper.map(run_training, jobs):
+        if isinstance(report, Exception):
+            raise report
+        context.log.info(f"{job.key}: {report.steps} steps, loss {report.loss:.4f}, {report.wall_s:.0f} s")
+        reports[job.key] = report
+    report = reports[CHECKPOINT]
+    facts = {
+        "num_steps": report.steps,
+        "resumed_from": report.resumed_from,
+        "num_samples": report.num_samples,
+        "loss": report.loss,
+        "steps_per_s": report.steps_per_s,
+    }
+    curves = {POLICY if key == CHECKPOINT else SHUFFLED: reports[key].metrics for key in keys}
+    num_done = sum(report.changed for report in reports.values())
+    wall_s = sum(report.wall_s for report in reports.values() if report.changed)
+    return dg.MaterializeResult(
+        metadata=folder_metadata(store.uri(CHECKPOINT), num_done, wall_s, facts, _preview_training(curves)),
+        data_version=dg.DataVersion(report.fingerprint),
+    )
+
+
+@dg.asset(**labelled(OFFLINE, _VERSION, {"pytorch"}, [CHECKPOINT, "dataset/shards"]))
+def offline(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """What the policy predicts on held-out videos, against predictors that know nothing of the picture."""
+    from training.publish import build_offline
+
+    metrics = build_offline(store, list_shard_batches(store), CHECKPOINT, OFFLINE)
+    rows = offline_table(metrics)
+    facts = {name: value for name, value in rows[0].items() if isinstance(value, float)}
+    return dg.MaterializeResult(metadata=folder_metadata(store.uri(OFFLINE), 1, 0.0, facts, md_table(rows)))
+
+
+@dg.asset(
+    **labelled(ROLLOUTS, _VERSION, {"gymnasium"}, [CHECKPOINT]),
+    check_specs=[
+        dg.AssetCheckSpec(
+            BEATS_RANDOM,
+            asset=to_key(ROLLOUTS),
+            description="The policy's mean return is above random's by more than the 95 % interval of the difference.",
+        )
+    ],
+)
+def rollouts(
+    config: Rollouts, store: dg.ResourceParam[Store], mapper: dg.ResourceParam[Mapper]
+) -> dg.MaterializeResult:
+    """Returns and success rates in the simulator on fixed seeds, beside random, no-op and the shuffled control."""
+    inputs = {key: _fingerprint_of(store, key) for key in (CHECKPOINT, CONTROL) if _fingerprint_of(store, key)}
+    matches = _matches(config, store, list(inputs))
+    report = build_folder(
+        store, ROLLOUTS, _VERSION, config.model_dump(), inputs, lambda folder: _play(mapper, matches, folder)
+    )
+    players = report.facts["players"]
+    rows = rollout_table(players)
+    strip = store.read_bytes(f"{ROLLOUTS}/film.jpg")
+    facts = {f"return_{name.replace(' ', '_')}": player["mean_return"] for name, player in players.items()}
+    return dg.MaterializeResult(
+        metadata=folder_metadata(
+            store.uri(ROLLOUTS),
+            report.num_done,
+            report.wall_s,
+            facts,
+            md_table(rows) + md_picture(strip, "One episode"),
+        ),
+        data_version=dg.DataVersion(report.content),
+        check_results=[
+            dg.AssetCheckResult(
+                check_name=BEATS_RANDOM,
+                passed=report.facts["beats_random"][POLICY],
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={name: bool(value) for name, value in report.facts["beats_random"].items()},
+            )
+        ],
+    )
+
+
+def _fingerprint_of(store: Store, key: str) -> str:
+    try:
+        return str(store.read_json(f"{key}/manifest.json")["fingerprint"])
+    except FileNotFoundError:
+        return ""
+
+
+def _matches(config: Rollouts, store: Store, keys: list[str]) -> list[Match]:
+    """Return the matches, those of slow players first."""
+    if CHECKPOINT not in keys:
+        raise FileNotFoundError(f"no policy in {store.uri(CHECKPOINT)}; materialize {CHECKPOINT} first")
+    seeds = tuple(range(config.first_seed, config.first_seed + config.num_episodes))
+    players = {POLICY: CHECKPOINT, SHUFFLED: CONTROL if CONTROL in keys else "", RANDOM: "", NOOP: ""}
+    return [
+        Match(
+            name,
+            store,
+            key,
+            config.game,
+            config.task or None,
+            seeds,
+            config.replan_rows,
+            _FILM_EVERY if name == POLICY else 0,
+        )
+        for name, key in players.items()
+        if key or name in (RANDOM, NOOP)
+    ]
+
+
+def _play(mapper: Mapper, matches: list[Match], folder: Path) -> dict[str, Any]:
+    from simulator.rollout import beats
+
+    played: dict[str, Played] = {}
+    for match, result in mapper.map(play_match, matches):
+        if isinstance(result, Exception):
+            raise result
+        played[match.player] = result
+    names = [match.player for match in matches]
+    players = {name: played[name].evaluation.to_dict() for name in names}
+    (folder / "evaluations.json").write_bytes(to_json(players))
+    film = played[POLICY].film
+    stills = range(0, len(film), max(1, len(film) // _NUM_STILLS))
+    texts = [f"frame {number * _FILM_EVERY}" for number in stills]
+    (folder / "film.jpg").write_bytes(encode(film_strip([film[number] for number in stills], texts), quality=80))
+    beaten = {name: beats(played[name].evaluation, played[RANDOM].evaluation) for name in names if name != RANDOM}
+    return {"players": players, "beats_random": beaten}
+
+
+def rollout_table(players: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row per player: mean return and success rate with 95 % intervals."""
+    return [
+        {
+            "player": name,
+            "mean return": player["mean_return"],
+            "95 %": "{:.3g} to {:.3g}".format(*player["return_interval"]),
+            "success": player["success_rate"],
+            "success 95 %": "{:.2f} to {:.2f}".format(*player["success_interval"]),
+            "episodes": len(player["returns"]),
+        }
+        for name, player in players.items()
+    ]
+
+
+def offline_table(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return a row per predictor: policy first, then the baselines."""
+    return [
+        {"predictor": name, **{score: entry["value"] for score, entry in scores.items()}}
+        for name, scores in metrics["scores"].items()
+    ]
+
+
+def _preview_training(curves: dict[str, list[dict[str, Any]]]) -> str:
+    return md_picture(encode(training_curve(curves)), "Training loss")
+
+
+def training_curve(curves: dict[str, list[dict[str, Any]]]) -> Any:
+    """Return the chart of the loss over steps, a line per run."""
+    lines = {name: ([row["step"] for row in rows], [row["loss"] for row in rows]) for name, rows in curves.items()}
+    return line_chart(lines, "Training loss", "step")

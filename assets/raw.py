@@ -1,0 +1,127 @@
+"""raw/*: the ledger of every video ever seen, and the downloaded files."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import dagster as dg
+from pydantic import Field
+
+from assets.metadata import md_table
+from assets.naming import labelled, labelled_by_batch
+from assets.partitions import VIDEO_BATCHES
+from assets.sources import SOURCES_KEY, read_plan
+from assets.stages import materialize_stage, stage_checks
+from ops import videos as video_ops
+from ops.batch import Unit
+from ops.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
+from ops.crawl import crawl_tick
+from ops.parallel import Mapper
+from ops.storage import Store, fingerprint
+
+CATALOG = "raw/catalog"
+VIDEOS = video_ops.ASSET
+_CATALOG_VERSION = "1"
+_MAX_ROWS = 50
+
+
+class CrawlConfig(dg.Config):
+    """Which plan a run follows; another than the usual one for the demo and for trying a source out."""
+
+    plan_key: str = Field(default=SOURCES_KEY, description="Key of the plan in the store: sources and options.")
+
+
+@dg.asset(**labelled(CATALOG, _CATALOG_VERSION, {"ytdlp", "pyarrow"}))
+def catalog(
+    context: dg.AssetExecutionContext, config: CrawlConfig, store: dg.ResourceParam[Store]
+) -> dg.MaterializeResult:
+    """The ledger of every video ever seen: source, title, channel, game, licence, first and last seen, batch.
+
+    A run is one crawl tick over `raw/sources.json` in the store. New videos fill new batches, which become partitions;
+    a second tick finds nothing twice. A source that cannot be read is named here and stops no other.
+    """
+    plan = read_plan(store, config.plan_key)
+    if not plan.sources:
+        context.log.warning(f"no sources in {store.uri(config.plan_key)}; add some with `overplay crawl URL`")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size)
+    videos = read_catalog(store)
+    # All batches, not the new ones: a run that died between ledger and partitions is made up for.
+    context.instance.add_dynamic_partitions(VIDEO_BATCHES.name, list(batch_ids(videos)))
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(videos),
+            "dagster/uri": store.uri(CATALOG_KEY),
+            "num_found": report.num_found,
+            "num_new": report.num_new,
+            "num_done": report.num_new,
+            "num_errors": len(report.errors),
+            "errors": dg.MetadataValue.json({url: str(error) for url, error in report.errors}),
+            "new_batches": ", ".join(report.new_batches),
+            "wall_s": round(report.wall_s, 3),
+            "preview": dg.MetadataValue.md(_preview_catalog(videos)),
+        },
+        data_version=dg.DataVersion(fingerprint(sorted(video.video_id for video in videos))),
+    )
+
+
+@dg.asset(
+    **labelled_by_batch(VIDEOS, video_ops.VERSION, {"ytdlp", "pyav"}, [CATALOG], pool="decode"),
+    check_specs=stage_checks(VIDEOS),
+)
+def videos(
+    context: dg.AssetExecutionContext,
+    config: CrawlConfig,
+    store: dg.ResourceParam[Store],
+    mapper: dg.ResourceParam[Mapper],
+) -> dg.MaterializeResult:
+    """The downloaded files with what a probe found: streams, true frame times, size; nothing is decoded for pleasure.
+
+    A file that is torn, no video or without a picture fails here with its reason, and is tried again on a rerun.
+    """
+    options = read_plan(store, config.plan_key).options
+    ledger = read_catalog(store)
+    urls = {video_id: url for batch in context.partition_keys for video_id, url in batch_urls(ledger, batch).items()}
+    return materialize_stage(
+        context,
+        store,
+        mapper,
+        video_ops.videos_stage(options),
+        lambda _, batch: batch_units(ledger, batch),
+        video_ops.DownloadVideo(options, urls),
+        _preview_videos,
+    )
+
+
+def _preview_catalog(videos: Sequence[Video]) -> str:
+    newest = sorted(videos, key=lambda video: (video.first_seen, video.video_id), reverse=True)[:_MAX_ROWS]
+    rows = [
+        {
+            "video": video.video_id,
+            "title": video.title,
+            "channel": video.channel,
+            "game": video.game,
+            "batch": video.batch,
+        }
+        for video in newest
+    ]
+    return md_table(rows)
+
+
+def _preview_videos(store: Store, batch: str, units: Sequence[Unit]) -> str:
+    rows = []
+    for unit in units[:_MAX_ROWS]:
+        data, probe = unit.outcome.data, unit.outcome.data.get("probe", {})
+        rows.append(
+            {
+                "video": unit.video_id,
+                "outcome": unit.outcome.kind,
+                "codec": probe.get("codec"),
+                "size": f"{probe.get('width')} x {probe.get('height')}" if probe else None,
+                "fps": probe.get("fps_mean"),
+                "variable": probe.get("vfr"),
+                "seconds": probe.get("duration_s"),
+                "MB": round(data["size_bytes"] / 1e6, 2) if "size_bytes" in data else None,
+                "reason": unit.outcome.reason,
+            }
+        )
+    return md_table(rows)

@@ -1,0 +1,42 @@
+"""Training of policies as work for a mapper. Workers import this module, so it does not know Dagster."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ops.shards import list_shard_batches
+from ops.storage import Store
+
+CHECKPOINT = "policy/checkpoint"
+#: The control experiment: what learned nothing from the picture must not play.
+CONTROL = "policy/shuffled"
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One policy to train; picklable.
+
+    Attributes:
+        store: holds the shards, receives the policy.
+        key: where the policy is published.
+        recipe: name in `training.recipes`.
+        shuffle_labels: train the control experiment.
+        num_workers: that train it together.
+    """
+
+    store: Store
+    key: str
+    recipe: str
+    shuffle_labels: bool
+    num_workers: int = 1
+
+
+def run_training(job: TrainingJob) -> Any:
+    """Train what a job says on all shards of its store; return `training.loop.TrainReport`."""
+    from training.publish import train_policy
+    from training.recipes import get_recipe, with_shuffled_labels
+
+    config = get_recipe(job.recipe)
+    if job.shuffle_labels:
+        config = with_shuffled_labels(config)
+    batches = list_shard_batches(job.store)
+    return train_policy(job.store, batches, config, job.key, job.recipe, num_workers=job.num_workers)

@@ -1,0 +1,44 @@
+import dagster as dg
+import pytest
+
+from assets.dataset import CHUNKS, SHARDS, chunks, shards
+from ops.storage import Store
+from tests.assets.conftest import BATCH, metadata_of
+from tests.factories.policy_data import write_videos
+
+CONFIG = {"chunk_s": 2.0, "min_density": 0.0, "split_by": "video"}
+
+
+@pytest.fixture
+def made(store: Store, materialize) -> dg.ExecuteInProcessResult:
+    write_videos(store, BATCH, ["a", "b"], seconds=4.0, chunk_s=2.0)
+    return materialize(
+        [chunks, shards], partition_key=BATCH, run_config={"ops": {"dataset__chunks": {"config": CONFIG}}}
+    )
+
+
+def test_chunks_say_how_much_is_kept(made: dg.ExecuteInProcessResult) -> None:
+    metadata = metadata_of(made, CHUNKS)
+    assert metadata["dagster/partition_row_count"] == 4
+    assert metadata["hours_in"] == pytest.approx(8 / 3600, rel=0.01)
+    assert metadata["num_done"] == 1
+    assert "| a_chunk_0000 |" in metadata["preview"]
+
+
+def test_shards_hold_what_was_kept(made: dg.ExecuteInProcessResult) -> None:
+    metadata = metadata_of(made, SHARDS)
+    assert metadata["dagster/partition_row_count"] == metadata_of(made, CHUNKS)["num_kept"]
+    checks = {evaluation.check_name: evaluation for evaluation in made.get_asset_check_evaluations()}
+    assert checks["shards_sound"].passed and checks["shards_sound"].blocking
+    # Everything was kept, which is not usual: a warning, not a stop.
+    assert not checks["kept_ratio"].passed
+    assert checks["kept_ratio"].severity == dg.AssetCheckSeverity.WARN
+
+
+def test_a_cut_shard_stops_what_comes_after(made: dg.ExecuteInProcessResult, store: Store, materialize) -> None:
+    (name,) = [key for key in store.list(f"{SHARDS}/{BATCH}") if key.endswith(".tar")]
+    store.write_bytes(name, store.read_bytes(name)[:-2048])
+    result = materialize([shards], partition_key=BATCH, raise_on_error=False)
+    (check,) = result.get_asset_check_evaluations()
+    assert not check.passed
+    assert "the manifest says" in str(check.metadata["problems"].value)

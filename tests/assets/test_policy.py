@@ -1,0 +1,80 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from assets.play import ActorPolicy
+from assets.policy import ROLLOUTS, checkpoint, offline, rollouts
+from ops.gamepad import BENCHMARK
+from ops.storage import Store
+from tests.assets.conftest import metadata_of
+from tests.factories.policy_data import make_dataset
+
+
+@pytest.fixture
+def smoke(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A recipe of a few steps."""
+    from training import recipes
+
+    def config():
+        tiny = recipes.tiny()
+        optimizer = replace(tiny.optimizer, warmup_steps=1, decay_steps=1)
+        return replace(tiny, steps=4, noise_draws=1, optimizer=optimizer, data=replace(tiny.data, batch_size=4))
+
+    monkeypatch.setitem(recipes.RECIPES, "smoke", config)
+    return "smoke"
+
+
+def test_policy_is_trained_measured_and_played_once(store: Store, materialize, smoke: str) -> None:
+    make_dataset(store, seconds=4.0, chunk_s=2.0)
+    config = {
+        "ops": {
+            "policy__checkpoint": {"config": {"recipe": smoke}},
+            "policy__rollouts": {"config": {"num_episodes": 2}},
+        }
+    }
+    first = materialize([checkpoint, offline, rollouts], run_config=config)
+    second = materialize([checkpoint, offline, rollouts], run_config=config)
+    assert metadata_of(first, "policy/checkpoint")["num_done"] == 2
+    assert metadata_of(first, "policy/checkpoint")["num_steps"] == 4
+    assert "| policy |" in metadata_of(first, "policy/offline")["preview"]
+    played = metadata_of(first, ROLLOUTS)
+    assert {"return_policy", "return_random", "return_no-op", "return_shuffled_labels"} <= set(played)
+    assert "data:image/jpeg" in played["preview"]
+    for key in ("policy/checkpoint", ROLLOUTS):
+        assert metadata_of(second, key)["num_done"] == 0
+    (check,) = first.get_asset_check_evaluations()
+    assert check.check_name == "beats_random" and not check.blocking
+
+
+def test_rollouts_need_a_policy(materialize) -> None:
+    with pytest.raises(FileNotFoundError, match="materialize policy/checkpoint first"):
+        materialize([rollouts])
+
+
+class _Actor:
+    """Says in its first axis which call and row an action is from: call + row / 100."""
+
+    horizon, control_hz, action_shift = 8, 15.0, 1
+
+    def __init__(self) -> None:
+        self.num_calls = 0
+
+    def __call__(self, observation: np.ndarray, seed: int):
+        sticks = np.zeros((self.horizon, 4), dtype=np.float32)
+        sticks[:, 0] = (self.num_calls + np.arange(self.horizon)) / 100
+        self.num_calls += 10
+        return np.zeros((self.horizon, BENCHMARK.num_buttons), dtype=np.float32), sticks
+
+
+def test_rows_are_played_at_the_time_they_are_meant_for() -> None:
+    player = ActorPolicy(_Actor(), game_hz=30, replan_rows=3)
+    player.reset(0)
+    frame = np.zeros((8, 8, 3), dtype=np.uint8)
+    played = [np.round(100 * player.act(frame).sticks[:, 0]).astype(int).tolist() for _ in range(2)]
+    # At first nothing was planned before; then period 0 is row 3 - 1 of the chunk before, and so on.
+    assert played == [[0, 0, 0, 0, 1, 1], [2, 2, 10, 10, 11, 11]]
+    player.reset(1)
+    assert np.round(100 * player.act(frame).sticks[0, 0]) == 20
+    with pytest.raises(ValueError, match=r"replan_rows must be in 1\.\.8"):
+        ActorPolicy(_Actor(), 30, 9)
