@@ -1,0 +1,302 @@
+"""The dataset card: README.md as dataset hubs read it, card.json with all numbers, and pictures.
+
+Everything is written from statistics and from frames, in the form that the store keeps: the same dataset gives the
+same bytes. It is for people who decide whether to use the data, so it says what was lost and why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ops.batch import manifest_key, read_batch
+from ops.charts import bar_chart, line_chart
+from ops.gamepad import DATASET_BUTTONS, SCHEMA_VERSION, STICKS
+from ops.outcomes import BadInputError
+from ops.pictures import Picture, caption, draw_box, encode, grid
+from ops.sandbox import Limits, call
+from ops.statistics import STAGES, Statistics, collect_statistics
+from ops.storage import Store, fingerprint
+from ops.video import sample_frames
+
+ASSET: Final = "dataset/card"
+VERSION: Final = "1"
+_VIDEOS: Final = "raw/videos"
+_LOCATIONS: Final = "overlay/locations"
+_NUM_PICTURES: Final = 12
+_PICTURE_LIMITS: Final = Limits(wall_s=60.0, cpu_s=30.0, memory_bytes=2 << 30)
+_MAX_ROWS: Final = 30
+#: Upper bounds of the hubs' size classes, in samples.
+_SIZE_CLASSES: Final = (
+    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+    (10_000_000, "1M<n<10M"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class CardReport:
+    """What was written.
+
+    Attributes:
+        statistics: of all batches.
+        readme: text of README.md.
+        pictures: PNG bytes by file name.
+        content: hash of what the card is made from.
+        changed: False when the stored card was current.
+    """
+
+    statistics: Statistics
+    readme: str
+    pictures: dict[str, bytes]
+    content: str
+    changed: bool
+
+
+def build_card(store: Store, batches: Sequence[str], name: str = "overplay dataset") -> CardReport:
+    """Write the card of the dataset, its manifest last.
+
+    Args:
+        store: holds the dataset.
+        batches: partition keys, all of them.
+        name: how the dataset is called.
+    """
+    statistics = collect_statistics(store, batches, f"{ASSET}/batches")
+    located = [store.read_json(key) if store.exists(key) else None for key in _location_manifests(batches)]
+    current = fingerprint(VERSION, name, list(batches), statistics.to_record(), located)
+    key = f"{ASSET}/manifest.json"
+    stored = store.read_json(key) if store.exists(key) else {}
+    if stored.get("fingerprint") == current:
+        pictures = {file: store.read_bytes(f"{ASSET}/{file}") for file in stored["files"] if file.endswith(".png")}
+        return CardReport(statistics, store.read_bytes(f"{ASSET}/README.md").decode(), pictures, current, False)
+    pictures = _draw(statistics)
+    sheet = contact_sheet(store, batches)
+    if sheet is not None:
+        pictures["located.png"] = encode(sheet)
+    readme = write_readme(statistics, name, tuple(pictures))
+    for file, data in pictures.items():
+        store.write_bytes(f"{ASSET}/{file}", data)
+    store.write_json(f"{ASSET}/card.json", describe(statistics))
+    store.write_bytes(f"{ASSET}/README.md", readme.encode())
+    store.write_json(key, {"fingerprint": current, "files": ["README.md", "card.json", *sorted(pictures)]})
+    return CardReport(statistics, readme, pictures, current, True)
+
+
+def _location_manifests(batches: Sequence[str]) -> list[str]:
+    return [manifest_key(_LOCATIONS, batch) for batch in batches]
+
+
+def describe(statistics: Statistics) -> dict[str, Any]:
+    """Return all numbers of the card, JSON-able."""
+    controls = (*DATASET_BUTTONS, *STICKS)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "funnel": {stage: _amount(statistics.funnel[stage]) for stage in STAGES},
+        "lost": {
+            stage: {reason: _amount(amount) for reason, amount in sorted(reasons.items())}
+            for stage, reasons in statistics.lost.items()
+        },
+        "kept_hours": {
+            name: {value: _hours(seconds) for value, seconds in _largest(values, len(values))}
+            for name, values in statistics.kept_seconds.items()
+        },
+        "num_frames": statistics.num_frames,
+        "idle_share": _rounded(statistics.idle_share),
+        "confidence_curve": [[threshold, _rounded(share)] for threshold, share in statistics.confidence_curve()],
+        "press_share": {control: _rounded(statistics.press_share(control)) for control in controls},
+        "known_share": {
+            control: _rounded(statistics.known[control] / statistics.num_frames) if statistics.num_frames else None
+            for control in controls
+        },
+    }
+
+
+def _amount(amount: Any) -> dict[str, Any]:
+    return {"videos": amount.videos, "hours": _hours(amount.seconds)}
+
+
+def _hours(seconds: float) -> float:
+    return round(seconds / 3600, 4)
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
+
+
+def _largest(values: Mapping[str, float], count: int) -> list[tuple[str, float]]:
+    return sorted(values.items(), key=lambda item: (-item[1], item[0]))[:count]
+
+
+def _draw(statistics: Statistics) -> dict[str, bytes]:
+    """Return the card's charts as PNG by file name."""
+    hours = {stage: statistics.funnel[stage].seconds / 3600 for stage in STAGES}
+    games = {name: seconds / 3600 for name, seconds in _largest(statistics.kept_seconds["game"], 20)}
+    controls = (*DATASET_BUTTONS, *STICKS)
+    presses = {name: 100 * share for name in controls if (share := statistics.press_share(name)) is not None}
+    thresholds, shares = zip(*statistics.confidence_curve(), strict=True)
+    return {
+        "funnel.png": encode(bar_chart(hours, "Hours left after each stage", "h")),
+        "games.png": encode(bar_chart(games, "Kept hours by game", "h")),
+        "presses.png": encode(bar_chart(presses, "Frames in which a control is active", "%")),
+        "confidence.png": encode(
+            line_chart(
+                {"frames": (thresholds, shares)},
+                "Share of frames at or above a confidence",
+                "mean confidence of the drawn controls",
+                (0.0, 1.0),
+            )
+        ),
+    }
+
+
+def contact_sheet(store: Store, batches: Sequence[str], count: int = _NUM_PICTURES) -> Picture | None:
+    """Return a frame of some located videos with the box that was found; None where no raw file is left.
+
+    Args:
+        store: holds videos and locations.
+        batches: looked through in order until there are enough.
+        count: most frames.
+    """
+    tiles: list[Picture] = []
+    for batch in batches:
+        try:
+            videos = {unit.video_id: unit for unit in read_batch(store, _VIDEOS, batch)}
+            located = read_batch(store, _LOCATIONS, batch)
+        except FileNotFoundError:
+            continue
+        for unit in located:
+            if len(tiles) == count:
+                return grid(tiles, 3)
+            if unit.outcome.kind != "ok" or unit.video_id not in videos:
+                continue
+            track = unit.outcome.data["tracks"][0]
+            key = f"{_VIDEOS}/{batch}/{unit.video_id}/{videos[unit.video_id].outcome.data['path']}"
+            frame = _middle_frame(store, key)
+            if frame is not None:
+                label = f"{track['template_id']} {track['score']:.2f}"
+                tiles.append(caption(draw_box(frame, track["box"], label, 400), unit.video_id[:60]))
+    return grid(tiles, 3) if tiles else None
+
+
+def _middle_frame(store: Store, key: str) -> Picture | None:
+    """Return a frame from the middle of a video, or None where the file is gone or cannot be read any more."""
+    if not store.exists(key):
+        return None
+    try:
+        with store.reading(key) as path:
+            return call(sample_frames, path, 1, limits=_PICTURE_LIMITS)[0][1]
+    except BadInputError:
+        return None
+
+
+def write_readme(statistics: Statistics, name: str, pictures: Sequence[str]) -> str:
+    """Return the text of README.md: front matter, then what a reader wants to know first."""
+    found, kept = statistics.funnel["found"], statistics.funnel["kept"]
+    shown = {picture: f"![{picture.removesuffix('.png')}]({picture})" for picture in pictures}
+    idle = statistics.idle_share
+    sections = [
+        _front_matter(statistics, name),
+        f"# {name}",
+        f"{kept.seconds / 3600:,.2f} hours of game video with the state of the gamepad for each frame, read from the "
+        f"gamepad overlays that players show. {found.videos:,} videos were found, {kept.videos:,} are in it.",
+        "## What a sample is",
+        "WebDataset tars; a sample is 20 s of source time: `.mp4` (256x256, the overlay masked), `.actions.parquet` "
+        "(one row per frame) and `.json` (video, channel, game, times, masks). The label columns are the 17 buttons "
+        "(int32; null where the overlay does not show the button), `j_left` and `j_right` (x right, y down, in "
+        "[-1, 1]), `pts_s` (presentation time in seconds) and `confidence` (one float per control).",
+        "## Where the hours went",
+        _table(("stage", "videos", "hours", "lost to"), _funnel_rows(statistics)),
+        shown.get("funnel.png", ""),
+        "## What is in it",
+        _table(("game", "kept hours"), _hour_rows(statistics.kept_seconds["game"])),
+        _table(("genre", "kept hours"), _hour_rows(statistics.kept_seconds["genre"])),
+        _table(("controller", "kept hours"), _hour_rows(statistics.kept_seconds["family"])),
+        _table(("split", "kept hours"), _hour_rows(statistics.kept_seconds["split"])),
+        shown.get("games.png", ""),
+        "## The labels",
+        f"{statistics.num_frames:,} labelled frames, {_percent(idle)} of them without any action.",
+        _table(("control", "known in", "active in, where known"), _control_rows(statistics)),
+        shown.get("presses.png", ""),
+        shown.get("confidence.png", ""),
+        shown.get("located.png", ""),
+        "## Limits",
+        "Labels are read from pictures: a control that an overlay does not draw is null and not released; presses "
+        "shorter than a frame are missed; an overlay may lag behind the game by frames. Streams hide menus, private "
+        "moments and mistakes unevenly, so games, genres and controllers are not balanced.",
+        "## Licences and opt-out",
+        "The videos belong to their creators; the licence that each source states is in the catalog.",
+        _table(("licence as stated", "kept hours"), _hour_rows(statistics.kept_seconds["licence"])),
+        "A creator who does not want a video used is marked in the catalog, and the video leaves all batches.",
+    ]
+    return "\n\n".join(section for section in sections if section) + "\n"
+
+
+def _front_matter(statistics: Statistics, name: str) -> str:
+    samples = round(statistics.funnel["kept"].seconds / 20)
+    size = next((label for bound, label in _SIZE_CLASSES if samples < bound), "n>10M")
+    lines = [
+        "---",
+        f"pretty_name: {name}",
+        "license: other",
+        "license_name: see-card",
+        "task_categories:",
+        "- robotics",
+        "- reinforcement-learning",
+        "tags:",
+        "- webdataset",
+        "- video-games",
+        "- behaviour-cloning",
+        "- gamepad",
+        "size_categories:",
+        f"- {size}",
+        "---",
+    ]
+    return "\n".join(lines)
+
+
+def _funnel_rows(statistics: Statistics) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for stage in STAGES:
+        amount = statistics.funnel[stage]
+        lost = sorted(statistics.lost[stage].items(), key=lambda item: (-item[1].seconds, item[0]))
+        reasons = "; ".join(f"{reason} ({part.videos}, {part.seconds / 3600:,.2f} h)" for reason, part in lost)
+        rows.append((stage, f"{amount.videos:,}", f"{amount.seconds / 3600:,.2f}", reasons))
+    return rows
+
+
+def _hour_rows(seconds: Mapping[str, float]) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = [(value, f"{length / 3600:,.2f}") for value, length in _largest(seconds, _MAX_ROWS)]
+    if len(seconds) > _MAX_ROWS:
+        rest = sum(seconds.values()) - sum(length for _, length in _largest(seconds, _MAX_ROWS))
+        rows.append((f"{len(seconds) - _MAX_ROWS} more", f"{rest / 3600:,.2f}"))
+    return rows
+
+
+def _control_rows(statistics: Statistics) -> list[tuple[str, ...]]:
+    frames = statistics.num_frames
+    return [
+        (
+            control,
+            _percent(statistics.known[control] / frames if frames else None),
+            _percent(statistics.press_share(control)),
+        )
+        for control in (*DATASET_BUTTONS, *STICKS)
+    ]
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; names come from strangers, so what would break or format a cell is escaped."""
+    if not rows:
+        return ""
+    lines = [head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _escape(text: str) -> str:
+    for character in "\\|<>[]`*_":
+        text = text.replace(character, f"&#{ord(character)};" if character in "<>" else f"\\{character}")
+    return " ".join(text.split())
