@@ -19,10 +19,9 @@ from models.policy.vision import build_vision, encode_image, to_pixels
 class BankedLinear(nn.Module):
     """A linear layer with one bank of weights per embodiment; there is one, and its index is 0."""
 
-    def __init__(self, inputs: int, outputs: int) -> None:
+    def __init__(self, inputs: int, outputs: int, std: float) -> None:
         super().__init__()
-        # Unit gain whatever the width: a fixed 0.02 suits width 1024, and at 128 training does not leave its plateau.
-        self.W = nn.Parameter(torch.randn(1, inputs, outputs) / math.sqrt(inputs))
+        self.W = nn.Parameter(std * torch.randn(1, inputs, outputs))
         self.b = nn.Parameter(torch.zeros(1, outputs))
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -35,9 +34,10 @@ class ActionEncoder(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        self.W1 = BankedLinear(channels, width)
-        self.W2 = BankedLinear(2 * width, width)
-        self.W3 = BankedLinear(width, width)
+        # Small, so that at first the image weighs more in the action tokens than the noise does.
+        self.W1 = BankedLinear(channels, width, std=0.02)
+        self.W2 = BankedLinear(2 * width, width, std=0.02)
+        self.W3 = BankedLinear(width, width, std=0.02)
 
     def forward(self, actions: Tensor, buckets: Tensor) -> Tensor:
         """Return (B, T, D) for actions (B, T, C) at timesteps (B,)."""
@@ -56,8 +56,9 @@ class ActionDecoder(nn.Module):
 
     def __init__(self, inputs: int, hidden: int, channels: int) -> None:
         super().__init__()
-        self.layer1 = BankedLinear(inputs, hidden)
-        self.layer2 = BankedLinear(hidden, channels)
+        # Unit gain whatever the width: the 0.02 that suits width 1024 leaves a narrow network on its first plateau.
+        self.layer1 = BankedLinear(inputs, hidden, std=1 / math.sqrt(inputs))
+        self.layer2 = BankedLinear(hidden, channels, std=1 / math.sqrt(hidden))
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, T, C)."""

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ops.batch import Unit, manifest_key
-from ops.chunks import ChunkConfig, build_chunks, chunk_spans, split_of
+from ops.chunks import Chunk, ChunkConfig, build_chunks, chunk_spans, split_of
 from ops.gamepad import DATASET, PadTrace
 from ops.outcomes import Outcome
 from ops.shards import ShardConfig, build_shards
@@ -72,25 +72,43 @@ def write_clip(path: Path, frames: np.ndarray, pts_s: np.ndarray, chunk_s: float
         container.mux(stream.encode())
 
 
+def write_units(store: Store, batch: str, video_ids: list[str], made_from: str) -> None:
+    """Write the manifests of the stages before the dataset, which say that each video is ok."""
+    units: dict[str, list[Unit]] = {"raw/videos": [], "overlay/crops": [], "labels/actions": []}
+    for number, video_id in enumerate(video_ids):
+        about = Outcome.ok(channel=f"channel-{number % 3}", game="toy")
+        crop = Outcome.ok(family="generic", template_id="toy", game={"width": SIDE_PX, "height": SIDE_PX, "masks": []})
+        for asset, outcome in zip(units, (about, crop, Outcome.ok()), strict=True):
+            units[asset].append(Unit(video_id, outcome, fingerprint=f"{made_from}-{number}"))
+    for asset, made in units.items():
+        records = [unit.to_record() for unit in made]
+        store.write_json(manifest_key(asset, batch), {"stage": asset, "units": records})
+
+
+def write_labels(store: Store, batch: str, video_ids: list[str], seconds: float, fps: float = 30.0) -> None:
+    """Write labels of toy videos, without the videos."""
+    for number, video_id in enumerate(video_ids):
+        trace, _ = make_trace(round(seconds * fps), fps, number)
+        store.write_table(f"labels/actions/{batch}/{video_id}/actions.parquet", trace_to_table(trace))
+    write_units(store, batch, video_ids, f"toy-{seconds}-{fps}")
+
+
 def write_videos(
     store: Store, batch: str, video_ids: list[str], seconds: float = 8.0, fps: float = 30.0, chunk_s: float = 20.0
 ) -> None:
     """Write labelled, cropped toy videos as the stages before the dataset would leave them."""
-    units: dict[str, list[Unit]] = {"raw/videos": [], "overlay/crops": [], "labels/actions": []}
+    write_labels(store, batch, video_ids, seconds, fps)
     for number, video_id in enumerate(video_ids):
         trace, x = make_trace(round(seconds * fps), fps, number)
-        folder = f"overlay/crops/{batch}/{video_id}"
-        with store.writing(f"{folder}/game.mp4") as path:
+        with store.writing(f"overlay/crops/{batch}/{video_id}/game.mp4") as path:
             write_clip(path, draw_frames(x, number), trace.pts_s, chunk_s)
-        store.write_table(f"labels/actions/{batch}/{video_id}/actions.parquet", trace_to_table(trace))
-        made_from = f"toy-{number}-{seconds}-{fps}"
-        about = Outcome.ok(channel=f"channel-{number % 3}", game="toy")
-        crop = Outcome.ok(family="generic", template_id="toy", game={"width": SIDE_PX, "height": SIDE_PX, "masks": []})
-        for asset, outcome in zip(units, (about, crop, Outcome.ok()), strict=True):
-            units[asset].append(Unit(video_id, outcome, fingerprint=made_from))
-    for asset, made in units.items():
-        records = [unit.to_record() for unit in made]
-        store.write_json(manifest_key(asset, batch), {"stage": asset, "units": records})
+
+
+def make_chunk(number: int, num_frames: int = 1) -> Chunk:
+    """Return the row of a kept chunk; rows differ by their number."""
+    times = {"start_s": 0.0, "stop_s": 1.0, "start_frame": 0, "stop_frame": num_frames, "num_frames": num_frames}
+    facts = {"video_id": "v", "channel": "", "game": "", "split": "train", "kept": True, "reason": ""}
+    return Chunk(chunk_id=f"v_chunk_{number:04d}", density=1.0, confidence=1.0, **times, **facts)
 
 
 def make_dataset(
