@@ -118,14 +118,14 @@ def test_close_leaves_nothing_and_allows_another_reset(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    before, shared = children(), set(os.listdir("/dev/shm"))
+    before, shared = children(), set(Path("/dev/shm").iterdir())
     env = GameEnv("Doom", width=160, height=120)
     env.reset(seed=0)
     assert children() - before
     env.close()
     env.close()
     assert children() == before
-    assert set(os.listdir("/dev/shm")) <= shared
+    assert set(Path("/dev/shm").iterdir()) <= shared
     assert list(tmp_path.iterdir()) == []
     env.reset(seed=0)
     env.close()
