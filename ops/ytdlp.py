@@ -163,9 +163,15 @@ def _guarded_class() -> type[Any]:
 
         def urlopen(self, request: Any) -> Any:
             url = request if isinstance(request, str) else getattr(request, "url", None) or request.get_full_url()
-            if self._hosts is not None and (urlparse(url).hostname or "") not in self._hosts:
-                raise CrawlError("unsupported", f"{urlparse(url).hostname} is not among generic_hosts {self._hosts}")
-            return super().urlopen(request)
+            self._check_host(url)
+            response = super().urlopen(request)
+            self._check_host(response.url)  # redirects are followed on the way
+            return response
+
+        def _check_host(self, url: str) -> None:
+            host = urlparse(url).hostname or ""
+            if self._hosts is not None and host not in self._hosts:
+                raise CrawlError("unsupported", f"{host} is not among generic_hosts {self._hosts}")
 
     return GuardedYoutubeDL
 

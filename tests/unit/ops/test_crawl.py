@@ -206,6 +206,14 @@ class TestDownload:
         ):  # it names the file
             download(page, tmp_path, options)
 
+    @pytest.mark.parametrize("path", ["/watch/h264.html", "/media/h264.mp4"])
+    def test_nothing_is_taken_from_where_a_redirect_leads(self, server, tmp_path, path):
+        elsewhere = f"http://localhost:{server.server_port}/media/vp9.webm"
+        server.fail(path, *[Fault(302, redirect=elsewhere)] * 3)
+        with pytest.raises(CrawlError, match="unsupported: localhost is not among generic_hosts"):
+            download(server.page_url("h264"), tmp_path, OPTIONS)
+        assert not list(tmp_path.glob("video.*"))
+
     def test_a_dangerous_kind_of_file_is_refused(self, server, tmp_path, naps):
         page = '<html><script type="application/ld+json">{"@context": "https://schema.org", "@type": "VideoObject",'
         page += f'"name": "x", "contentUrl": "{server.url}media/h264.mp4?f=x.desktop"}}</script></html>'
