@@ -35,12 +35,12 @@ class SynthesisConfig:
         events: how often pads change, relative to a person's play (training wants more than life has).
     """
 
-    num_frames: int = 13
+    num_frames: int = 9
     width_px: tuple[float, float] = (150.0, 440.0)
     opacity: tuple[float, float] = (0.5, 1.0)
     crf: tuple[int, int] = (18, 34)
     max_crop_px: int = 384
-    box_error: float = 0.003
+    box_error: float = 0.001
     events: float = 2.0
 
 
@@ -50,12 +50,14 @@ class SyntheticClip:
 
     Attributes:
         frames: (num_frames, height, width, 3) uint8 RGB, after compression.
+        usual: (height, width, 3) uint8 RGB, what the temporal median of a long video would show.
         affine: (2, 3) template pixels to frame pixels, with the locator's error in it.
         buttons: (num_frames, 17) float32, NaN unknown.
         sticks: (num_frames, 4) float32, NaN unknown.
     """
 
     frames: Pixels
+    usual: Pixels
     affine: npt.NDArray[np.float64]
     buttons: Floats
     sticks: Floats
@@ -70,6 +72,7 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     x, y = margin + rng.uniform(-1, 1, 2)
     renderer = SkinRenderer(skin, width, float(x), float(y), float(rng.uniform(*config.opacity)))
     frames = background(rng, config.num_frames, frame_height, frame_width)
+    usual = _usual_look(rng, renderer, frames)
     buttons, sticks, triggers = make_pad_trace(rng, config.num_frames, config.events)
     for index, frame in enumerate(frames):
         renderer.draw(frame, buttons[index], sticks[index], triggers[index])
@@ -78,8 +81,23 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     affine[:, :2] *= 1 + rng.normal(0, config.box_error)
     affine[:, 2] += rng.normal(0, config.box_error * width, 2)
     if width > config.max_crop_px:
-        frames, affine = _shrink(frames, affine, config.max_crop_px / width)
-    return SyntheticClip(frames, affine, *_drawn_truth(skin, buttons, sticks, triggers))
+        together, affine = _shrink(np.concatenate([frames, usual[None]]), affine, config.max_crop_px / width)
+        frames, usual = together[:-1], together[-1]
+    return SyntheticClip(frames, usual, affine, *_drawn_truth(skin, buttons, sticks, triggers))
+
+
+def _usual_look(rng: np.random.Generator, renderer: SkinRenderer, frames: Pixels) -> Pixels:
+    """Return a stand-in for a long video's median: mostly idle, now and then a control that is mostly held."""
+    import cv2
+
+    elsewhere = cv2.resize(rng.uniform(0, 255, (3, 4, 3)).astype(np.float32), frames.shape[2:0:-1])
+    mean = cv2.GaussianBlur(frames.mean(axis=0, dtype=np.float32), (0, 0), 6)
+    part = float(rng.uniform(0.2, 0.9))
+    usual = np.clip(mean * part + elsewhere * (1 - part) * rng.uniform(0.3, 1), 0, 255).astype(np.uint8)
+    held = (rng.random(DATASET.num_buttons) < 0.06).astype(np.float32)
+    sticks = np.concatenate([_stick_target(rng) * (rng.random() < 0.15) for _ in range(2)]).astype(np.float32)
+    renderer.draw(usual, held, sticks)
+    return usual
 
 
 def _shrink(frames: Pixels, affine: npt.NDArray[np.float64], scale: float) -> tuple[Pixels, npt.NDArray[np.float64]]:

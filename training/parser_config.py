@@ -31,9 +31,9 @@ class ParserTrainConfig:
 
     model: ParserConfig = field(default_factory=ParserConfig)
     synthesis: SynthesisConfig = field(default_factory=SynthesisConfig)
-    steps: int = 4000
-    clips_per_step: int = 5
-    ramp_steps: int = 500
+    steps: int = 2200
+    clips_per_step: int = 8
+    ramp_steps: int = 400
     learning_rate: float = 2e-3
     warmup_steps: int = 100
     weight_decay: float = 0.02

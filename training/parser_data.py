@@ -25,14 +25,14 @@ FIRST_TRAINING_VARIANT = 100
 _NUM_VARIANTS = 400
 #: Steps that draw from one small pool of skins: drawing a skin costs as much as twenty frames of it.
 _POOL_STEPS = 24
-_POOL_SKINS = 20
+_POOL_SKINS = 32
 
 
 class PairBatch(NamedTuple):
     """Frame pairs with their truth (shapes as in `OverlayParser.forward` and `parser_loss`)."""
 
     pairs: Tensor
-    idle: Tensor
+    reference: Tensor
     buttons: Tensor
     places: Tensor
 
@@ -88,14 +88,15 @@ def _idle(name: str) -> Pixels:
 def clip_pairs(
     rng: np.random.Generator, skin: Skin, background: Background, config: SynthesisConfig
 ) -> tuple[Pixels, Pixels, np.ndarray, np.ndarray]:
-    """Return (pairs (n, 2, H, W, 3), idle (n, H, W, 4), buttons (n, 17), places (n, 2, 2)) of one synthetic clip."""
+    """Return pairs (n, 2, H, W, 3), reference (n, H, W, 7), buttons (n, 17), places (n, 2, 2) of one synthetic clip."""
     clip = make_clip(rng, skin, background, config)
     cut = atlas.AtlasMap.build(skin.areas(), skin.width, clip.affine).cut
     frames = np.stack([cut(frame) for frame in clip.frames])
     pairs = np.stack([frames[:-1], frames[1:]], axis=1)
-    idle = np.broadcast_to(_idle(skin.skin_id), (len(pairs), atlas.HEIGHT_PX, atlas.WIDTH_PX, 4))
+    looks = np.concatenate([_idle(skin.skin_id), cut(clip.usual)], axis=-1)
+    reference = np.broadcast_to(looks, (len(pairs), *looks.shape))
     places = clip.sticks.reshape(-1, 2, 2) * atlas.stick_reach(skin.areas(), skin.width)[:, None]
-    return pairs, idle, clip.buttons[1:], places[1:].astype(np.float32)
+    return pairs, reference, clip.buttons[1:], places[1:].astype(np.float32)
 
 
 def ramped(config: SynthesisConfig, progress: float) -> SynthesisConfig:

@@ -96,7 +96,7 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = rate
     model.train()
-    output = model(batch.pairs, batch.idle)
+    output = model(batch.pairs, batch.reference)
     loss, parts = parser_loss(output, batch.buttons, batch.places)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()

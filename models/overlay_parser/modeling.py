@@ -17,8 +17,8 @@ from models.overlay_parser.config import GRID, ParserConfig
 from ops import atlas
 from ops.gamepad import DATASET_BUTTONS, STICKS
 
-#: RGB of the frame, RGB and alpha of the idle look, and how far the two are apart.
-NUM_CHANNELS = 10
+#: RGB of the frame; idle look (RGB, alpha) and usual look (RGB); how far the frame is from each.
+NUM_CHANNELS = 16
 _STRIDE = 4
 
 
@@ -70,17 +70,17 @@ class OverlayParser(nn.Module):
         )
         self.stick_head = nn.Conv2d(config.decoder, 1, 1)
 
-    def forward(self, pairs: Tensor, idle: Tensor) -> ParserOutput:
+    def forward(self, pairs: Tensor, reference: Tensor) -> ParserOutput:
         """Return logits.
 
         Args:
             pairs: (B, 2, H, W, 3) uint8, the previous and the current atlas.
-            idle: (B, H, W, 4) uint8, the atlas of the idle look.
+            reference: (B, H, W, 7) uint8, atlases of the idle look (RGBA) and of the video's usual look (RGB).
         """
-        previous_and_current = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2).float() / 127.5 - 1
-        reference = torch.cat([idle, idle], dim=2).float() / 127.5 - 1
-        difference = (previous_and_current - reference[..., :3]).abs()
-        x_bchw = torch.cat([previous_and_current, reference, difference], dim=-1).permute(0, 3, 1, 2)
+        frames = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2).float() / 127.5 - 1
+        looks = torch.cat([reference, reference], dim=2).float() / 127.5 - 1
+        differences = [(frames - looks[..., :3]).abs(), (frames - looks[..., 4:]).abs()]
+        x_bchw = torch.cat([frames, looks, *differences], dim=-1).permute(0, 3, 1, 2)
         features = self.encoder(x_bchw, output_hidden_states=True).hidden_states
         height, width = features[0].shape[-2:]
         levels = [
