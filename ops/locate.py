@@ -7,6 +7,7 @@ and translucent overlays then gather the inliers that no single frame has. Few f
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.outcomes import RejectedError
-from ops.skins.template import Pixels, Template
+from ops.skins.template import Pixels, Template, load_library
 
 VERSION = "1"
+INDEX_FILE = "index.npz"
 
 Points = npt.NDArray[np.float32]
 
@@ -57,6 +59,10 @@ class Matcher(Protocol):
 
     def describe(self, gray: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8] | None = None) -> Features:
         """Return the features of a picture (h, w) uint8, where `mask` (h, w) is not 0."""
+        ...
+
+    def __hash__(self) -> int:
+        """Equal matchers are one key of a cache."""
         ...
 
 
@@ -134,6 +140,40 @@ class TemplateIndex:
         features = tuple(_describe_template(template, matcher, config) for template in templates)
         return cls(tuple(templates), features, matcher.name)
 
+    def __add__(self, other: TemplateIndex) -> TemplateIndex:
+        return TemplateIndex(self.templates + other.templates, self.features + other.features, self.matcher)
+
+    def save(self, folder: Path) -> None:
+        """Write the features into the library's folder, beside its templates."""
+        ids = [template.template_id for template in self.templates]
+        np.savez(
+            folder / INDEX_FILE,
+            meta=np.array([json.dumps({"matcher": self.matcher, "templates": ids})]),
+            counts=np.array([len(features) for features in self.features]),
+            points=np.concatenate([features.points for features in self.features]),
+            descriptors=np.concatenate([features.descriptors for features in self.features]).astype(np.float16),
+        )
+
+    @classmethod
+    def load(cls, folder: Path, matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+        """Return the index of a library's folder: the saved one if it fits the templates and matcher, else a new one.
+
+        Raises:
+            BadInputError: a template cannot be read (`load_library`).
+        """
+        templates = load_library(folder)
+        saved = folder / INDEX_FILE
+        if saved.exists():
+            with np.load(saved, allow_pickle=False) as arrays:
+                meta = {"matcher": matcher.name, "templates": [template.template_id for template in templates]}
+                if json.loads(str(arrays["meta"][0])) == meta:
+                    ends = np.cumsum(arrays["counts"])[:-1]
+                    points = np.split(arrays["points"], ends)
+                    descriptors = np.split(arrays["descriptors"].astype(np.float32), ends)
+                    features = tuple(Features(p, d) for p, d in zip(points, descriptors, strict=True))
+                    return cls(templates, features, matcher.name)
+        return cls.build(templates, matcher, config)
+
 
 def _describe_template(template: Template, matcher: Matcher, config: LocateConfig) -> Features:
     import cv2
@@ -181,7 +221,7 @@ def locate_frames(
     best = None
     for count, enough in ((config.first_frames, config.settled_inliers), (len(grays), config.min_inliers)):
         described.extend(matcher.describe(gray) for gray in grays[len(described) : count])
-        best = _best_place(_stable(described), index, config)
+        best = _best_place(_stable(described, grays[0].shape), index, config)
         if best is not None and best[2] >= enough:
             break
     if best is None or best[2] < config.min_inliers:
@@ -201,24 +241,30 @@ def _gray(frame: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def _stable(described: Sequence[Features], radius: float = 2.0) -> list[Features]:
-    """Return each frame's features that at least one other frame has at the same place; all if frames are too few."""
+def _stable(described: Sequence[Features], size: tuple[int, int], cell: float = 2.0) -> list[Features]:
+    """Return each frame's features that other frames have at the same place; all if frames are too few to tell.
+
+    Args:
+        described: features of each frame.
+        size: height and width of the frames.
+        cell: two features within this many pixels, or a neighbouring cell of that size, are at the same place.
+    """
+    import cv2
+
     if len(described) < 3:
         return list(described)
-    stable = []
-    for number, features in enumerate(described):
-        cells: dict[tuple[int, int], int] = {}
-        for other, candidate in enumerate(described):
-            if other != number:
-                for x, y in {(int(px // radius), int(py // radius)) for px, py in candidate.points}:
-                    cells[x, y] = cells.get((x, y), 0) + 1
-        keep = np.zeros(len(features), dtype=bool)
-        for row, (px, py) in enumerate(features.points):
-            x, y = int(px // radius), int(py // radius)
-            near = max(cells.get((x + dx, y + dy), 0) for dx in (-1, 0, 1) for dy in (-1, 0, 1))
-            keep[row] = near >= max(1, len(described) // 6)
-        stable.append(features[keep])
-    return stable
+    shape = (int(size[0] / cell) + 1, int(size[1] / cell) + 1)
+    places = [(f.points / cell).astype(int) for f in described]
+    counts = np.zeros(shape, dtype=np.uint8)
+    for place in places:
+        occupied = np.zeros(shape, dtype=np.uint8)
+        occupied[place[:, 1].clip(0, shape[0] - 1), place[:, 0].clip(0, shape[1] - 1)] = 1
+        counts += np.asarray(cv2.dilate(occupied, np.ones((3, 3), np.uint8)), dtype=np.uint8)
+    needed = 1 + max(1, len(described) // 6)  # itself, and one frame in six
+    return [
+        features[counts[place[:, 1].clip(0, shape[0] - 1), place[:, 0].clip(0, shape[1] - 1)] >= needed]
+        for features, place in zip(described, places, strict=True)
+    ]
 
 
 def _best_place(

@@ -74,7 +74,7 @@ def read_clip(
 
 def reference_atlas(template: Template, usual: Pixels) -> Pixels:
     """Return (H, W, 7) uint8: the template's idle look (RGBA) and the video's usual look (H, W, 3), as atlases."""
-    return np.concatenate([atlas.template_atlas(template), usual], axis=-1)
+    return np.asarray(np.concatenate([atlas.template_atlas(template), usual], axis=-1), dtype=np.uint8)
 
 
 def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels]) -> Pixels:

@@ -97,7 +97,7 @@ def _usual_look(rng: np.random.Generator, renderer: SkinRenderer, frames: Pixels
     held = (rng.random(DATASET.num_buttons) < 0.06).astype(np.float32)
     sticks = np.concatenate([_stick_target(rng) * (rng.random() < 0.15) for _ in range(2)]).astype(np.float32)
     renderer.draw(usual, held, sticks)
-    return usual
+    return np.asarray(usual, dtype=np.uint8)
 
 
 def _shrink(frames: Pixels, affine: npt.NDArray[np.float64], scale: float) -> tuple[Pixels, npt.NDArray[np.float64]]:
@@ -180,7 +180,7 @@ def _stick(rng: np.random.Generator, num_frames: int, events: float) -> Floats:
         place = path[min(frame + len(part), num_frames) - 1]
         frame += length
     tremor = rng.normal(0, 0.01, (num_frames, 2)) * (np.hypot(*path.T) > 0.05)[:, None]
-    return np.clip(path + tremor, -1, 1)
+    return np.asarray(np.clip(path + tremor, -1, 1), dtype=np.float32)
 
 
 def _stick_target(rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -275,8 +275,8 @@ def footage_background(footage: Sequence[Pixels]) -> Background:
         frames = np.empty((num_frames, height, width, 3), dtype=np.uint8)
         for index in range(num_frames):
             piece = clip[min(start + index, len(clip) - 1), top : top + piece_height, left : left + piece_width]
-            piece = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
-            frames[index] = piece[:, ::-1] if flip else piece
+            resized = cv2.resize(piece, (width, height), interpolation=cv2.INTER_LINEAR)
+            frames[index] = resized[:, ::-1] if flip else resized
         return frames
 
     return background

@@ -31,7 +31,7 @@ class SiftMatcher:
         """Return keypoints and unit-length descriptors of a picture (h, w), where `mask` (h, w) is not 0."""
         import cv2
 
-        sift = cv2.SIFT_create(nfeatures=self.max_keypoints, contrastThreshold=self.contrast)
+        sift = cv2.SIFT.create(nfeatures=self.max_keypoints, contrastThreshold=self.contrast)
         keypoints, descriptors = sift.detectAndCompute(gray, mask)
         if descriptors is None:
             return Features.none(128)

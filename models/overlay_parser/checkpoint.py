@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -42,7 +44,7 @@ def load_parser(folder: Path = SHIPPED) -> OverlayParser:
         if not (folder / name).is_file():
             raise BadInputError(f"no parser checkpoint in {folder}: {name} is missing; expected {WEIGHTS} and {CONFIG}")
     try:
-        fields = json.loads((folder / CONFIG).read_text())
+        fields: dict[str, Any] = json.loads((folder / CONFIG).read_text())
         config = ParserConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
         model = OverlayParser(config)
         model.load_state_dict(load_file(folder / WEIGHTS))
@@ -84,3 +86,26 @@ def _numpy(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
 def load_predictor(folder: Path = SHIPPED, device: str = "cpu") -> ParserPredictor:
     """Return a predictor with the weights of a checkpoint (see `load_parser`)."""
     return ParserPredictor(load_parser(folder).to(device))
+
+
+@lru_cache(maxsize=2)
+def _cached_predictor(folder: Path, content: str) -> ParserPredictor:
+    torch.set_num_threads(1)  # one of several workers that share the cores
+    return load_predictor(folder)
+
+
+@dataclass(frozen=True)
+class OpenParser:
+    """Makes a parser in a worker, once per process; picklable.
+
+    Attributes:
+        folder: the checkpoint's folder, which every worker must see.
+        content: its hash, so that another checkpoint in the same place is another parser.
+    """
+
+    folder: Path
+    content: str
+
+    def __call__(self) -> ParserPredictor:
+        """Return the predictor."""
+        return _cached_predictor(self.folder, self.content)

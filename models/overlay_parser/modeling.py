@@ -6,7 +6,7 @@ A stick's window is 11 feature pixels wide, so the feature map at a quarter of t
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -143,4 +143,4 @@ def parser_loss(output: ParserOutput, buttons: Tensor, places: Tensor) -> tuple[
     mean = torch.stack([(mass.sum(dim=1) * points).sum(-1), (mass.sum(dim=2) * points).sum(-1)], dim=-1)
     place = F.smooth_l1_loss(mean, truth, beta=0.05)
     loss = button + 0.3 * grid + 2 * place
-    return cast("Tensor", loss), {"button": button.detach(), "grid": grid.detach(), "place": place.detach()}
+    return loss, {"button": button.detach(), "grid": grid.detach(), "place": place.detach()}

@@ -151,6 +151,6 @@ def shifted(sprite: Sprite, dx: float, dy: float) -> Sprite:
 
 def premultiplied(rgba: npt.NDArray[np.uint8]) -> Floats:
     """Return a straight-alpha uint8 picture as premultiplied float32."""
-    values = rgba.astype(np.float32) / 255
+    values = rgba.astype(np.float32) / np.float32(255)
     values[..., :3] *= values[..., 3:]
-    return values
+    return np.asarray(values, dtype=np.float32)

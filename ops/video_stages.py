@@ -1,0 +1,216 @@
+"""The stages between a downloaded video and its labels, each a picklable function of one video for `run_batch`.
+
+locate -> crop -> read -> refine. What outside files hold is decoded in the sandbox; our own clips are not.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ops.batch import Work
+from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_data, crop_video
+from ops.gamepad import STICKS, PadTrace
+from ops.locate import LocateConfig, Matcher, TemplateIndex, Track, locate_video
+from ops.outcomes import Outcome
+from ops.parse import Predictor, read_clip
+from ops.refine import RefineConfig, label_quality, refine
+from ops.sandbox import Limits, call
+from ops.skins.template import Template
+from ops.storage import Store, sha256_file
+from ops.tables import table_to_trace, trace_to_table
+
+VIDEOS, LOCATIONS, CROPS = "raw/videos", "overlay/locations", "overlay/crops"
+RAW_ACTIONS, ACTIONS = "labels/raw_actions", "labels/actions"
+ACTION_TABLE = "actions.parquet"
+
+LOCATE_LIMITS = Limits(wall_s=900.0, cpu_s=300.0, memory_bytes=4 << 30)
+
+
+def crop_limits(duration_s: float) -> Limits:
+    """Return what a crop pass may use: ten times what a 1080p60 video of this length takes on one core."""
+    return Limits(wall_s=300 + 20 * duration_s, cpu_s=120 + 10 * duration_s, memory_bytes=3 << 30)
+
+
+def sibling(work: Work, asset: str, name: str) -> str:
+    """Return the key of a file that another stage wrote for the same video."""
+    batch, video_id = work.folder.split("/")[-2:]
+    return f"{asset}/{batch}/{video_id}/{name}"
+
+
+@lru_cache(maxsize=4)
+def local_library(store: Store, key: str, content: str) -> Path:
+    """Return a local folder with a template library of the store; `content` is its hash, for the cache."""
+    if store.is_local:
+        return Path(store.uri(key))
+    folder = Path(tempfile.mkdtemp(prefix=f"overplay-templates-{content[:12]}-"))
+    for name in store.list(key):
+        (folder / name.rsplit("/", 1)[-1]).write_bytes(store.read_bytes(name))
+    return folder
+
+
+@lru_cache(maxsize=8)
+def _index(folder: Path, stamp: int, matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+    return TemplateIndex.load(folder, matcher, config)
+
+
+def locate_in(
+    path: Path, folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig, duration_s: float, height: int
+) -> list[Track]:
+    """Return the overlays of a video by the templates in folders (see `locate_video`); runs in the sandbox."""
+    indices = [_index(folder, folder.stat().st_mtime_ns, matcher, config) for folder in folders]
+    index = indices[0]
+    for more in indices[1:]:
+        index = index + more
+    return locate_video(path, index, matcher, config, duration_s, height)
+
+
+@dataclass(frozen=True)
+class LocateVideo:
+    """raw/videos -> overlay/locations.
+
+    Attributes:
+        matcher: finds local features.
+        library: key of the template library's folder.
+        content: the library's hash.
+        config: see `LocateConfig`.
+    """
+
+    matcher: Matcher
+    library: str
+    content: str
+    config: LocateConfig = field(default_factory=LocateConfig)
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        """Find the overlay of one video."""
+        probe = work.unit.outcome.data["probe"]
+        folder = local_library(work.store, self.library, self.content)
+        with work.store.reading(sibling(work, VIDEOS, work.unit.outcome.data["path"])) as path:
+            tracks = call(
+                locate_in, path, (folder,), self.matcher, self.config, probe["duration_s"], probe["height"],
+                limits=LOCATE_LIMITS,
+            )  # fmt: skip
+        return Outcome.ok(tracks=[asdict(track) for track in tracks], video=work.unit.outcome.data["path"]), {}
+
+
+@dataclass(frozen=True)
+class CropVideo:
+    """overlay/locations -> overlay/crops.
+
+    Attributes:
+        library: key of the template library's folder.
+        content: the library's hash.
+        config: see `CropConfig`.
+    """
+
+    library: str
+    content: str
+    config: CropConfig = field(default_factory=CropConfig)
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        """Write the small clips of one video."""
+        data = work.unit.outcome.data
+        track = track_from(data["tracks"][0])
+        template = _template(local_library(work.store, self.library, self.content), track.template_id)
+        with (
+            work.store.reading(sibling(work, VIDEOS, data["video"])) as path,
+            tempfile.TemporaryDirectory(prefix="overplay-crop-") as scratch,
+        ):
+            report = call(
+                crop_video, path, Path(scratch), track, template, self.config, limits=crop_limits(track.stop_s)
+            )
+            files = {}
+            for name in (GAMEPAD_CLIP, GAME_CLIP):
+                files[name] = sha256_file(Path(scratch) / name)
+                work.store.write_bytes(work.key(name), (Path(scratch) / name).read_bytes())
+        files[FRAME_TABLE] = _write_times(work, report)
+        return Outcome.ok(**crop_data(report, track, template, self.config)), files
+
+
+def _write_times(work: Work, report: CropReport) -> str:
+    import pyarrow as pa
+
+    work.store.write_table(work.key(FRAME_TABLE), pa.table({"pts_s": report.pts_s}))
+    with work.store.reading(work.key(FRAME_TABLE)) as path:
+        return sha256_file(path)
+
+
+def track_from(record: dict[str, Any]) -> Track:
+    """Return the track that a unit's JSON holds."""
+    rows = tuple(tuple(row) for row in record["affine"])
+    return Track(**{**record, "affine": rows, "box": tuple(record["box"])})
+
+
+@lru_cache(maxsize=64)
+def _template(folder: Path, template_id: str) -> Template:
+    return Template.load(folder / f"{template_id}.png")
+
+
+@dataclass(frozen=True)
+class ReadActions:
+    """overlay/crops -> labels/raw_actions.
+
+    Attributes:
+        library: key of the template library's folder.
+        content: the library's hash.
+        open_predictor: makes the parser in the worker (picklable; cached by whoever gives it).
+    """
+
+    library: str
+    content: str
+    open_predictor: Callable[[], Predictor]
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        """Read one video's pad state, frame by frame."""
+        data = work.unit.outcome.data
+        template = _template(local_library(work.store, self.library, self.content), data["template_id"])
+        pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
+        affine = np.array(data["gamepad"]["affine"])
+        with work.store.reading(sibling(work, CROPS, GAMEPAD_CLIP)) as clip:
+            raw = read_clip(clip, pts_s, template, affine, self.open_predictor())
+        outcome = Outcome.ok(
+            num_frames=raw.num_frames,
+            template_id=template.template_id,
+            family=template.family,
+            known_travel=all(template.controls[stick].travel > 0 for stick in STICKS if stick in template.controls),
+            quality=label_quality(raw),
+        )
+        return outcome, {ACTION_TABLE: write_trace(work, raw)}
+
+
+@dataclass(frozen=True)
+class RefineActions:
+    """labels/raw_actions -> labels/actions.
+
+    Attributes:
+        config: see `RefineConfig`.
+    """
+
+    config: RefineConfig = field(default_factory=RefineConfig)
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        """Clean one video's labels."""
+        data = work.unit.outcome.data
+        raw = table_to_trace(work.store.read_table(sibling(work, RAW_ACTIONS, ACTION_TABLE)))
+        trace = refine(raw, data["known_travel"], self.config)
+        outcome = Outcome.ok(
+            num_frames=trace.num_frames,
+            template_id=data["template_id"],
+            family=data["family"],
+            active_share=round(float(trace.active().mean()), 6),
+            quality=label_quality(trace),
+        )
+        return outcome, {ACTION_TABLE: write_trace(work, trace)}
+
+
+def write_trace(work: Work, trace: PadTrace) -> str:
+    """Write a trace as the unit's action table; return its sha256."""
+    work.store.write_table(work.key(ACTION_TABLE), trace_to_table(trace))
+    with work.store.reading(work.key(ACTION_TABLE)) as path:
+        return sha256_file(path)
