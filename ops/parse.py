@@ -83,7 +83,7 @@ def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels]) ->
 
     stride = max(1, num_frames // _USUAL_FRAMES)
     atlases = [cut(frame) for index, (_, frame) in enumerate(iter_frames(clip)) if index % stride == 0]
-    return np.median(np.stack(atlases), axis=0).astype(np.uint8)
+    return np.asarray(np.median(np.stack(atlases), axis=0), dtype=np.uint8)
 
 
 def _pair_pieces(clip: Path, cut: Callable[[Pixels], Pixels]) -> Iterator[Pixels]:

@@ -45,7 +45,7 @@ def load_parser(folder: Path = SHIPPED) -> OverlayParser:
             raise BadInputError(f"no parser checkpoint in {folder}: {name} is missing; expected {WEIGHTS} and {CONFIG}")
     try:
         fields: dict[str, Any] = json.loads((folder / CONFIG).read_text())
-        config = ParserConfig(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
+        config = ParserConfig.from_dict(fields)
         model = OverlayParser(config)
         model.load_state_dict(load_file(folder / WEIGHTS))
     except (ValueError, TypeError, RuntimeError, OSError) as error:

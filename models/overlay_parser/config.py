@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 #: Cells per side of the grid over which a stick's place is scored (paper: 11 x 11).
 GRID = 11
@@ -32,6 +33,12 @@ class ParserConfig:
         lengths = {len(self.hidden), len(self.depths), len(self.heads), len(self.reductions)}
         if len(lengths) != 1:
             raise ValueError(f"hidden, depths, heads and reductions describe the same stages, got lengths {lengths}")
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> ParserConfig:
+        """Return the config that JSON holds; TypeError for a field that is none."""
+        plain: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in fields.items()}
+        return cls(**plain)
 
 
 def tiny() -> ParserConfig:
