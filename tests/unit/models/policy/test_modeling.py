@@ -1,0 +1,240 @@
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from models.policy.config import PRESETS, FlowConfig, PolicyConfig, StackConfig, VisionConfig, nitrogen_500m
+from models.policy.dit import AdaptiveNorm, Denoiser, TimestepEncoder
+from models.policy.flow_matching import integrate, interpolate, sample_times, to_buckets
+from models.policy.modeling import ActionEncoder, Policy
+from models.policy.vision import to_pixels
+
+
+def mini(**changes) -> PolicyConfig:
+    config = PolicyConfig(
+        vision=VisionConfig(hidden=32, layers=2, heads=2, mlp=48, image_px=32, patch_px=16, name=""),
+        mixing=StackConfig(1, 2, 16),
+        dit=StackConfig(4, 2, 16),
+        horizon=5,
+        hidden=32,
+        dit_output=32,
+        max_positions=8,
+    )
+    return dataclasses.replace(config, **changes)
+
+
+@pytest.fixture(scope="module")
+def policy():
+    torch.manual_seed(0)
+    return Policy(mini()).eval()
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def test_the_released_shape_has_its_tensors_and_parameters():
+    with torch.device("meta"):
+        policy = Policy(nitrogen_500m())
+    state = policy.state_dict()
+    counts = {}
+    for name, tensor in state.items():
+        part = name.split(".")[0]
+        number, size = counts.get(part, (0, 0))
+        counts[part] = (number + 1, size + tensor.numel())
+    assert counts == {
+        "vision_encoder": (400, 315_956_224),
+        "model": (120, 121_992_192),
+        "vl_self_attention_model": (64, 50_384_896),
+        "action_encoder": (6, 3_174_400),
+        "action_decoder": (4, 1_075_225),
+        "position_embedding": (1, 1_048_576),
+    }
+    assert len(state) == 595
+    assert sum(tensor.numel() for tensor in state.values()) == 493_631_513
+
+
+def test_released_tensors_have_the_released_names_and_shapes():
+    with torch.device("meta"):
+        state = Policy(nitrogen_500m()).state_dict()
+    shapes = {
+        "vision_encoder.embeddings.patch_embedding.weight": (1024, 3, 16, 16),
+        "vision_encoder.embeddings.position_embedding.weight": (256, 1024),
+        "vision_encoder.encoder.layers.23.self_attn.out_proj.bias": (1024,),
+        "vision_encoder.post_layernorm.weight": (1024,),
+        "vision_encoder.head.attention.in_proj_weight": (3072, 1024),
+        "model.timestep_encoder.timestep_embedder.linear_1.weight": (1024, 256),
+        "model.transformer_blocks.7.norm1.linear.weight": (2048, 1024),
+        "model.transformer_blocks.0.attn1.to_out.0.weight": (1024, 1024),
+        "model.transformer_blocks.0.ff.net.0.proj.weight": (4096, 1024),
+        "model.transformer_blocks.0.ff.net.2.weight": (1024, 4096),
+        "model.proj_out_1.weight": (2048, 1024),
+        "model.proj_out_2.weight": (1024, 1024),
+        "vl_self_attention_model.transformer_blocks.3.norm3.weight": (1024,),
+        "action_encoder.W1.W": (1, 25, 1024),
+        "action_encoder.W2.W": (1, 2048, 1024),
+        "action_decoder.layer2.W": (1, 1024, 25),
+        "action_decoder.layer2.b": (1, 25),
+        "position_embedding.weight": (1024, 1024),
+    }
+    assert {name: tuple(state[name].shape) for name in shapes} == shapes
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_build_and_survive_their_dictionary(name):
+    config = PRESETS[name]()
+    assert PolicyConfig.from_dict(config.to_dict()) == config
+    with torch.device("meta"):
+        Policy(config)
+
+
+def test_acting_is_seeded_and_takes_both_frame_forms(policy):
+    frames = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=seeded())
+    first = policy.act(frames, seeded(1))
+    assert first.shape == (2, 5, 25)
+    assert torch.equal(first, policy.act(frames.permute(0, 2, 3, 1), seeded(1)))
+    assert not torch.equal(first, policy.act(frames, seeded(2)))
+    assert not torch.equal(first, policy.act(frames, seeded(1), steps=2))
+
+
+def test_one_context_for_all_steps_equals_one_per_step(policy):
+    """Hoisting vision, mixing and the cross keys out of the loop changes nothing."""
+    frames = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=seeded())
+    noise = torch.randn(2, 5, 25, generator=seeded(3))
+    with torch.no_grad():
+        actions, steps = noise, policy.config.flow.steps
+        for step in range(steps):
+            buckets = torch.full((2,), int(step / steps * 1000))
+            actions = actions + policy.velocity(actions, buckets, policy.model.project(policy.encode(frames))) / steps
+    assert torch.equal(actions, policy.act(frames, seeded(3)))
+
+
+def test_the_image_reaches_the_action(policy):
+    dark, light = torch.zeros(1, 3, 32, 32, dtype=torch.uint8), torch.full((1, 3, 32, 32), 255, dtype=torch.uint8)
+    assert (policy.act(dark, seeded()) - policy.act(light, seeded())).abs().max() > 1e-4
+
+
+def test_unknown_labels_have_no_gradient_and_no_influence(policy):
+    frames = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=seeded())
+    actions = torch.rand(2, 5, 25, generator=seeded(1))
+    noise, times = torch.randn(2, 5, 25, generator=seeded(2)), torch.tensor([0.2, 0.7])
+    actions[:, :, 3] = math.nan
+    total, count = policy(frames, actions, noise, times)
+    assert count == 2 * 5 * 24
+    policy.zero_grad()
+    total.backward()
+    gradient = policy.action_decoder.layer2.W.grad[0]
+    assert gradient[:, 3].abs().max() == 0
+    assert gradient[:, 2].abs().max() > 0
+    assert torch.isfinite(total)
+
+
+@pytest.mark.parametrize("predicts", ["velocity", "action"])
+def test_several_draws_are_the_sum_of_single_ones(predicts):
+    torch.manual_seed(0)
+    policy = Policy(mini(flow=FlowConfig(predicts=predicts))).eval()
+    frames = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=seeded())
+    actions, noise = torch.rand(2, 5, 25, generator=seeded(1)), torch.randn(6, 5, 25, generator=seeded(2))
+    times = torch.rand(6, generator=seeded(3)) * 0.9
+    together, count = policy(frames, actions, noise, times)
+    apart = sum(policy(frames, actions, noise[n : n + 2], times[n : n + 2])[0] for n in (0, 2, 4))
+    assert count == 6 * 5 * 25
+    torch.testing.assert_close(together, apart)
+
+
+def test_a_perfect_action_prediction_ends_exactly_at_the_action():
+    policy = Policy(mini(flow=FlowConfig(predicts="action", steps=5)))
+    wanted = torch.rand(1, 5, 25, generator=seeded())
+    policy.predict = lambda actions, buckets, cross: wanted
+    frames = torch.zeros(1, 3, 32, 32, dtype=torch.uint8)
+    torch.testing.assert_close(policy.act(frames, seeded(4)), wanted)
+
+
+def test_interpolation_ends_at_noise_and_action_and_leaves_noise_where_unknown():
+    actions = torch.tensor([[[0.25, math.nan]], [[0.75, 1.0]]])
+    noise = torch.tensor([[[2.0, 3.0]], [[-1.0, 4.0]]])
+    noised, known, valid = interpolate(actions, noise, torch.tensor([0.0, 1.0]))
+    assert noised.tolist() == [[[2.0, 3.0]], [[0.75, 1.0]]]
+    assert valid.tolist() == [[[1.0, 0.0]], [[1.0, 1.0]]]
+    assert known[0, 0, 1] == 3.0
+
+
+def test_times_follow_the_shifted_beta():
+    config = FlowConfig(alpha=1.6, beta=0.8, shift=0.999)
+    times = sample_times(40_000, config, seeded())
+    assert times.min() >= 0
+    assert times.max() <= 0.999
+    assert times.mean().item() == pytest.approx((1 - 1.6 / 2.4) * 0.999, abs=0.005)
+    variance = 1.6 * 0.8 / (2.4**2 * 3.4) * 0.999**2
+    assert times.var().item() == pytest.approx(variance, rel=0.03)
+    assert torch.equal(times, sample_times(40_000, config, seeded()))
+    assert to_buckets(times, config).max() <= 998
+
+
+def test_euler_visits_equally_spaced_buckets():
+    seen = []
+    out = integrate(lambda x, t: seen.append(t[0].item()) or torch.ones_like(x), torch.zeros(1, 1, 1), 4, FlowConfig())
+    assert seen == [0, 250, 500, 750]
+    assert out.item() == 1
+
+
+def test_adaptive_norm_takes_scale_first_and_the_last_norm_shift_first():
+    tokens, time = torch.randn(1, 3, 32, generator=seeded()), torch.zeros(1, 32)
+    norm = AdaptiveNorm(32)
+    torch.nn.init.zeros_(norm.linear.weight)
+    norm.linear.bias.data = torch.cat([torch.ones(32), torch.full((32,), 5.0)])
+    plain = torch.nn.functional.layer_norm(tokens, (32,), eps=1e-5)
+    torch.testing.assert_close(norm(tokens, time), plain * 2 + 5)
+    denoiser = Denoiser(StackConfig(0, 2, 16), 32)
+    denoiser.proj_out_1.weight.data.zero_()
+    denoiser.proj_out_1.bias.data = torch.cat([torch.full((32,), 5.0), torch.ones(32)])
+    denoiser.proj_out_2.weight.data = torch.eye(32)
+    denoiser.proj_out_2.bias.data.zero_()
+    last = torch.nn.functional.layer_norm(tokens, (32,), eps=1e-6)
+    torch.testing.assert_close(denoiser(tokens, torch.zeros(1).long(), []), last * 2 + 5)
+
+
+def test_the_two_sinusoids_of_time_differ_as_released():
+    encoder = TimestepEncoder(256)
+    caught = []
+    encoder.timestep_embedder.forward = lambda sinusoids: caught.append(sinusoids) or sinusoids
+    encoder(torch.tensor([7]))
+    frequencies = np.exp(-np.log(10_000) * np.arange(128) / 127)
+    expected = np.concatenate([np.cos(7 * frequencies), np.sin(7 * frequencies)])
+    np.testing.assert_allclose(caught[0][0].numpy(), expected, atol=1e-5)
+
+    actions = ActionEncoder(4, 32)
+    for name in ("W1", "W3"):
+        bank = getattr(actions, name)
+        torch.nn.init.zeros_(bank.W)
+    caught.clear()
+    actions.W2.register_forward_hook(lambda module, inputs, output: caught.append(inputs[0]))
+    actions(torch.zeros(1, 2, 4), torch.tensor([7]))
+    frequencies = np.exp(-np.log(10_000) * np.arange(16) / 16)
+    expected = np.concatenate([np.zeros(32), np.sin(7 * frequencies), np.cos(7 * frequencies)])
+    np.testing.assert_allclose(caught[0][0, 1].detach().numpy(), expected, atol=1e-5)
+
+
+def test_pixels_are_scaled_and_resized_by_area():
+    frames = torch.zeros(1, 3, 4, 4, dtype=torch.uint8)
+    frames[..., ::2] = 255
+    assert to_pixels(frames, 2).abs().max() == 0
+    assert to_pixels(frames, 4).unique().tolist() == [-1.0, 1.0]
+    with pytest.raises(ValueError, match="batch, 3, height, width"):
+        to_pixels(torch.zeros(3, 4, 4), 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden": 64}, "widths"),
+        ({"horizon": 9}, "horizon"),
+        ({"layout": "keyboard"}, "layout"),
+        ({"control_hz": 0}, "control_hz"),
+    ],
+)
+def test_bad_configs_say_what_they_got(change, message):
+    with pytest.raises(ValueError, match=message):
+        mini(**change)
