@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock
+.PHONY: help setup lock lint types test browser demo ui demo-clips train-parser bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -24,3 +24,41 @@ $(STAMP): requirements.lock pyproject.toml
 
 lock: $(STAMP)  ## Resolve requirements.lock again (constraints, no CUDA lines; see lock-uv.toml)
 	$(BIN)/uv --config-file lock-uv.toml pip compile --universal --python-version 3.11 --extra dev --no-header --quiet pyproject.toml -o requirements.lock
+
+lint: setup  ## Style, format and import layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: setup  ## Types, strict on ops/ and models/
+	$(BIN)/mypy
+
+test: setup browser  ## All tests; a report in artifacts/, screenshots of the UI in artifacts/ui/
+	mkdir -p artifacts
+	$(BIN)/python -m pytest --durations=15 --junitxml=artifacts/tests.xml
+
+# The UI test needs a browser. Root on a Debian-like system gets one, anyone else the test skipped with its reason.
+browser:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
+	  || echo "no Chromium and no way to install one here: the test of the UI will be skipped"
+
+demo: setup  ## From the repository's clips to a policy that plays; report in artifacts/demo.html
+	$(BIN)/overplay demo
+
+ui: setup  ## Dagster UI on http://127.0.0.1:3000 over what the demo made
+	DAGSTER_HOME="$$($(BIN)/python -m pipelines.instance)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
+
+demo-clips: setup  ## Record the demo's clips again
+	$(BIN)/python -m simulator.record_demo
+
+train-parser: setup  ## Train the shipped parser again; goes on where it was stopped (hours)
+	$(BIN)/overplay train parser --recipe shipped
+
+bench: setup  ## Print the figures of docs/benchmarks.md
+	$(BIN)/python scripts/bench.py
+
+clean:  ## Remove caches and artifacts; keeps data/ and .venv
+	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

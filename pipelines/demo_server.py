@@ -79,7 +79,7 @@ class ClipHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server: ClipServer
 
-    def do_GET(self) -> None:  # noqa: N802 - the base class's name
+    def do_GET(self) -> None:
         """Send a page, the list or a file."""
         path = unquote(self.path.split("?")[0].split("#")[0])
         if path == "/playlist.rss":
