@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from models.control_finder.modeling import load_finder, with_controls
 from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAMEPAD_CLIP, CropConfig, CropReport, crop_video
@@ -106,8 +107,10 @@ class LabelJob:
         return tracks[0]
 
     def _template(self, template_id: str) -> Template:
+        """Return a template of the libraries; where its controls are is found out if nobody said."""
         files = [folder / f"{template_id}.png" for folder in self.libraries]
-        return Template.load(next(file for file in files if file.exists()))
+        template = Template.load(next(file for file in files if file.exists()))
+        return template if template.controls else with_controls(template, load_finder())
 
     def _write(
         self, video: Path, folder: Path, probed: VideoProbe, track: Track, raw: PadTrace, processed: PadTrace
