@@ -6,7 +6,7 @@ Shape suffixes: B batch, K controls (`ops.gamepad.CONTROLS`), H and W input pixe
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -114,11 +114,10 @@ def fit_look(template: Template) -> tuple[Pixels, Fitting]:
     scale = min(WIDTH_PX / (w * (1 + 2 * _MARGIN)), HEIGHT_PX / (h * (1 + 2 * _MARGIN)))
     shift = (WIDTH_PX / 2 - scale * (x + w / 2), HEIGHT_PX / 2 - scale * (y + h / 2))
     alpha = template.rgba[..., 3:].astype(np.float32)
-    premultiplied = np.concatenate([template.rgba[..., :3] * (alpha / 255), alpha], axis=-1).astype(np.float32)
-    if scale < 1:
-        premultiplied = cv2.GaussianBlur(premultiplied, (0, 0), 0.4 / scale)
+    sharp = np.concatenate([template.rgba[..., :3] * (alpha / 255), alpha], axis=-1).astype(np.float32)
+    smooth = cv2.GaussianBlur(sharp, (0, 0), 0.4 / scale) if scale < 1 else sharp
     centres = np.array([[scale, 0, shift[0] + scale / 2 - 0.5], [0, scale, shift[1] + scale / 2 - 0.5]])
-    small = cv2.warpAffine(premultiplied, centres, (WIDTH_PX, HEIGHT_PX), flags=cv2.INTER_LINEAR)
+    small = cv2.warpAffine(smooth, centres, (WIDTH_PX, HEIGHT_PX), flags=cv2.INTER_LINEAR)
     colour = small[..., :3] + 128 * (1 - small[..., 3:] / 255)
     look = np.clip(np.concatenate([colour, small[..., 3:]], axis=-1) + 0.5, 0, 255).astype(np.uint8)
     return look, Fitting(scale, shift)
@@ -156,11 +155,6 @@ def _centre(scores: npt.NDArray[np.float32], row: int, column: int) -> tuple[flo
         float((part * (columns + 0.5)).sum() / part.sum() * 2),
         float((part * (rows + 0.5)).sum() / part.sum() * 2),
     )
-
-
-def with_controls(template: Template, model: ControlFinder) -> Template:
-    """Return a template with the places of its controls: its own where it has them, else those that are found."""
-    return template if template.controls else replace(template, controls=find_controls(model, template))
 
 
 def save_finder(model: ControlFinder, folder: Path) -> None:

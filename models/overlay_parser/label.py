@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.control_finder.modeling import load_finder, with_controls
+from models.control_finder.modeling import find_controls, load_finder
 from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAMEPAD_CLIP, CropConfig, CropReport, crop_video
@@ -110,7 +110,7 @@ class LabelJob:
         """Return a template of the libraries; where its controls are is found out if nobody said."""
         files = [folder / f"{template_id}.png" for folder in self.libraries]
         template = Template.load(next(file for file in files if file.exists()))
-        return template if template.controls else with_controls(template, load_finder())
+        return template if template.controls else replace(template, controls=find_controls(load_finder(), template))
 
     def _write(
         self, video: Path, folder: Path, probed: VideoProbe, track: Track, raw: PadTrace, processed: PadTrace
