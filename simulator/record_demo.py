@@ -1,4 +1,4 @@
-"""Record the demo's clips: `python -m simulator.record_demo` writes `demo/clips`, the same bytes each time.
+"""Record the demo's clips: `python -m simulator.record_demo` writes `demo/clips`; equal code gives equal bytes.
 
 The clips stand for what a crawl finds: eight good ones on four channels, one without overlay, one cut short by a broken
 download; one of the good ones has a variable rate, and one a long rest.
