@@ -1,14 +1,17 @@
 """dataset/*: which chunks are worth keeping, the shards that hold them, and the card that describes all."""
 
+import time
 from collections.abc import Sequence
 
 import dagster as dg
 from pydantic import Field
 
-from assets.metadata import add_up, md_picture, md_table
-from assets.naming import labelled_by_batch, to_key
+from assets.metadata import add_up, folder_metadata, md_picture, md_table
+from assets.naming import labelled, labelled_by_batch, to_key
+from ops import card as card_ops
 from ops import chunks as chunk_ops
 from ops import shards as shard_ops
+from ops.catalog import batch_ids, read_catalog
 from ops.charts import bar_chart
 from ops.pictures import encode
 from ops.storage import Store, fingerprint
@@ -16,6 +19,8 @@ from ops.verify import verify_shards
 
 CHUNKS = chunk_ops.ASSET
 SHARDS = shard_ops.ASSET
+CARD = card_ops.ASSET
+CATALOG = "raw/catalog"
 
 KEPT_RATIO = "kept_ratio"
 LABEL_DENSITY = "label_density"
@@ -132,6 +137,33 @@ def shards(
                 metadata={"batches": ", ".join(batches), "problems": dg.MetadataValue.json(problems[:100])},
             ),
         ],
+    )
+
+
+@dg.asset(
+    **labelled(
+        CARD,
+        card_ops.VERSION,
+        {"pandas", "pyarrow"},
+        [CATALOG, "raw/videos", "overlay/locations", "labels/actions", CHUNKS, SHARDS],
+    )
+)
+def card(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """Statistics of all batches, the funnel of hours by stage, pictures, and the card that goes with the dataset."""
+    started = time.monotonic()
+    report = card_ops.build_card(store, batch_ids(read_catalog(store)))
+    facts = {
+        name: value for name, value in card_ops.describe(report.statistics).items() if isinstance(value, int | float)
+    }
+    rows = [
+        {"stage": stage, "videos": amount.videos, "hours": amount.seconds / 3600}
+        for stage, amount in report.statistics.funnel.items()
+    ]
+    preview = md_table(rows) + "".join("\n" + md_picture(data, name) for name, data in report.pictures.items())
+    wall_s = time.monotonic() - started
+    return dg.MaterializeResult(
+        metadata=folder_metadata(store.uri(CARD), int(report.changed), wall_s, facts, preview),
+        data_version=dg.DataVersion(report.content),
     )
 
 

@@ -4,25 +4,64 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import dagster as dg
+from pydantic import Field
 
-from assets.folders import build_folder, local_folder
+from assets.drawing import draw_crops, draw_location, find_ok
+from assets.folders import build_folder, input_content, local_folder
 from assets.metadata import folder_metadata, md_picture
-from assets.naming import labelled
+from assets.naming import labelled, labelled_by_batch
+from assets.stages import materialize_stage, read_inputs, stage_checks
+from models.matchers.library import VERSION as LIBRARY_VERSION
+from models.matchers.library import write_library
+from models.matchers.sift import SiftMatcher
+from ops import crop as crop_ops
+from ops import locate as locate_ops
+from ops import video_stages as stages
+from ops.batch import Stage, Unit, read_batch
+from ops.parallel import Mapper
 from ops.pictures import caption, encode, fit_width, grid
-from ops.skins.procedural import make_skin, skin_ids
+from ops.skins.procedural import skin_ids
 from ops.skins.template import Template, load_library
 from ops.storage import Store
 
 TEMPLATES = "overlay/templates"
+LOCATIONS = stages.LOCATIONS
+CROPS = stages.CROPS
 #: Folder of the library inside `overlay/templates`.
 LIBRARY = "library"
-_TEMPLATES_VERSION = "1"
-_MAX_PICTURES = 24
+LIBRARY_KEY = f"{TEMPLATES}/{LIBRARY}"
+MATCHER = SiftMatcher()
+_TEMPLATES_VERSION = f"{LIBRARY_VERSION}-{locate_ops.VERSION}"
+_MAX_TEMPLATES = 24
+_MAX_PICTURES = 4
+_JPEG_QUALITY = 80
+
+
+class Locating(dg.Config):
+    """How overlays are looked for."""
+
+    num_frames: int = Field(default=25, gt=0, description="Frames sampled over a video.")
+    min_inliers: int = Field(default=20, gt=3, description="Template keypoints that must agree on a place.")
+
+    def to_op(self) -> locate_ops.LocateConfig:
+        """Return the same for `ops`, validated there."""
+        return locate_ops.LocateConfig(**self.model_dump())
+
+
+class Cropping(dg.Config):
+    """What is kept of a video."""
+
+    gamepad_width: int = Field(default=384, gt=31, description="Widest gamepad crop, in pixels.")
+    game_size: int = Field(default=256, gt=31, description="Side of the square game view, in pixels.")
+
+    def to_op(self) -> crop_ops.CropConfig:
+        """Return the same for `ops`, validated there."""
+        return crop_ops.CropConfig(**self.model_dump())
 
 
 @dg.asset(**labelled(TEMPLATES, _TEMPLATES_VERSION, {"opencv"}))
 def templates(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
-    """The template library: the idle look of every procedural skin, with the places of its controls.
+    """The template library: the idle look of every procedural skin, its keypoints, and the places of its controls.
 
     Templates of your own go to `overplay label --templates`; third-party art stays outside the repository.
     """
@@ -30,11 +69,9 @@ def templates(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
 
     def build(folder: Path) -> dict[str, object]:
         (folder / LIBRARY).mkdir()
-        for skin_id in ids:
-            make_skin(skin_id).template().save(folder / LIBRARY)
-        return {"templates": list(ids)}
+        return {"templates": list(write_library(folder / LIBRARY))}
 
-    report = build_folder(store, TEMPLATES, _TEMPLATES_VERSION, None, {"skins": ",".join(ids)}, build)
+    report = build_folder(store, TEMPLATES, _TEMPLATES_VERSION, MATCHER.name, {"skins": ",".join(ids)}, build)
     with local_folder(store, TEMPLATES) as folder:
         preview = _preview_library(load_library(folder / LIBRARY))
     facts = {"num_templates": len(ids)}
@@ -44,10 +81,58 @@ def templates(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     )
 
 
+@dg.asset(
+    **labelled_by_batch(LOCATIONS, locate_ops.VERSION, {"opencv"}, ["raw/videos", TEMPLATES], pool="decode"),
+    check_specs=stage_checks(LOCATIONS),
+)
+def locations(
+    context: dg.AssetExecutionContext,
+    config: Locating,
+    store: dg.ResourceParam[Store],
+    mapper: dg.ResourceParam[Mapper],
+) -> dg.MaterializeResult:
+    """Where each video's overlay is: template, affine, box, inliers and score. A video without one is rejected."""
+    content = input_content(store, TEMPLATES)
+    stage = Stage(LOCATIONS, locate_ops.VERSION, config.to_op(), (content, MATCHER.name))
+    locate = stages.LocateVideo(MATCHER, LIBRARY_KEY, content, config.to_op())
+    return materialize_stage(context, store, mapper, stage, read_inputs("raw/videos"), locate, _preview_locations)
+
+
+@dg.asset(
+    **labelled_by_batch(CROPS, crop_ops.VERSION, {"ffmpeg"}, ["raw/videos", LOCATIONS, TEMPLATES], pool="decode"),
+    check_specs=stage_checks(CROPS),
+)
+def crops(
+    context: dg.AssetExecutionContext,
+    config: Cropping,
+    store: dg.ResourceParam[Store],
+    mapper: dg.ResourceParam[Mapper],
+) -> dg.MaterializeResult:
+    """Two small clips per video from one decode pass: the rectified gamepad, and the game view with it masked.
+
+    With the table of frame times they are all that later stages need; the big file may go.
+    """
+    content = input_content(store, TEMPLATES)
+    stage = Stage(CROPS, crop_ops.VERSION, config.to_op(), (content,))
+    crop = stages.CropVideo(LIBRARY_KEY, content, config.to_op())
+    return materialize_stage(context, store, mapper, stage, read_inputs(LOCATIONS), crop, _preview_crops)
+
+
 def _preview_library(library: Sequence[Template]) -> str:
     pictures = []
-    for template in library[:_MAX_PICTURES]:
+    for template in library[:_MAX_TEMPLATES]:
         alpha = template.rgba[..., 3:].astype("float32") / 255
         on_grey = template.rgba[..., :3] * alpha + 90 * (1 - alpha)
         pictures.append(caption(fit_width(on_grey.astype("uint8"), 150), template.template_id))
     return md_picture(encode(grid(pictures, 6)), f"The first {len(pictures)} of {len(library)} templates")
+
+
+def _preview_locations(store: Store, batch: str, units: Sequence[Unit]) -> str:
+    videos = {unit.video_id: unit for unit in read_batch(store, "raw/videos", batch)}
+    pictures = [draw_location(store, batch, videos[unit.video_id], unit) for unit in find_ok(units, _MAX_PICTURES)]
+    return md_picture(encode(grid(pictures, 2), _JPEG_QUALITY), "Found boxes") if pictures else ""
+
+
+def _preview_crops(store: Store, batch: str, units: Sequence[Unit]) -> str:
+    pictures = [draw_crops(store, batch, unit) for unit in find_ok(units, _MAX_PICTURES)]
+    return md_picture(encode(grid(pictures, 2), _JPEG_QUALITY), "Gamepad and masked game view") if pictures else ""

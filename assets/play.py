@@ -4,6 +4,7 @@ Workers import this module, so it does not know Dagster.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from ops.storage import Store
 #: Players that know nothing, by the name they have in reports.
 NOOP = "no-op"
 RANDOM = "random"
+#: Who recorded the demo's clips; it reads the game's state.
+SCRIPTED = "scripted"
 
 
 class ActorPolicy:
@@ -100,23 +103,40 @@ class Played:
 
 def play_match(match: Match) -> Played:
     """Play a match's episodes and return how they went."""
-    from simulator.policies import NoOpPolicy, RandomPolicy
     from simulator.rollout import evaluate
 
     def make_policy(env: Any) -> Any:
-        if match.checkpoint:
-            return open_player(match.store, match.checkpoint, env.game_spec.control_hz, match.replan_rows)
-        return {NOOP: NoOpPolicy, RANDOM: RandomPolicy}[match.player]()
+        return make_player(match.player, match.store, match.checkpoint, env, match.replan_rows)
 
     evaluation, reports = evaluate(make_policy, match.game, match.task, match.seeds, film_every=match.film_every)
     return Played(evaluation, reports[0].film)
 
 
-def open_player(store: Store, key: str, game_hz: float, replan_rows: int) -> ActorPolicy:
-    """Return the policy that is published under a key, ready to play."""
-    import torch
+def make_player(name: str, store: Store, checkpoint: str, env: Any, replan_rows: int) -> Any:
+    """Return a `simulator.policies.Policy`: the one published at a key or in a local folder, or one by name.
 
-    from training.infer import open_policy
+    Args:
+        name: `NOOP`, `RANDOM` or `SCRIPTED`, where there is no checkpoint.
+        store: holds the checkpoint.
+        checkpoint: key of a published policy, path of a checkpoint, or empty.
+        env: the `simulator.env.GameEnv` it will play.
+        replan_rows: see `ActorPolicy`.
 
-    torch.set_num_threads(1)  # players run side by side
-    return ActorPolicy(open_policy(store, key), game_hz, replan_rows)
+    Raises:
+        ValueError: there is no player of this name.
+    """
+    from simulator.policies import NoOpPolicy, RandomPolicy
+    from simulator.scripted import make_scripted
+
+    if checkpoint:
+        import torch
+
+        from training.infer import load_policy, open_policy
+
+        torch.set_num_threads(1)  # players run side by side
+        actor = load_policy(checkpoint) if Path(checkpoint).exists() else open_policy(store, checkpoint)
+        return ActorPolicy(actor, env.game_spec.control_hz, replan_rows)
+    players = {NOOP: lambda _: NoOpPolicy(), RANDOM: lambda _: RandomPolicy(), SCRIPTED: make_scripted}
+    if name not in players:
+        raise ValueError(f"no player {name!r}; there are {', '.join(players)}, or give a checkpoint")
+    return players[name](env)

@@ -1,5 +1,6 @@
 """Training of policies as work for a mapper. Workers import this module, so it does not know Dagster."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,8 +31,13 @@ class TrainingJob:
     num_workers: int = 1
 
 
-def run_training(job: TrainingJob) -> Any:
-    """Train what a job says on all shards of its store; return `training.loop.TrainReport`."""
+def run_training(job: TrainingJob, progress: Callable[[int, int, dict[str, Any]], None] | None = None) -> Any:
+    """Train what a job says on all shards of its store; return `training.loop.TrainReport`.
+
+    Args:
+        job: what to train.
+        progress: called with (step, steps of the run, row of metrics) in this process.
+    """
     from training.publish import train_policy
     from training.recipes import get_recipe, with_shuffled_labels
 
@@ -39,4 +45,4 @@ def run_training(job: TrainingJob) -> Any:
     if job.shuffle_labels:
         config = with_shuffled_labels(config)
     batches = list_shard_batches(job.store)
-    return train_policy(job.store, batches, config, job.key, job.recipe, num_workers=job.num_workers)
+    return train_policy(job.store, batches, config, job.key, job.recipe, progress, job.num_workers)

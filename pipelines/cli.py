@@ -5,15 +5,22 @@ Heavy imports stay inside commands, so that `overplay --help` is quick.
 
 import typer
 
-from pipelines.commands import dataset, skins
+from pipelines.commands import crawl, dataset, demo, label, play, skins, train
 
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_show_locals=False,
     help="From game videos with a gamepad overlay to labelled data, and to agents that play.",
 )
+app.command()(demo.demo)
+app.command()(label.label)
+app.command()(crawl.crawl)
 app.add_typer(skins.app, name="skins")
 app.add_typer(dataset.app, name="dataset")
+app.add_typer(train.app, name="train")
+app.command()(play.play)
+app.command()(play.record)
+app.command()(play.evaluate)
 
 if __name__ == "__main__":
     app()

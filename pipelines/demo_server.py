@@ -58,6 +58,9 @@ class ClipServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), handler or ClipHandler)
         self.clips = {clip.clip_id: clip for clip in clips}
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: a client that hangs up is not news."""
+
     @property
     def url(self) -> str:
         """The root, with a final slash."""

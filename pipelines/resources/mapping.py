@@ -78,6 +78,8 @@ class RayMapper(dg.ConfigurableResource):
         """Start or join Ray unless this process already has."""
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
         os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+        # Ray's own 15 starves workers wherever anything else computes: their time limits then hit innocent videos.
+        os.environ.setdefault("RAY_worker_niceness", "0")
         if not self.address:
             os.environ.update({name: os.environ.get(name, value) for name, value in WORKER_ENVIRONMENT.items()})
             # Ray listens on all interfaces; a token of this session keeps other people out, and off the disk.

@@ -22,7 +22,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def _plan_for(*urls: str) -> CrawlPlan:
+def plan_for(*urls: str) -> CrawlPlan:
     options = CrawlOptions(generic_hosts=("127.0.0.1",), sleep_request_s=0, sleep_download_s=(0, 0))
     return CrawlPlan(tuple(Source(url) for url in urls), options, batch_size=2)
 
@@ -32,7 +32,7 @@ def test_a_site_is_crawled_into_a_batch_and_a_second_tick_finds_nothing(
 ) -> None:
     pages = [ClipPage(path, path.stem, "someone", game="Doom") for path in sorted(clips.glob("*.mp4"))]
     with serve_clips(pages) as server:
-        write_plan(store, _plan_for(server.playlist_url, f"{server.url}nothing-here"))
+        write_plan(store, plan_for(server.playlist_url, f"{server.url}nothing-here"))
         first = metadata_of(materialize([catalog]), CATALOG)
         second = metadata_of(materialize([catalog]), CATALOG)
         result = materialize([videos], partition_key=BATCH)
@@ -57,7 +57,7 @@ def test_a_folder_fills_as_many_batches_as_it_needs(
 ) -> None:
     for number in range(3):
         (tmp_path / f"clip-{number}.mp4").write_bytes((clips / "good.mp4").read_bytes())
-    write_plan(store, _plan_for(str(tmp_path)))
+    write_plan(store, plan_for(str(tmp_path)))
     materialize([catalog])
     assert instance.get_dynamic_partitions("video_batch") == [BATCH, "batch-000002"]
 

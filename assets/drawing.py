@@ -1,0 +1,79 @@
+"""Pictures of a store's units that let a person check them: shared by asset previews and the demo's report.
+
+Media are opened in the sandbox; workers and the report import this module, so it does not know Dagster.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ops.batch import Unit
+from ops.charts import stick_traces
+from ops.gamepad import PadTrace
+from ops.pictures import Picture, beside, caption, draw_box, fit_width, grid, pad_panel
+from ops.sandbox import Limits, call
+from ops.storage import Store
+from ops.tables import table_to_trace
+
+VIDEOS = "raw/videos"
+CROPS = "overlay/crops"
+_LIMITS = Limits(wall_s=60.0, cpu_s=60.0, memory_bytes=2 << 30)
+#: Longest stretch of stick traces in one picture: beyond it lines run into each other.
+_TRACE_S = 20.0
+
+
+def read_frames(store: Store, key: str, count: int) -> list[tuple[float, Picture]]:
+    """Return (seconds, picture) of some frames spread over a stored video."""
+    from ops.video import sample_frames
+
+    with store.reading(key) as path:
+        frames: list[tuple[float, Picture]] = call(sample_frames, Path(path), count, limits=_LIMITS)
+    return frames
+
+
+def find_ok(units: Sequence[Unit], count: int) -> list[Unit]:
+    """Return the first ok units."""
+    return [unit for unit in units if unit.outcome.kind == "ok"][:count]
+
+
+def draw_location(store: Store, batch: str, video: Unit, location: Unit) -> Picture:
+    """Return a frame of a video with the found box, template and score."""
+    ((_, frame),) = read_frames(store, f"{VIDEOS}/{batch}/{video.video_id}/{video.outcome.data['path']}", 1)
+    track = location.outcome.data["tracks"][0]
+    label = f"{track['template_id']}  {track['inliers']} inliers  score {track['score']:.2f}"
+    return caption(draw_box(frame, track["box"], label), video.video_id)
+
+
+def draw_crops(store: Store, batch: str, crop: Unit) -> Picture:
+    """Return the rectified gamepad beside the masked game view."""
+    folder = f"{CROPS}/{batch}/{crop.video_id}"
+    ((_, gamepad),) = read_frames(store, f"{folder}/gamepad.mp4", 1)
+    ((_, game),) = read_frames(store, f"{folder}/game.mp4", 1)
+    return caption(beside(gamepad, game), crop.video_id)
+
+
+def read_trace(store: Store, asset: str, batch: str, video_id: str) -> PadTrace:
+    """Return the labels of a video."""
+    return table_to_trace(store.read_table(f"{asset}/{batch}/{video_id}/actions.parquet"))
+
+
+def draw_states(store: Store, batch: str, video_id: str, trace: PadTrace, count: int = 3) -> Picture:
+    """Return frames of a gamepad crop, each beside the state that was read from it."""
+    pictures = []
+    for pts_s, crop in read_frames(store, f"{CROPS}/{batch}/{video_id}/gamepad.mp4", count):
+        row = int(np.abs(trace.pts_s - trace.pts_s[0] - pts_s).argmin())
+        panel = pad_panel(trace.buttons[row], trace.sticks[row], 240)
+        pictures.append(caption(beside(fit_width(crop, 240), panel), f"{video_id} at {pts_s:.2f} s"))
+    return grid(pictures, 2)
+
+
+def draw_traces(trace: PadTrace, truth: PadTrace | None = None) -> Picture:
+    """Return the sticks over the first stretch of a video, with the truth where it is known."""
+    rows = slice(0, int(np.searchsorted(trace.pts_s, trace.pts_s[0] + _TRACE_S)))
+    part = trace[rows]
+    shown = None
+    if truth is not None:
+        nearest = np.searchsorted(truth.pts_s - truth.pts_s[0], part.pts_s - part.pts_s[0])
+        shown = truth.sticks[np.clip(nearest, 0, truth.num_frames - 1)]
+    return stick_traces(part.pts_s - part.pts_s[0], part.sticks, shown)

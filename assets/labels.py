@@ -1,0 +1,101 @@
+"""labels/*: what the pad did, frame by frame: as read, and refined over the whole video."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from assets.drawing import draw_states, draw_traces, find_ok, read_trace
+from assets.folders import input_content
+from assets.metadata import md_picture, md_table
+from assets.naming import labelled_by_batch
+from assets.overlay import LIBRARY_KEY, TEMPLATES
+from assets.stages import materialize_stage, read_inputs, stage_checks
+from ops import parse as parse_ops
+from ops import refine as refine_ops
+from ops import video_stages as stages
+from ops.batch import Stage, Unit
+from ops.parallel import Mapper
+from ops.pictures import encode
+from ops.storage import Store
+
+RAW_ACTIONS = stages.RAW_ACTIONS
+ACTIONS = stages.ACTIONS
+PARSER = "parser/checkpoint"
+_MAX_PICTURES = 2
+_MAX_ROWS = 50
+_JPEG_QUALITY = 85
+
+
+class Refining(dg.Config):
+    """How raw readings are cleaned."""
+
+    min_confidence: float = Field(default=0.0, ge=0, le=1, description="Below it a value is unknown; 0 keeps all.")
+
+    def to_op(self) -> refine_ops.RefineConfig:
+        """Return the same for `ops`, validated there."""
+        return refine_ops.RefineConfig(**self.model_dump())
+
+
+@dg.asset(
+    **labelled_by_batch(
+        RAW_ACTIONS, parse_ops.VERSION, {"pytorch"}, ["overlay/crops", TEMPLATES, PARSER], "gpu", pool="gpu"
+    ),
+    check_specs=stage_checks(RAW_ACTIONS),
+)
+def raw_actions(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], mapper: dg.ResourceParam[Mapper]
+) -> dg.MaterializeResult:
+    """What the parser reads off each frame of the gamepad crop: buttons, sticks, and how sure it is.
+
+    Another parser makes these stale, and only what follows from them: crops stay, nothing is downloaded again.
+    """
+    from models.overlay_parser.checkpoint import OpenParser
+
+    library, weights = input_content(store, TEMPLATES), input_content(store, PARSER)
+    stage = Stage(RAW_ACTIONS, parse_ops.VERSION, None, (library, weights))
+    read = stages.ReadActions(LIBRARY_KEY, library, OpenParser(Path(store.uri(PARSER)), weights))
+    preview = _preview_labels(RAW_ACTIONS)
+    return materialize_stage(context, store, mapper, stage, read_inputs("overlay/crops"), read, preview)
+
+
+@dg.asset(**labelled_by_batch(ACTIONS, refine_ops.VERSION, {"numpy"}, [RAW_ACTIONS]), check_specs=stage_checks(ACTIONS))
+def actions(
+    context: dg.AssetExecutionContext,
+    config: Refining,
+    store: dg.ResourceParam[Store],
+    mapper: dg.ResourceParam[Mapper],
+) -> dg.MaterializeResult:
+    """The labels: phantoms removed, sticks centred and scaled over the whole video; what is not drawn is unknown."""
+    stage = Stage(ACTIONS, refine_ops.VERSION, config.to_op())
+    refine = stages.RefineActions(config.to_op())
+    preview = _preview_labels(ACTIONS)
+    return materialize_stage(context, store, mapper, stage, read_inputs(RAW_ACTIONS), refine, preview)
+
+
+def _preview_labels(asset: str) -> Callable[[Store, str, Sequence[Unit]], str]:
+    def preview(store: Store, batch: str, units: Sequence[Unit]) -> str:
+        parts = [md_table([_quality_row(unit) for unit in units[:_MAX_ROWS]])]
+        for unit in find_ok(units, _MAX_PICTURES):
+            trace = read_trace(store, asset, batch, unit.video_id)
+            states = draw_states(store, batch, unit.video_id, trace)
+            parts.append(md_picture(encode(states, _JPEG_QUALITY), f"{unit.video_id}: crops beside what was read"))
+            parts.append(md_picture(encode(draw_traces(trace)), f"{unit.video_id}: sticks"))
+        return "\n".join(parts)
+
+    return preview
+
+
+def _quality_row(unit: Unit) -> dict[str, object]:
+    data = unit.outcome.data
+    quality = data.get("quality", {})
+    return {
+        "video": unit.video_id,
+        "outcome": unit.outcome.kind,
+        "frames": data.get("num_frames"),
+        "active": data.get("active_share"),
+        "confidence": sum(quality.values()) / len(quality) if quality else None,
+        "least sure of": min(quality, key=quality.get) if quality else None,
+        "reason": unit.outcome.reason,
+    }

@@ -1,0 +1,109 @@
+"""parser/*: the synthetic stream that the parser learns from, the parser, and how well it reads."""
+
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from pydantic import Field
+
+from assets.folders import FolderReport, build_folder
+from assets.metadata import folder_metadata, md_picture
+from assets.naming import labelled
+from ops.pictures import Picture, beside, encode, fit_width, grid, pad_panel
+from ops.storage import Store, fingerprint, sha256_file, to_json
+
+SYNTHETIC = "parser/synthetic"
+CHECKPOINT = "parser/checkpoint"
+#: The recipe whose result comes with the repository.
+SHIPPED = "shipped"
+_VERSION = "1"
+_NUM_SAMPLES = 12
+
+
+class ParserRecipe(dg.Config):
+    """Which parser is meant."""
+
+    recipe: str = Field(default=SHIPPED, description="A recipe of training.parser_config: shipped, smoke, paper.")
+
+
+class ParserTraining(ParserRecipe):
+    """Which parser is published."""
+
+    train: bool = Field(
+        default=False, description="Train by the recipe; otherwise the checkpoint that comes with the repository."
+    )
+
+
+@dg.asset(**labelled(SYNTHETIC, _VERSION, {"opencv"}))
+def synthetic(config: ParserRecipe, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """The stream that the parser learns from: recipe and seed, from which each batch follows, with samples to see."""
+    from training.parser_config import get_parser_recipe
+
+    recipe = get_parser_recipe(config.recipe)
+
+    def build(folder: Path) -> dict[str, Any]:
+        (folder / "recipe.json").write_bytes(to_json(recipe.to_dict()))
+        (folder / "samples.png").write_bytes(encode(_draw_samples(recipe)))
+        return {"num_steps": recipe.steps, "clips_per_step": recipe.clips_per_step, "seed": recipe.seed}
+
+    report = build_folder(store, SYNTHETIC, _VERSION, recipe.to_dict(), {}, build)
+    preview = md_picture(store.read_bytes(f"{SYNTHETIC}/samples.png"), "Control atlases and the state they show")
+    return _result(store, SYNTHETIC, report, report.facts, preview)
+
+
+@dg.asset(**labelled(CHECKPOINT, _VERSION, {"pytorch"}, [SYNTHETIC], "gpu", pool="gpu"))
+def checkpoint(config: ParserTraining, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """The parser that reads overlays: the repository's own, or one trained by a recipe (a killed training goes on)."""
+    from models.overlay_parser.checkpoint import CONFIG, WEIGHTS
+    from models.overlay_parser.checkpoint import SHIPPED as SHIPPED_FOLDER
+
+    def copy_shipped(folder: Path) -> dict[str, Any]:
+        for name in (WEIGHTS, CONFIG):
+            (folder / name).write_bytes((SHIPPED_FOLDER / name).read_bytes())
+        return {"recipe": SHIPPED}
+
+    if config.train:
+        build, source = _trainer(store, config.recipe), fingerprint(config.recipe)
+    else:
+        build, source = copy_shipped, sha256_file(SHIPPED_FOLDER / WEIGHTS)
+    report = build_folder(store, CHECKPOINT, _VERSION, config.model_dump(), {"weights": source}, build)
+    return _result(store, CHECKPOINT, report, report.facts)
+
+
+def _trainer(store: Store, recipe: str) -> Any:
+    def train(folder: Path) -> dict[str, Any]:
+        from models.overlay_parser.checkpoint import save_parser
+        from training.parser_config import get_parser_recipe
+        from training.parser_loop import train_parser
+
+        config = get_parser_recipe(recipe)
+        run = f"parser/runs/{fingerprint(config.to_dict())[:16]}"
+        report = train_parser(config, store, run)
+        save_parser(report.model, folder)
+        return {"recipe": recipe, "num_steps": config.steps, **report.metrics[-1]}
+
+    return train
+
+
+def _result(
+    store: Store, key: str, report: FolderReport, facts: dict[str, Any], preview: str = ""
+) -> dg.MaterializeResult:
+    shown = {name: value for name, value in facts.items() if isinstance(value, int | float | str)}
+    return dg.MaterializeResult(
+        metadata=folder_metadata(store.uri(key), report.num_done, report.wall_s, shown, preview),
+        data_version=dg.DataVersion(report.content),
+    )
+
+
+def _draw_samples(recipe: Any) -> Picture:
+    """Return atlases of the last, hardest batch beside the state that they are to be read as."""
+    from training.parser_data import SyntheticPairs
+
+    batch = SyntheticPairs(recipe)[recipe.steps - 1]
+    rows = range(0, len(batch.pairs), max(1, len(batch.pairs) // _NUM_SAMPLES))
+    pictures = []
+    for row in list(rows)[:_NUM_SAMPLES]:
+        places = batch.places[row].numpy().reshape(-1)
+        panel = pad_panel(batch.buttons[row].numpy(), places.clip(-1, 1), 160)
+        pictures.append(beside(fit_width(batch.pairs[row, 1].numpy(), 256), panel))
+    return grid(pictures, 2)

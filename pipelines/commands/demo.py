@@ -1,0 +1,52 @@
+"""`overplay demo`: the whole lineage over the repository's clips, a table and a report."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.console import console, fail, say, show_table
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="HTML report to write.")] = Path("artifacts/demo.html"),
+    clip: Annotated[list[str] | None, typer.Option(help="Only this clip; may be repeated.")] = None,
+    episodes: Annotated[int, typer.Option(min=2, help="Episodes that each player plays.")] = 24,
+    serial: Annotated[bool, typer.Option("--serial", help="Fan nothing out: no Ray.")] = False,
+) -> None:
+    """Crawl the clips, read their overlays, train a policy on them and let it play; look at the UI with `make ui`."""
+    from ops.storage import Store
+    from pipelines.demo import DemoConfig, run_demo
+    from pipelines.demo_results import collect
+    from pipelines.report import summary_rows, write_report
+
+    store = Store.from_environment()
+    names, environment = tuple(clip or ()), "test" if serial else "local"
+    config = DemoConfig(names=names, environment=environment, num_episodes=episodes)
+    try:
+        run = run_demo(store, config, _Narrator())
+    except (FileNotFoundError, ValueError) as error:
+        raise fail(str(error)) from error
+    if run.error:
+        raise fail(f"{run.error}\nwhat is done is kept; run the demo again to go on from there")
+    results = collect(store, run.clips, config.clips)
+    write_report(out, store, run, results)
+    show_table("Videos", results.stages)
+    show_table("Clips", [result.row() for result in results.clips])
+    show_table("Results", summary_rows(results))
+    failed = [result.clip["name"] for result in results.clips if result.outcome.outcome.kind == "failed"]
+    if run.num_done == 0:
+        say("Nothing had to be done: all of it was there.")
+    if failed:
+        say(f"Failed videos are tried again on every run: {', '.join(failed)}.")
+    say(f"{run.wall_s:.0f} s. Report: {out}. The lineage: make ui")
+
+
+class _Narrator:
+    """Says which asset is being made, what it logs, and how long it took."""
+
+    def __call__(self, key: str, message: str) -> None:
+        if message:
+            console.print(f"  [dim]{message}[/dim]" if not message.startswith(key) else f"  {message}", soft_wrap=True)
+        else:
+            say(key)

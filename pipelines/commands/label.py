@@ -1,0 +1,68 @@
+"""`overplay label`: what the pad did in videos of this machine; needs no store and no UI."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pipelines.commands.console import fail, progress, say
+
+
+def label(
+    videos: Annotated[list[Path], typer.Argument(help="Videos with a gamepad overlay.", metavar="VIDEO...")],
+    out: Annotated[Path, typer.Option(help="Folder to write to, one folder per video.")],
+    templates: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Folder of further templates, PNG with alpha; may be repeated.", file_okay=False, exists=True
+        ),
+    ] = None,
+    parser: Annotated[
+        Path | None, typer.Option(help="Parser checkpoint folder; by default the one that comes with overplay.")
+    ] = None,
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Also write preview.mp4, with the box and the read state.")
+    ] = False,
+) -> None:
+    """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
+    from models.matchers.library import cached_library
+    from models.overlay_parser.checkpoint import SHIPPED, load_predictor
+    from models.overlay_parser.label import LabelJob
+    from ops.outcomes import BadInputError
+
+    _refuse_equal_names(videos)
+    try:
+        job = LabelJob((cached_library(), *(templates or ())), load_predictor(parser or SHIPPED), preview)
+    except BadInputError as error:
+        raise typer.BadParameter(str(error)) from error
+    num_failed = 0
+    with progress("label") as advance:
+        for number, video in enumerate(videos):
+            advance(number, len(videos), video.name)
+            report = job.run(
+                video, out, lambda doing, n=number, name=video.name: advance(n, len(videos), f"{name}: {doing}")
+            )
+            num_failed += report["outcome"] == "failed"
+            say(_line(report))
+        advance(len(videos), len(videos), "")
+    if num_failed:
+        raise fail(f"{num_failed} of {len(videos)} videos failed; the reasons are in their report.json")
+
+
+def _line(report: dict[str, Any]) -> str:
+    if report["outcome"] != "ok":
+        return f"{report['video_id']}: {report['outcome']}: {report['reason']}"
+    box = " ".join(f"{value:.0f}" for value in report["box"])
+    return (
+        f"{report['video_id']}: ok, {report['num_frames']} frames, {report['template']} at {box}, "
+        f"{report['wall_s']:.1f} s"
+    )
+
+
+def _refuse_equal_names(videos: Sequence[Path]) -> None:
+    """Videos are told apart by their stem, which is also the folder they get."""
+    stems = [video.stem for video in videos]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise typer.BadParameter(f"two videos are called {twice[0]!r}; label them into different folders")

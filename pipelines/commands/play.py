@@ -1,0 +1,116 @@
+"""`overplay play`, `record` and `evaluate`: the simulator from the command line, headless."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from assets.play import NOOP, RANDOM, SCRIPTED
+from pipelines.commands.console import fail, progress, say, show_table
+
+_Policy = Annotated[
+    str,
+    typer.Option(
+        help=f"Who plays: {NOOP}, {RANDOM}, {SCRIPTED}, a checkpoint folder or file, or a key of the store that "
+        "OVERPLAY_HOME names."
+    ),
+]
+_Game = Annotated[str, typer.Option(help="Name of the game.")]
+_Task = Annotated[str, typer.Option(help="Task of the game; its first one by default.")]
+_Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode.")]
+_Replan = Annotated[int, typer.Option(min=1, help="Rows of a predicted chunk that are played before the next look.")]
+
+
+def play(
+    policy: _Policy = "policy/checkpoint",
+    game: _Game = "Doom",
+    task: _Task = "",
+    seed: _Seed = 0,
+    replan_rows: _Replan = 2,
+    film: Annotated[Path, typer.Option(help="Picture of the episode to write (JPEG).")] = Path("artifacts/film.jpg"),
+) -> None:
+    """Play one episode and write a film strip of it."""
+    from ops.pictures import encode, film_strip
+
+    played = _play(policy, game, task, (seed,), replan_rows, film_every=30)
+    frames = played.film[:24]
+    film.parent.mkdir(parents=True, exist_ok=True)
+    film.write_bytes(encode(film_strip(frames, [f"frame {30 * i}" for i in range(len(frames))]), quality=85))
+    ended = "success" if played.evaluation.successes[0] else "no success"
+    say(f"return {played.evaluation.returns[0]:g}, {ended}, {played.evaluation.num_frames[0]} frames; {film}")
+
+
+def evaluate(
+    policy: _Policy = "policy/checkpoint",
+    game: _Game = "Doom",
+    task: _Task = "",
+    episodes: Annotated[int, typer.Option(min=1, help="Episodes, on consecutive seeds.")] = 24,
+    seed: _Seed = 1000,
+    replan_rows: _Replan = 2,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
+) -> None:
+    """Play seeded episodes; print mean return and success rate with 95 % intervals."""
+    from assets.policy import rollout_table
+    from ops.storage import to_json
+
+    with progress("evaluate") as advance:
+        advance(0, episodes, policy)
+        played = _play(policy, game, task, tuple(range(seed, seed + episodes)), replan_rows)
+    result = played.evaluation.to_dict()
+    show_table(f"{result['game']} {result['task']}", rollout_table({policy: result}))
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_bytes(to_json({"policy": policy, **result}))
+
+
+def record(
+    name: Annotated[str, typer.Argument(help="Stem of the files.")],
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("recordings"),
+    game: _Game = "Doom",
+    task: _Task = "",
+    policy: Annotated[str, typer.Option(help="Who plays: scripted, random or noop.")] = SCRIPTED,
+    skin: Annotated[str, typer.Option(help="Skin of the overlay, such as ps4-flat-01; none by default.")] = "",
+    seconds: Annotated[float, typer.Option(min=0.1, help="Length of the video.")] = 20.0,
+    size: Annotated[tuple[int, int], typer.Option(help="Width and height in pixels.")] = (1280, 720),
+    fps: Annotated[int, typer.Option(min=1, help="A multiple of the game's control rate.")] = 30,
+    seed: _Seed = 0,
+    corner: Annotated[str, typer.Option(help="Where the overlay is, such as bottom_left.")] = "bottom_left",
+    opacity: Annotated[float, typer.Option(min=0.05, max=1, help="Of the overlay.")] = 1.0,
+) -> None:
+    """Record a played game with its gamepad overlay and the pad's true state."""
+    from simulator.record import RecordConfig
+    from simulator.record import record as write_recording
+
+    try:
+        config = RecordConfig(
+            name,
+            game,
+            task or None,
+            seconds,
+            *size,
+            fps=fps,
+            seed=seed,
+            policy=policy,
+            skin_id=skin or None,
+            corner=corner,
+            opacity=opacity,
+        )
+        recording = write_recording(config, out)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    say(f"{out / recording.file}: {recording.num_frames} frames; truth in {out / recording.truth}")
+
+
+def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows: int, film_every: int = 0):
+    from assets.play import Match, play_match
+    from ops.outcomes import BadInputError
+    from ops.storage import Store
+
+    checkpoint = "" if policy in (NOOP, RANDOM, SCRIPTED) else policy
+    match = Match(policy, Store.from_environment(), checkpoint, game, task or None, seeds, replan_rows, film_every)
+    try:
+        return play_match(match)
+    except (FileNotFoundError, BadInputError) as error:
+        raise fail(f"no policy at {policy!r}: {error}; train one with `overplay train policy`") from error
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error

@@ -1,0 +1,36 @@
+"""`overplay train`: the parser and the policy, by recipe."""
+
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.console import fail, progress, say
+
+app = typer.Typer(no_args_is_help=True, help="Train the parser or the policy by a named recipe.")
+
+
+@app.command()
+def policy(
+    recipe: Annotated[str, typer.Option(help="tiny, small, paper or nitrogen-500m.")] = "tiny",
+    key: Annotated[str, typer.Option(help="Where in the store to publish the policy.")] = "policy/checkpoint",
+    shuffled: Annotated[bool, typer.Option("--shuffled", help="The control experiment: labels shuffled.")] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Workers that train it together, through Ray.")] = 1,
+) -> None:
+    """Train a policy on all shards of the store; a killed training goes on where its last checkpoint is."""
+    from assets.training_work import TrainingJob, run_training
+    from ops.shards import list_shard_batches
+    from ops.storage import Store
+
+    store = Store.from_environment()
+    if not list_shard_batches(store):
+        raise fail(f"no shards in {store.uri('dataset/shards')}; make some with `overplay demo` or materialize them")
+    with progress(f"train policy ({recipe})") as advance:
+        try:
+            report = run_training(
+                TrainingJob(store, key, recipe, shuffled, workers),
+                lambda step, steps, row: advance(step, steps, f"loss {row['loss']:.4f}"),
+            )
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from error
+    done = "trained now" if report.changed else "was there already"
+    say(f"{store.uri(key)}: {done}; {report.steps} steps, loss {report.loss:.4f}")
