@@ -1,0 +1,81 @@
+"""Pictures and clips with an overlay at a known place, small enough for tests."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+
+from ops.gamepad import DATASET, PadTrace
+from ops.skins.form import SkinRenderer
+from ops.skins.procedural import make_skin
+from ops.synthesize import make_pad_trace, procedural_background
+
+TIME_BASE = Fraction(1, 90_000)
+REST = np.zeros(4, np.float32)
+
+
+def pressed(*names: str) -> np.ndarray:
+    """Return (17,) float32 with the named buttons down."""
+    buttons = np.zeros(DATASET.num_buttons, np.float32)
+    buttons[[DATASET.index(name) for name in names]] = 1
+    return buttons
+
+
+def overlay_frames(
+    renderer: SkinRenderer | None, num_frames: int, size: tuple[int, int] = (1280, 720), seed: int = 0
+) -> tuple[list[np.ndarray], PadTrace]:
+    """Return frames (h, w, 3) that differ from each other, with a pad's overlay drawn into them, and the truth."""
+    rng = np.random.default_rng(seed)
+    buttons, sticks, _ = make_pad_trace(rng, num_frames, events=2.0)
+    frames = []
+    for row in range(num_frames):
+        (frame,) = procedural_background(rng, 1, size[1], size[0])
+        if renderer is not None:
+            renderer.draw(frame, buttons[row], sticks[row])
+        frames.append(frame)
+    return frames, PadTrace.known(np.arange(num_frames) / 30, buttons, sticks)
+
+
+def write_overlay_clip(
+    path: Path,
+    renderer: SkinRenderer | None,
+    pts_s: Sequence[float],
+    size: tuple[int, int] = (640, 360),
+    seed: int = 0,
+    gop: int = 10,
+) -> PadTrace:
+    """Write an H.264 clip of a moving scene with a pad's overlay, and return the truth."""
+    import av
+
+    rng = np.random.default_rng(seed)
+    buttons, sticks, _ = make_pad_trace(rng, len(pts_s), events=1.0)
+    scene = procedural_background(rng, 1, size[1] + 200, size[0] + 200)[0]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=90, options={"crf": "20", "preset": "ultrafast", "g": str(gop)})
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.codec_context.time_base = stream.time_base = TIME_BASE
+        for row, time_s in enumerate(pts_s):
+            left, top = (int(100 + 95 * f(row / 17)) for f in (np.cos, np.sin))
+            frame = np.ascontiguousarray(scene[top : top + size[1], left : left + size[0]])
+            if renderer is not None:
+                renderer.draw(frame, buttons[row], sticks[row])
+            picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
+            picture.pts, picture.time_base = round(time_s / TIME_BASE), TIME_BASE
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    return PadTrace.known(pts_s, buttons, sticks)
+
+
+def overlap(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the intersection over union of two boxes x, y, w, h."""
+    sides = [
+        max(0.0, min(first[k] + first[k + 2], second[k] + second[k + 2]) - max(first[k], second[k])) for k in (0, 1)
+    ]
+    common = sides[0] * sides[1]
+    return common / (first[2] * first[3] + second[2] * second[3] - common)
+
+
+def place(skin_id: str, width_px: float, x: float, y: float, opacity: float = 1.0) -> SkinRenderer:
+    """Return a library skin at a place."""
+    return SkinRenderer(make_skin(skin_id), width_px, x, y, opacity)

@@ -1,0 +1,146 @@
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops.batch import Stage, Unit, Work, manifest_key, read_batch, run_batch
+from ops.outcomes import BadInputError, Outcome, RejectedError
+from ops.parallel import SerialMapper
+from ops.storage import Store, fingerprint
+
+BATCH = "batch-000001"
+STAGE = Stage("overlay/toy", "1", {"size": 3})
+
+
+@dataclass
+class Toy:
+    """Does what a unit's data say, and notes which it did."""
+
+    done: list[str] = field(default_factory=list)
+    broken: bool = True
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        self.done.append(work.unit.video_id)
+        match work.unit.outcome.data.get("does"):
+            case "reject":
+                raise RejectedError("no overlay: 3 inliers")
+            case "fail" if self.broken:
+                raise BadInputError("truncated: ends early")
+            case "crash" if self.broken:
+                raise ZeroDivisionError("division by zero")
+        work.store.write_bytes(work.key("out.bin"), work.unit.video_id.encode())
+        return Outcome.ok(size=len(work.unit.video_id)), {"out.bin": fingerprint(work.unit.video_id)}
+
+
+def _units(*does: str) -> list[Unit]:
+    return [Unit(f"v{number}", Outcome.ok(does=what)) for number, what in enumerate(does)]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path))
+
+
+def _bytes(store: Store) -> dict[str, bytes]:
+    return {key: store.read_bytes(key) for key in store.list()}
+
+
+def test_every_video_has_an_outcome_and_they_add_up(store: Store) -> None:
+    inputs = [*_units("ok", "reject", "fail", "crash"), Unit("gone", Outcome.rejected("gone: 404"))]
+    report = run_batch(store, STAGE, BATCH, inputs, Toy(), SerialMapper())
+    assert report.counts == {"ok": 1, "rejected": 1, "failed": 2} and report.num_done == 4
+    assert report.reasons("failed") == {"ZeroDivisionError": 1, "truncated": 1}
+    assert [unit.video_id for unit in report.units] == ["v0", "v1", "v2", "v3"]
+    assert "ZeroDivisionError" in report.units[3].outcome.error
+    assert read_batch(store, STAGE.asset, BATCH) == report.units
+
+
+@given(does=st.lists(st.sampled_from(["ok", "reject", "fail"]), max_size=6))
+def test_a_rerun_does_the_failed_ones_alone_and_ends_in_the_same_bytes(
+    tmp_path_factory: pytest.TempPathFactory, does: list[str]
+) -> None:
+    store = Store(str(tmp_path_factory.mktemp("store")))
+    run_batch(store, STAGE, BATCH, _units(*does), Toy(), SerialMapper())
+    before = _bytes(store)
+    again = Toy()
+    report = run_batch(store, STAGE, BATCH, _units(*does), again, SerialMapper())
+    assert again.done == [f"v{number}" for number, what in enumerate(does) if what == "fail"]
+    assert report.num_done == len(again.done) and len(report.units) == len(does)
+    assert _bytes(store) == before
+
+
+def test_a_failure_that_is_gone_becomes_ok(store: Store) -> None:
+    run_batch(store, STAGE, BATCH, _units("ok", "fail"), Toy(), SerialMapper())
+    mended = Toy(broken=False)
+    report = run_batch(store, STAGE, BATCH, _units("ok", "fail"), mended, SerialMapper())
+    assert mended.done == ["v1"] and report.counts["ok"] == 2
+
+
+CHANGES: dict[str, Callable[[Stage], Stage]] = {
+    "version": lambda stage: replace(stage, version="2"),
+    "config": lambda stage: replace(stage, config={"size": 4}),
+    "shared input": lambda stage: replace(stage, inputs=("another library",)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_a_change_of_the_stage_makes_every_unit_stale_even_rejected_ones(store: Store, change: str) -> None:
+    run_batch(store, STAGE, BATCH, _units("ok", "reject"), Toy(), SerialMapper())
+    toy = Toy()
+    run_batch(store, CHANGES[change](STAGE), BATCH, _units("ok", "reject"), toy, SerialMapper())
+    assert toy.done == ["v0", "v1"]
+
+
+def test_a_changed_input_makes_its_own_unit_stale_alone(store: Store) -> None:
+    inputs = _units("ok", "ok", "ok")
+    run_batch(store, STAGE, BATCH, inputs, Toy(), SerialMapper())
+    inputs[1] = replace(inputs[1], files={"video.mp4": "another hash"})
+    toy = Toy()
+    run_batch(store, STAGE, BATCH, inputs, toy, SerialMapper())
+    assert toy.done == ["v1"]
+
+
+def test_an_added_video_is_done_alone_and_a_removed_one_leaves_the_manifest(store: Store) -> None:
+    run_batch(store, STAGE, BATCH, _units("ok", "ok"), Toy(), SerialMapper())
+    toy = Toy()
+    report = run_batch(store, STAGE, BATCH, _units("ok", "ok", "ok")[1:], toy, SerialMapper())
+    assert toy.done == ["v2"] and [unit.video_id for unit in report.units] == ["v1", "v2"]
+
+
+class DyingMapper:
+    """Loses the worker of one item."""
+
+    def map(self, function: Any, items: Sequence[Work]) -> Iterator[tuple[Work, Any]]:
+        for item in items:
+            yield item, MemoryError("worker killed") if item.unit.video_id == "v1" else function(item)
+
+
+def test_a_worker_that_dies_fails_its_video_and_is_tried_again(store: Store) -> None:
+    report = run_batch(store, STAGE, BATCH, _units("ok", "ok", "ok"), Toy(), DyingMapper())
+    assert report.counts == {"ok": 2, "rejected": 0, "failed": 1}
+    assert report.units[1].outcome.reason == "MemoryError: worker killed"
+    toy = Toy()
+    assert run_batch(store, STAGE, BATCH, _units("ok", "ok", "ok"), toy, SerialMapper()).counts["ok"] == 3
+    assert toy.done == ["v1"]
+
+
+def test_an_empty_batch_is_committed(store: Store) -> None:
+    assert run_batch(store, STAGE, BATCH, [], Toy(), SerialMapper()).units == ()
+    assert read_batch(store, STAGE.asset, BATCH) == () and store.exists(manifest_key(STAGE.asset, BATCH))
+
+
+def test_progress_counts_what_is_to_do(store: Store) -> None:
+    run_batch(store, STAGE, BATCH, _units("ok"), Toy(), SerialMapper())
+    seen: list[tuple[int, int, str]] = []
+    run_batch(store, STAGE, BATCH, _units("ok", "reject", "ok"), Toy(), SerialMapper(),
+              lambda done, todo, unit: seen.append((done, todo, unit.outcome.kind)))  # fmt: skip
+    assert seen == [(1, 2, "rejected"), (2, 2, "ok")]
+
+
+def test_a_unit_survives_its_record() -> None:
+    unit = Unit("v", Outcome("failed", "why", "trace", {"a": [1]}), "f", {"x": "y"})
+    assert Unit.from_record(unit.to_record()) == unit

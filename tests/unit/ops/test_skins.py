@@ -1,0 +1,192 @@
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS
+from ops.outcomes import BadInputError
+from ops.skins.families import FAMILIES
+from ops.skins.form import Skin, SkinRenderer
+from ops.skins.procedural import STYLES, make_skin, skin_ids
+from ops.skins.template import DRAWN_ALPHA, ControlArea, Template, load_library
+from ops.storage import to_json
+from tests.factories.overlays import REST, pressed
+
+#: One skin of each family; each style twice. The whole library is drawn below in coarse.
+SAMPLE = [f"{family}-{STYLES[number % 4]}-{1 + number // 4:02d}" for number, family in enumerate(FAMILIES)]
+make = lru_cache(maxsize=None)(make_skin)
+
+
+def _draw(skin: Skin, buttons=None, sticks=REST, triggers=None, width: float | None = None) -> np.ndarray:
+    renderer = SkinRenderer(skin, width or skin.width)
+    return renderer.compose(pressed() if buttons is None else buttons, np.asarray(sticks, np.float32), triggers)
+
+
+def _changed(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Return (n, 2) x, y of pixels that differ visibly."""
+    rows, columns = np.nonzero(np.abs(first - second).max(axis=-1) > 0.06)
+    return np.stack([columns, rows], axis=1) + 0.5
+
+
+def test_the_library_has_every_family_in_every_style() -> None:
+    ids = skin_ids()
+    assert len(ids) == len(set(ids)) == 2 * len(FAMILIES) * len(STYLES) and list(ids) == sorted(ids)
+    assert {tuple(skin_id.split("-")[:2]) for skin_id in ids} == {(f, s) for f in FAMILIES for s in STYLES}
+
+
+@pytest.mark.parametrize("skin_id", SAMPLE)
+def test_a_press_shows_where_the_control_is_and_nowhere_else(skin_id: str) -> None:
+    skin = make(skin_id)
+    idle = _draw(skin)
+    for name, area in skin.areas().items():
+        if name in STICKS:
+            continue
+        points = _changed(_draw(skin, pressed(name)), idle)
+        assert len(points) >= 12, f"{name}: pressed looks like idle"
+        reach = np.array([area.half_width, area.half_height]) + 0.03 * skin.width
+        assert (np.abs(points - (area.cx, area.cy)) <= reach).all(), f"{name}: drawn elsewhere too"
+
+
+@pytest.mark.parametrize("skin_id", SAMPLE)
+def test_sticks_move_by_their_travel_down_being_positive(skin_id: str) -> None:
+    skin = make(skin_id)
+    for index, stick in enumerate(STICKS):
+        art = skin.controls[stick]
+        for axis in (0, 1):
+            sticks = REST.copy()
+            sticks[2 * index + axis] = 1
+            moved = SkinRenderer(skin, skin.width)._stick(stick, False, sticks[2 * index : 2 * index + 2])
+            rest = SkinRenderer(skin, skin.width)._stick(stick, False, REST[:2])
+            weights = [placed.rgba[..., 3] for placed in (moved, rest)]
+            centres = [
+                np.array([(w * grid).sum() / w.sum() for grid in np.mgrid[: w.shape[0], : w.shape[1]]])[::-1]
+                for w in weights
+            ]
+            shift = centres[0] - centres[1] + (moved.x - rest.x, moved.y - rest.y)
+            expected = np.eye(2)[axis] * art.area.travel
+            np.testing.assert_allclose(shift, expected, atol=0.3)
+
+
+def test_the_dead_zone_is_drawn_as_centred() -> None:
+    from dataclasses import replace
+
+    skin = replace(make("ps4-flat-01"), dead_zone=0.2)
+    assert not len(_changed(_draw(skin, sticks=[0.19, 0, 0, -0.19]), _draw(skin)))
+    assert len(_changed(_draw(skin, sticks=[0.25, 0, 0, 0]), _draw(skin)))
+
+
+def test_unknown_is_drawn_as_idle() -> None:
+    skin = make("ps4-flat-01")
+    unknown = _draw(skin, np.full(17, np.nan, np.float32), np.full(4, np.nan, np.float32))
+    np.testing.assert_array_equal(unknown, _draw(skin))
+
+
+@pytest.mark.parametrize("mode", ["fill_up", "opacity", "binary"])
+def test_an_analog_trigger_shows_more_the_further_it_is_pulled(mode) -> None:
+    from dataclasses import replace
+
+    skin = replace(make("xbox_one-flat-01"), trigger_mode=mode)
+    idle, full = _draw(skin), _draw(skin, pressed("left_trigger"))
+    shown = [
+        float(np.abs(_draw(skin, pressed("left_trigger"), triggers=np.array([t, 0])) - idle).sum())
+        for t in (0, 0.4, 0.6, 1)
+    ]
+    assert shown[0] == 0 and shown[3] == pytest.approx(float(np.abs(full - idle).sum()), rel=1e-4)
+    if mode == "binary":
+        assert shown[1] == 0 and shown[2] == shown[3]
+    else:
+        assert 0 < shown[1] < shown[2] < shown[3]
+
+
+@pytest.mark.parametrize(("width", "x", "y"), [(300, 20.0, 10.0), (251.3, 7.25, 3.6)])
+def test_the_box_is_the_bounds_of_what_is_drawn_into_the_frame(width: float, x: float, y: float) -> None:
+    skin = make("xbox_one-flat-01")
+    renderer = SkinRenderer(skin, width, x, y)
+    drawn = np.zeros((260, 360), bool)
+    for level in (0, 255):
+        frame = np.full((260, 360, 3), level, np.uint8)
+        renderer.draw(frame, pressed(), REST)
+        drawn |= np.abs(frame.astype(int) - level).max(axis=-1) > 255 * DRAWN_ALPHA
+    rows, columns = np.nonzero(drawn)
+    left, top, box_width, box_height = renderer.box
+    found = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    np.testing.assert_allclose(found, (left, top, left + box_width, top + box_height), atol=1.2)
+
+
+def test_drawing_is_deterministic_clipped_and_scaled_by_opacity() -> None:
+    frames = []
+    for opacity in (1.0, 1.0, 0.5):
+        frame = np.full((100, 120, 3), 60, np.uint8)
+        SkinRenderer(make_skin("switch-solid-01"), 200, -40.5, 30.2, opacity).draw(frame, pressed("south"), REST)
+        frames.append(frame.astype(int) - 60)
+    np.testing.assert_array_equal(frames[0], frames[1])
+    assert np.abs(frames[0]).max() > 40
+    np.testing.assert_allclose(frames[2], frames[0] / 2, atol=1.01)
+
+
+def test_every_skin_of_the_library_can_be_drawn_and_stored(tmp_path: Path) -> None:
+    """Every fifth one: all styles and families; the rest costs time and shows nothing more."""
+    for skin_id in skin_ids()[::5]:
+        template = make(skin_id).template()
+        x, y, width, height = template.drawn_box()
+        assert width > 0.5 * template.width and height > 0.3 * template.height and min(x, y) >= 0
+        assert {"south", "dpad_up", "left_trigger", *STICKS} <= set(template.controls) <= set(CONTROLS)
+        template.save(tmp_path)
+    library = load_library(tmp_path)
+    assert [template.template_id for template in library] == list(skin_ids()[::5])
+    last = library[-1]
+    np.testing.assert_array_equal(last.rgba, template.rgba)
+    assert (last.family, last.controls) == (template.family, template.controls)
+
+
+def test_names_that_name_no_skin_are_refused() -> None:
+    for name in ("ps4", "ps4-flat", "ps9-flat-01", "ps4-shiny-01", "ps4-flat-x"):
+        with pytest.raises(ValueError, match="a name is <family>-<style>-<number>"):
+            make_skin(name)
+
+
+def test_a_size_or_opacity_of_nothing_is_refused() -> None:
+    for options in ({"width_px": 0}, {"width_px": 9, "opacity": 0}, {"width_px": 9, "opacity": 1.1}):
+        with pytest.raises(ValueError, match="got"):
+            SkinRenderer(make("ps4-flat-01"), **options)
+
+
+def test_a_picture_alone_is_a_template_without_controls(tmp_path: Path) -> None:
+    make("ps4-flat-01").template().save(tmp_path)
+    (tmp_path / "ps4-flat-01.json").unlink()
+    template = Template.load((tmp_path / "ps4-flat-01.png").rename(tmp_path / "mine.png"))
+    assert (template.template_id, template.family, template.controls) == ("mine", "mine", {})
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("a.png", b"", "not a picture"),
+        ("a.png", b"GIF89a, really", "not a picture"),
+        ("a.json", b"{", "malformed"),
+        ("a.json", to_json({"family": "x", "controls": {"fire": ControlArea(1, 1, 1, 1)}}), "unknown controls"),
+        ("a.json", b'{"family": "x", "controls": {"south": {"cx": 1}}}', "malformed"),
+    ],
+)  # fmt: skip
+def test_templates_that_cannot_be_read_say_why(tmp_path: Path, name: str, data: bytes, message: str) -> None:
+    rgba = np.full((8, 8, 4), 255, np.uint8)
+    Template("a", "x", rgba).save(tmp_path)
+    (tmp_path / name).write_bytes(data)
+    with pytest.raises(BadInputError, match=message):
+        Template.load(tmp_path / "a.png")
+
+
+def test_an_empty_picture_and_an_empty_folder_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="no templates"):
+        load_library(tmp_path)
+    Template("a", "x", np.zeros((8, 8, 4), np.uint8)).save(tmp_path)
+    with pytest.raises(BadInputError, match="nothing is drawn"):
+        load_library(tmp_path)
+
+
+def test_a_drawn_thumb_button_is_where_its_stick_is() -> None:
+    skin = make("ps4-flat-01")
+    areas = skin.areas()
+    assert {"left_thumb", "right_thumb"} <= set(areas) <= set(DATASET_BUTTONS) | set(STICKS)
+    assert areas["left_thumb"] == areas["left_stick"]
