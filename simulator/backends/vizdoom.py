@@ -6,6 +6,7 @@ objects) is offered for scripted players through `VizdoomBackend.game`; environm
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -155,6 +156,7 @@ class VizdoomBackend:
         # The engine writes its settings beside the caller unless told otherwise.
         self._folder = Path(tempfile.mkdtemp(prefix="overplay-doom-"))
         game.set_doom_config_path(str(self._folder / "engine.ini"))
+        _tie_to_parent(game, self._folder)
         game.set_window_visible(False)
         game.set_sound_enabled(False)
         game.set_audio_buffer_enabled(False)
@@ -173,6 +175,23 @@ class VizdoomBackend:
             game.add_game_args(argument)
         game.init()
         return game
+
+
+def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
+    """Have the kernel end the engine with us, also when we are killed: by itself it would wait for ever.
+
+    Where `setpriv` (util-linux) is missing, a killed parent leaves its engine behind.
+    """
+    import vizdoom
+
+    setpriv = shutil.which("setpriv")
+    engine = Path(vizdoom.__file__).parent / "vizdoom"
+    if setpriv is None or not engine.exists():
+        return
+    script = folder / "engine.sh"
+    script.write_text(f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL {shlex.quote(str(engine))} "$@"\n')
+    script.chmod(0o755)
+    game.set_vizdoom_path(str(script))
 
 
 def make_backend(spec: GameSpec, task: Task, width: int, height: int) -> VizdoomBackend:

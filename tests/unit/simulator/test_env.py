@@ -1,4 +1,8 @@
 import os
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import gymnasium as gym
@@ -129,6 +133,37 @@ def test_close_leaves_nothing_and_allows_another_reset(tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
     env.reset(seed=0)
     env.close()
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
+def test_a_killed_parent_takes_its_engine_along(tmp_path):
+    code = """
+import time
+from simulator.env import GameEnv
+env = GameEnv("Doom", width=160, height=120)
+env.reset(seed=0)
+print("ready", flush=True)
+time.sleep(60)
+"""
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}
+    )
+    assert parent.stdout.readline() == b"ready\n"
+    engines = [path for path in Path("/proc").glob("[0-9]*") if str(tmp_path).encode() in _command(path)]
+    assert engines
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 20
+    while any(str(tmp_path).encode() in _command(path) for path in engines):
+        assert time.monotonic() < deadline, "the engine outlived its parent"
+        time.sleep(0.05)
+
+
+def _command(process: Path) -> bytes:
+    try:
+        return (process / "cmdline").read_bytes()
+    except OSError:  # it is gone
+        return b""
 
 
 def test_bad_input_says_what_was_expected(env):
