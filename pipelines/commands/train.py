@@ -1,5 +1,6 @@
 """`overplay train`: the parser and the policy, by recipe."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -34,3 +35,36 @@ def policy(
             raise typer.BadParameter(str(error)) from error
     done = "trained now" if report.changed else "was there already"
     say(f"{store.uri(key)}: {done}; {report.steps} steps, loss {report.loss:.4f}")
+
+
+@app.command()
+def parser(
+    recipe: Annotated[str, typer.Option(help="shipped, smoke or paper.")] = "shipped",
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/parser"),
+    footage: Annotated[str, typer.Option(help="Folder of game videos for backgrounds; drawn ones by default.")] = "",
+    workers: Annotated[int, typer.Option(min=0, help="Processes that draw clips beside this one.")] = 1,
+) -> None:
+    """Train a parser on synthetic overlays; a killed training goes on where its last checkpoint is."""
+    from dataclasses import replace
+
+    from models.overlay_parser.checkpoint import save_parser
+    from ops.storage import Store, fingerprint
+    from training.parser_config import get_parser_recipe
+    from training.parser_loop import train_parser
+
+    store = Store.from_environment()
+    try:
+        config = replace(get_parser_recipe(recipe), footage=footage)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    with progress(f"train parser ({recipe})") as advance:
+        report = train_parser(
+            config,
+            store,
+            f"parser/runs/{fingerprint(config.to_dict())[:16]}",
+            lambda step, steps, row: advance(step, steps, f"loss {row['loss']:.4f}"),
+            workers,
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    save_parser(report.model, out)
+    say(f"{out}: {config.steps} steps, {report.wall_s:.0f} s")

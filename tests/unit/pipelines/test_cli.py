@@ -1,0 +1,131 @@
+import json
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner
+
+from ops.catalog import read_catalog
+from ops.storage import Store
+from pipelines.cli import app
+from pipelines.instance import dagster_home, open_instance
+from tests.factories.media import write_clip
+from tests.factories.policy_data import make_dataset
+
+#: The contract: these names stay.
+COMMANDS = {
+    "demo": (),
+    "label": (),
+    "crawl": (),
+    "skins": ("list", "render"),
+    "dataset": ("stats", "verify"),
+    "train": ("parser", "policy"),
+    "play": (),
+    "record": (),
+    "evaluate": (),
+}
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("OVERPLAY_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+
+    def invoke(*arguments: object):
+        return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+    return invoke
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(str(tmp_path / "data"))
+
+
+def test_commands_are_those_of_the_contract() -> None:
+    commands = get_command(app).commands
+    assert set(COMMANDS) <= set(commands)
+    for name, verbs in COMMANDS.items():
+        assert set(verbs) <= set(getattr(commands[name], "commands", {})), name
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("label",),
+        ("label", "a.mp4"),
+        ("skins", "render", "no-such-skin"),
+        ("skins", "render", "ps4-flat-01", "--press", "nothing"),
+        ("crawl",),
+        ("train", "policy", "--recipe", "nothing"),
+        ("evaluate", "--policy", "random", "--game", "Tetris"),
+        ("record", "x", "--corner", "middle"),
+        ("play", "--replan-rows", "0"),
+    ],
+)
+def test_bad_usage_ends_with_2(run, store: Store, arguments: tuple[str, ...]) -> None:
+    if arguments[0] == "train":
+        make_dataset(store, num_train=1, num_val=1, seconds=2.0, chunk_s=2.0)
+    result = run(*arguments)
+    assert result.exit_code == 2, result.output
+    assert "Traceback" not in result.output
+
+
+def test_a_skin_is_drawn(run, tmp_path: Path) -> None:
+    out = tmp_path / "pictures" / "pad.png"
+    assert run("skins", "render", "ps4-flat-01", "--press", "south", "--left", 1, 0, "--out", out).exit_code == 0
+    assert out.read_bytes().startswith(b"\x89PNG")
+    assert "ps4-flat-01" in run("skins", "list").output.split()
+
+
+def test_verify_finds_a_damaged_shard(run, store: Store) -> None:
+    assert run("dataset", "verify").exit_code == 1
+    make_dataset(store, num_train=1, num_val=1, seconds=2.0, chunk_s=2.0)
+    assert run("dataset", "verify").exit_code == 0
+    (shard,) = [key for key in store.list("dataset/shards") if key.endswith(".tar")]
+    store.write_bytes(shard, store.read_bytes(shard)[:-512])
+    result = run("dataset", "verify")
+    assert result.exit_code == 1
+    assert "the manifest says" in result.output
+
+
+def test_crawl_adds_sources_and_partitions(run, store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    write_clip(folder / "one.mp4")
+    first = run("crawl", folder, "--game", "Doom")
+    assert first.exit_code == 0, first.output
+    assert "1 found, 1 new; new batches: batch-000001" in first.output
+    assert "0 new; new batches: none" in run("crawl").output
+    (video,) = read_catalog(store)
+    assert (video.video_id, video.game) == ("one", "Doom")
+    with open_instance(dagster_home(store)) as instance:
+        assert instance.get_dynamic_partitions("video_batch") == ["batch-000001"]
+
+
+def test_label_says_why_a_video_failed_and_does_the_others(run, tmp_path: Path, monkeypatch) -> None:
+    _use_library_of_one(tmp_path / "library", monkeypatch)
+    (tmp_path / "torn.mp4").write_bytes(b"not a video at all")
+    write_clip(tmp_path / "plain.mp4")
+    out = tmp_path / "labels"
+    result = run("label", tmp_path / "torn.mp4", tmp_path / "plain.mp4", "--out", out)
+    assert result.exit_code == 1
+    assert "torn: failed: not a video" in result.output
+    assert "plain: rejected: no overlay found" in result.output
+    report = json.loads((out / "torn" / "report.json").read_text())
+    assert (report["outcome"], report["video_id"]) == ("failed", "torn")
+
+
+def _use_library_of_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from models.matchers import library
+    from ops.skins.procedural import make_skin
+
+    folder.mkdir()
+    make_skin("ps4-flat-01").template().save(folder)
+    monkeypatch.setattr(library, "cached_library", lambda: folder)
+
+
+def test_two_videos_of_one_name_are_refused(run, tmp_path: Path) -> None:
+    result = run("label", "a/x.mp4", "b/x.mp4", "--out", tmp_path)
+    assert result.exit_code == 2
+    assert "two videos are called 'x'" in " ".join(result.output.split())
