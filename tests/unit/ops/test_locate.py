@@ -1,0 +1,145 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.matchers.sift import SiftMatcher
+from ops import locate
+from ops.locate import Features, LocateConfig, TemplateIndex, fit_place, locate_frames, locate_video
+from ops.outcomes import RejectedError
+from ops.skins.procedural import make_skin
+from ops.skins.template import Template
+from tests.factories.overlays import overlap, overlay_frames, place, write_overlay_clip
+
+CONFIG = LocateConfig(num_frames=4, first_frames=3)
+SMALL = (640, 480)
+MATCHER = SiftMatcher()
+IDS = ("ps4-flat-01", "switch-solid-01", "xbox_one-line-01")
+
+
+@pytest.fixture(scope="module")
+def index() -> TemplateIndex:
+    return TemplateIndex.build([make_skin(skin_id).template() for skin_id in IDS], MATCHER, CONFIG)
+
+
+def _box(template: Template, affine: np.ndarray) -> list[float]:
+    x, y, width, height = template.drawn_box()
+    return [*(affine[:, :2] @ (x, y) + affine[:, 2]), affine[0, 0] * width, affine[1, 1] * height]
+
+
+@pytest.mark.parametrize(
+    ("skin_id", "width", "x", "y", "opacity"),
+    [
+        ("ps4-flat-01", 300, 955.3, 500.7, 1.0),
+        ("switch-solid-01", 240, 20, 30, 0.8),
+        ("xbox_one-line-01", 400, 400, 10, 0.9),
+    ],
+)
+def test_an_overlay_is_found_to_the_pixel_whatever_is_pressed(index, skin_id, width, x, y, opacity) -> None:
+    renderer = place(skin_id, width, x, y, opacity)
+    frames, _ = overlay_frames(renderer, 4)
+    found = locate_frames(frames, index, MATCHER, CONFIG)
+    assert found is not None
+    template, affine, inliers, score = found
+    assert template.template_id == skin_id and inliers >= CONFIG.min_inliers and score > 0.5
+    assert overlap(_box(template, affine), renderer.box) >= 0.95
+
+
+def test_without_an_overlay_nothing_is_found(index: TemplateIndex) -> None:
+    frames, _ = overlay_frames(None, 4, SMALL)
+    assert locate_frames(frames, index, MATCHER, CONFIG) is None
+
+
+def test_a_still_picture_without_an_overlay_is_none_either(index: TemplateIndex) -> None:
+    frames, _ = overlay_frames(None, 1, SMALL, seed=4)
+    assert locate_frames(frames * 4, index, MATCHER, CONFIG) is None
+
+
+def test_a_user_s_picture_without_controls_is_found(tmp_path: Path) -> None:
+    make_skin("ps4-flat-01").template().save(tmp_path)
+    (tmp_path / "ps4-flat-01.json").unlink()
+    index = TemplateIndex.load(tmp_path, MATCHER, CONFIG)
+    renderer = place("ps4-flat-01", 320, 300, 40)
+    found = locate_frames(overlay_frames(renderer, 4, SMALL)[0], index, MATCHER, CONFIG)
+    assert found is not None and found[0].controls == {}
+    assert overlap(_box(found[0], found[1]), renderer.box) >= 0.95
+
+
+def test_a_saved_index_is_used_while_it_fits(index: TemplateIndex, tmp_path: Path, monkeypatch) -> None:
+    for template in index.templates:
+        template.save(tmp_path)
+    index.save(tmp_path)
+
+    def never(*_: object) -> Features:
+        raise AssertionError("described again")
+
+    monkeypatch.setattr(locate, "_describe_template", never)
+    loaded = TemplateIndex.load(tmp_path, MATCHER, CONFIG)
+    assert [template.template_id for template in loaded.templates] == list(IDS)
+    for mine, theirs in zip(loaded.features, index.features, strict=True):
+        np.testing.assert_array_equal(mine.points, theirs.points)
+        np.testing.assert_allclose(mine.descriptors, theirs.descriptors, atol=1e-3)
+    with pytest.raises(AssertionError, match="described again"):
+        TemplateIndex.load(tmp_path, SiftMatcher(contrast=0.03), CONFIG)
+    make_skin("ps5-flat-01").template().save(tmp_path)
+    with pytest.raises(AssertionError, match="described again"):
+        TemplateIndex.load(tmp_path, MATCHER, CONFIG)
+
+
+def test_indices_add_up(index: TemplateIndex) -> None:
+    both = index + index
+    assert len(both.templates) == len(both.features) == 2 * len(IDS)
+
+
+def _points(count: int = 60) -> np.ndarray:
+    return np.random.default_rng(0).uniform(0, 300, (count, 2)).astype(np.float32)
+
+
+def test_a_place_is_fitted_through_outliers() -> None:
+    source = _points()
+    target = source * 0.7 + np.array([40, 90], np.float32)
+    target[:25] = np.random.default_rng(1).uniform(0, 700, (25, 2))
+    fitted = fit_place(source, target.astype(np.float32), LocateConfig())
+    assert fitted is not None
+    np.testing.assert_allclose(fitted[0], [[0.7, 0, 40], [0, 0.7, 90]], atol=0.01)
+    assert 30 <= fitted[1] <= 36
+
+
+@pytest.mark.parametrize("turn_deg", [5, 90, 180])
+def test_a_turned_fit_is_none(turn_deg: float) -> None:
+    source, turn = _points(), np.radians(turn_deg)
+    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    assert fit_place(source, (source @ matrix.T + 400).astype(np.float32), LocateConfig()) is None
+
+
+@pytest.mark.parametrize("scale", [0.05, 3.0])
+def test_a_fit_of_an_impossible_size_is_none(scale: float) -> None:
+    source = _points()
+    assert fit_place(source, (source * scale + 5).astype(np.float32), LocateConfig(tolerance_px=0.5)) is None
+
+
+def test_keypoints_at_one_place_count_once() -> None:
+    source = np.repeat(_points(5), 10, axis=0)
+    fitted = fit_place(source, source + 7, LocateConfig())
+    assert fitted is not None and fitted[1] == 5
+
+
+def test_too_few_points_fit_nothing() -> None:
+    assert fit_place(_points(3), _points(3), LocateConfig()) is None
+
+
+def test_a_video_s_track_is_in_source_pixels(index: TemplateIndex, tmp_path: Path) -> None:
+    renderer = place("ps4-flat-01", 260, 350, 180)
+    write_overlay_clip(tmp_path / "a.mp4", renderer, np.arange(40) / 30, gop=5)
+    small = replace(CONFIG, max_height=300)
+    (track,) = locate_video(tmp_path / "a.mp4", index, MATCHER, small, duration_s=1.3, height=360)
+    assert (track.start_s, track.stop_s, track.template_id, track.family) == (0.0, 1.3, "ps4-flat-01", "ps4")
+    assert overlap(track.box, renderer.box) >= 0.93
+    np.testing.assert_allclose(np.array(track.affine), renderer.affine, atol=2)
+
+
+def test_a_video_without_an_overlay_is_rejected(index: TemplateIndex, tmp_path: Path) -> None:
+    write_overlay_clip(tmp_path / "a.mp4", None, np.arange(20) / 30, gop=5)
+    with pytest.raises(RejectedError, match="no overlay found: no template has 20 keypoints"):
+        locate_video(tmp_path / "a.mp4", index, MATCHER, CONFIG, duration_s=0.7, height=360)

@@ -1,0 +1,143 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from ops.gamepad import CONTROLS, DATASET, PadTrace
+from ops.refine import RefineConfig, label_quality, refine
+
+CONFIG = RefineConfig()
+SOUTH, GUIDE = DATASET.index("south"), DATASET.index("guide")
+
+
+def _trace(buttons=None, sticks=None, confidence=0.9, num_frames: int = 300) -> PadTrace:
+    buttons = np.zeros((num_frames, 17), np.float32) if buttons is None else buttons
+    sticks = np.zeros((num_frames, 4), np.float32) if sticks is None else np.asarray(sticks, np.float32)
+    known = np.concatenate([np.isfinite(buttons), np.isfinite(sticks[:, ::2])], axis=1)
+    return PadTrace(np.arange(num_frames) / 60, buttons, sticks, (known * np.float32(confidence)).astype(np.float32))
+
+
+def _south(*down: int, num_frames: int = 12) -> np.ndarray:
+    buttons = np.zeros((num_frames, 17), np.float32)
+    buttons[list(down), SOUTH] = 1
+    return buttons
+
+
+def _is_down(trace: PadTrace) -> list[int]:
+    return np.flatnonzero(trace.buttons[:, SOUTH] == 1).tolist()
+
+
+def test_one_frame_phantoms_go_and_one_frame_gaps_close() -> None:
+    assert _is_down(refine(_trace(_south(5), num_frames=12), True, CONFIG)) == []
+    assert _is_down(refine(_trace(_south(3, 4, 6, 7), num_frames=12), True, CONFIG)) == [3, 4, 5, 6, 7]
+
+
+@given(st.integers(1, 8), st.integers(2, 9))
+def test_presses_of_two_frames_and_more_keep_their_onset_and_end(start: int, length: int) -> None:
+    down = range(start, min(start + length, 19))
+    assert _is_down(refine(_trace(_south(*down, num_frames=20), num_frames=20), True, CONFIG)) == list(down)
+
+
+def test_the_first_and_the_last_frame_are_kept() -> None:
+    assert _is_down(refine(_trace(_south(0, 11), num_frames=12), True, CONFIG)) == [0, 11]
+
+
+@given(hnp.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(17)), elements=st.sampled_from([0.0, 1.0, np.nan])))
+def test_unknown_stays_unknown_and_nothing_else_becomes_it(buttons: np.ndarray) -> None:
+    buttons[:, GUIDE] = np.nan
+    refined = refine(_trace(buttons, num_frames=len(buttons)), True, CONFIG)
+    np.testing.assert_array_equal(np.isnan(refined.buttons), np.isnan(buttons))
+    assert (refined.confidence[:, :17][np.isnan(buttons)] == 0).all()
+
+
+def _path(reach: float, num_frames: int = 300, moves: int = 200) -> np.ndarray:
+    """Return (n, 2): at rest, then full deflections all around."""
+    turn = np.linspace(0, 6 * np.pi, moves)
+    path = np.zeros((num_frames, 2))
+    path[-moves:] = reach * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    return path
+
+
+def _sticks(left: np.ndarray) -> np.ndarray:
+    return np.concatenate([left, np.zeros_like(left)], axis=1)
+
+
+@pytest.mark.parametrize("offset", [(0.08, -0.05), (-0.1, 0.1)])
+def test_an_offset_of_the_rest_is_removed(offset) -> None:
+    refined = refine(_trace(sticks=_sticks(_path(0.9) + offset)), True, CONFIG).sticks
+    np.testing.assert_allclose(refined[:100, :2], 0, atol=0.02)
+    np.testing.assert_allclose(refined[100:, :2], _path(0.9)[100:], atol=0.03)
+
+
+def test_an_unknown_travel_is_taken_from_the_video() -> None:
+    refined = refine(_trace(sticks=_sticks(_path(0.5))), False, CONFIG).sticks
+    np.testing.assert_allclose(refined[100:, :2], _path(1.0)[100:], atol=0.03)
+
+
+def test_a_known_travel_is_kept_unless_the_video_goes_beyond_it() -> None:
+    kept = refine(_trace(sticks=_sticks(_path(0.5))), True, CONFIG).sticks
+    np.testing.assert_allclose(kept[100:, :2], _path(0.5)[100:], atol=0.02)
+    beyond = refine(_trace(sticks=_sticks(_path(1.25))), True, CONFIG).sticks
+    np.testing.assert_allclose(beyond[100:, :2], _path(1.0)[100:], atol=0.03)
+
+
+@pytest.mark.parametrize("known_travel", [True, False])
+def test_a_stick_that_is_hardly_used_is_not_blown_up(known_travel: bool) -> None:
+    path = np.random.default_rng(0).normal(0, 0.02, (300, 2))
+    path[50:60] += (0.3, 0)  # a nudge or two
+    refined = refine(_trace(sticks=_sticks(path)), known_travel, CONFIG).sticks
+    assert np.abs(refined[:, :2]).max() < 0.45
+
+
+def test_the_stretch_is_bounded() -> None:
+    refined = refine(_trace(sticks=_sticks(_path(0.25))), False, CONFIG).sticks
+    assert np.abs(refined).max() == pytest.approx(0.75, abs=0.03)
+
+
+def test_axes_keep_their_signs_and_do_not_mix() -> None:
+    path = np.zeros((300, 2))
+    path[100:180] = (0, -0.8)
+    refined = refine(_trace(sticks=_sticks(path)), True, CONFIG).sticks
+    np.testing.assert_allclose(refined[120], [0, -0.8, 0, 0], atol=0.02)
+
+
+def test_a_stick_that_is_not_drawn_stays_unknown() -> None:
+    sticks = _sticks(_path(0.8))
+    sticks[:, 2:] = np.nan
+    refined = refine(_trace(sticks=sticks), False, CONFIG)
+    assert np.isnan(refined.sticks[:, 2:]).all() and np.isfinite(refined.sticks[:, :2]).all()
+
+
+def test_doubt_makes_unknown_when_asked_to() -> None:
+    trace = _trace(_south(3, 4, 5, num_frames=12), num_frames=12, confidence=0.8)
+    trace.confidence[6:, CONTROLS.index("left_stick")] = 0.3
+    trace.confidence[9:, SOUTH] = 0.55
+    refined = refine(trace, True, RefineConfig(min_confidence=0.6))
+    assert np.isnan(refined.sticks[6:, :2]).all() and np.isfinite(refined.sticks[:6]).all()
+    assert np.isnan(refined.buttons[10:, SOUTH]).all() and np.isfinite(refined.buttons[:9]).all()
+    assert np.isfinite(refine(trace, True, CONFIG).buttons).all()
+
+
+@given(
+    hnp.arrays(np.float32, st.tuples(st.integers(0, 80), st.just(4)), elements=st.floats(-3, 3, width=32)),
+    st.booleans(),
+)
+def test_sticks_stay_in_range_whatever_was_read(sticks: np.ndarray, known_travel: bool) -> None:
+    refined = refine(_trace(sticks=sticks, num_frames=len(sticks)), known_travel, CONFIG).sticks
+    assert refined.shape == sticks.shape and (np.abs(refined) <= 1).all()
+
+
+def test_the_reading_is_not_changed() -> None:
+    trace = _trace(_south(5, num_frames=12), _sticks(_path(0.9, 12, 6) + 0.1), num_frames=12)
+    before = [trace.buttons.copy(), trace.sticks.copy(), trace.confidence.copy()]
+    refine(trace, False, CONFIG)
+    for mine, old in zip((trace.buttons, trace.sticks, trace.confidence), before, strict=True):
+        np.testing.assert_array_equal(mine, old)
+
+
+def test_quality_is_of_what_is_known() -> None:
+    buttons = np.zeros((4, 17), np.float32)
+    buttons[:, GUIDE], buttons[:2, SOUTH] = np.nan, np.nan
+    quality = label_quality(_trace(buttons, num_frames=4, confidence=0.75))
+    assert "guide" not in quality and quality["south"] == quality["left_stick"] == 0.75
