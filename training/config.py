@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from models.policy.config import PolicyConfig
+
+#: Change when the same config and data would train another policy, or measure another value (R11).
+TRAIN_VERSION: Final = "1"
+EVALUATE_VERSION: Final = "1"
 
 
 @dataclass(frozen=True)

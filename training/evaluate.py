@@ -20,7 +20,6 @@ from ops.storage import Store
 from training.data import future_actions, list_sources, load_chunk, read_source
 from training.infer import PolicyActor
 
-VERSION: Final = "1"
 POLICY: Final = "policy"
 BASELINES: Final = ("null", "last", "mean")
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +24,10 @@ from ops.shards import dataset_content
 from ops.storage import Store, fingerprint
 from training.augment import build_augmentation
 from training.checkpoint import TrainState, load_state, save_state
-from training.config import TrainConfig, learning_rate
+from training.config import TRAIN_VERSION, TrainConfig, learning_rate
 from training.data import ALONE, Batch, Loader, World, list_sources
 from training.initialize import initialize_from_data
 from training.metrics import Metrics, Progress
-
-VERSION: Final = "1"
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,7 @@ class TrainReport:
 
 def run_fingerprint(config: TrainConfig, store: Store, batches: Sequence[str]) -> str:
     """Return the fingerprint of a run: equal data, config and code train equal policies."""
-    return fingerprint("policy", VERSION, config, dataset_content(store, batches))
+    return fingerprint("policy", TRAIN_VERSION, config, dataset_content(store, batches))
 
 
 def train(

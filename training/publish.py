@@ -13,8 +13,7 @@ from models.policy.checkpoint import save_policy
 from ops.shards import dataset_content
 from ops.storage import Store, fingerprint, sha256_file
 from training.checkpoint import load_state
-from training.config import TrainConfig
-from training.evaluate import VERSION as EVALUATE_VERSION
+from training.config import EVALUATE_VERSION, TrainConfig
 from training.evaluate import EvalConfig, evaluate
 from training.infer import open_policy
 from training.loop import TrainReport, run_fingerprint, train

@@ -43,7 +43,7 @@ def draw_frames(x: np.ndarray, seed: int, block_px: int = 16) -> np.ndarray:
     frames = np.empty((len(x), SIDE_PX, SIDE_PX, 3), np.uint8)
     for index, place in enumerate(x):
         if index % 60 == 0:
-            scenery = rng.integers(0, 150, (6, 6, 3)).astype(np.uint8)
+            scenery = (rng.integers(0, 130, (6, 6, 1)) + rng.integers(0, 30, (6, 6, 3))).astype(np.uint8)
             backdrop = cv2.resize(scenery, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
             top = int(rng.integers(90, 160))
         frames[index] = backdrop

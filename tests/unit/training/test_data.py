@@ -111,7 +111,7 @@ def test_frames_belong_to_their_labels(store):
     for source in list_sources(store, ["batch-000001"], "val"):
         chunk = load_chunk(store, source, 5, policy.vision.image_px)
         red = chunk.frames[:, 0].astype(int) - chunk.frames[:, 1:].max(axis=1)
-        columns = (red > 110).sum(axis=1)
+        columns = (red > 60).sum(axis=1)
         found = (columns * np.arange(128)).sum(axis=1) / columns.sum(axis=1)
         expected = (chunk.trace.sticks[chunk.rows, 0] + 1) / 2 * 120 + 3.5
         assert np.abs(found - expected).max() < 2.5
