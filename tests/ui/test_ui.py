@@ -19,6 +19,7 @@ from pipelines.instance import REPOSITORY, open_instance
 from pipelines.runs import run_job
 from tests.assets.conftest import BATCH
 from tests.assets.test_raw import plan_for
+from tests.factories.library import use_small_library
 from tests.factories.media import write_clip
 
 SCREENSHOTS = REPOSITORY / "artifacts" / "ui"
@@ -47,6 +48,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("DAGSTER_HOME", str(root / "dagster"))
         for name, value in environment.items():
             patch.setenv(name, value)
+        use_small_library(patch, ("ps4-flat-01", "xbox_one-flat-01", "switch-solid-01"))
         _fill(root)
         with _webserver(root) as url:
             yield url
@@ -99,7 +101,7 @@ def page(address: str):
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=_BROWSER, args=_ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1600, "height": 1000})
+        page = browser.new_page(viewport={"width": 1900, "height": 1100})
         page.set_default_timeout(60_000)
         yield page
         browser.close()
@@ -116,7 +118,7 @@ def test_lineage_graph_shows_all_layers(page, address: str) -> None:
     page.wait_for_timeout(1500)
     page.keyboard.press("Alt+E")  # groups are drawn folded up
     page.get_by_text("locations", exact=True).first.wait_for()
-    page.wait_for_timeout(2000)
+    page.wait_for_timeout(5000)  # statuses come after the graph
     _keep(page, "lineage")
     for noun in ("catalog", "videos", "templates", "crops", "shards", "checkpoint"):
         assert page.get_by_text(noun, exact=True).count(), noun
