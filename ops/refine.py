@@ -12,7 +12,11 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "1"
+VERSION = "2"
+
+#: A place is a stick's rest only if it was there in as many frames, and in this share of them.
+_MIN_REST_FRAMES = 12
+_MIN_REST_SHARE = 0.05
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def _normalise(xy: Floats, sure: Floats, known_travel: bool, config: RefineConfi
     if not known.any():
         return xy
     path = xy[known].astype(np.float64)
-    path -= _rest(path, sure[known], config)
+    path -= _rest(path, sure[known], config.centred if known_travel else 2 * config.centred, config)
     radius = np.hypot(*path.T)
     active = radius > config.centred
     if active.sum() >= config.min_active_frames:
@@ -84,9 +88,12 @@ def _normalise(xy: Floats, sure: Floats, known_travel: bool, config: RefineConfi
     return out
 
 
-def _rest(path: npt.NDArray[np.float64], sure: Floats, config: RefineConfig) -> npt.NDArray[np.float64]:
-    """Return where a stick rests: the mean of its surest places around the most visited one near the middle."""
-    near = np.hypot(*path.T) < 2 * config.centred
+def _rest(path: npt.NDArray[np.float64], sure: Floats, within: float, config: RefineConfig) -> npt.NDArray[np.float64]:
+    """Return where a stick rests: the mean of its surest places around the most visited one near the middle.
+
+    It is the middle itself where the stick was hardly ever within that distance: a short clip may show no rest at all.
+    """
+    near = np.hypot(*path.T) < within
     if not near.any():
         return np.zeros(2)
     cells = np.round(path[near] / (config.centred / 2)).astype(int)
@@ -94,6 +101,8 @@ def _rest(path: npt.NDArray[np.float64], sure: Floats, config: RefineConfig) -> 
     # Rest is where it stays longest; a held direction may stay longer, but not this close to the middle.
     usual = places[counts.argmax()] * (config.centred / 2)
     close = np.hypot(*(path - usual).T) < config.centred / 2
+    if close.sum() < max(_MIN_REST_FRAMES, _MIN_REST_SHARE * len(path)):
+        return np.zeros(2)
     weights = sure[close].astype(np.float64) + 1e-6
     return np.asarray(np.average(path[close], axis=0, weights=weights), dtype=np.float64)
 

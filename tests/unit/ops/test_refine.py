@@ -70,6 +70,21 @@ def test_an_offset_of_the_rest_is_removed(offset) -> None:
     np.testing.assert_allclose(refined[100:, :2], _path(0.9)[100:], atol=0.03)
 
 
+@pytest.mark.parametrize("known_travel", [True, False])
+def test_without_a_rest_the_middle_stays_where_it_is(known_travel: bool) -> None:
+    """A stick that only passes by the middle, or is held near it for a moment, says nothing about its rest."""
+    path = _path(1.0, 100, 100)
+    path[40:44] = (0.1, -0.15)
+    refined = refine(_trace(sticks=_sticks(path), num_frames=100), known_travel, CONFIG).sticks
+    np.testing.assert_allclose(refined[:, :2], path, atol=0.02)
+
+
+def test_a_gentle_hold_is_no_rest_where_the_template_tells_the_middle() -> None:
+    path = np.concatenate([np.full((90, 2), (-0.25, -0.2)), _path(1.0, 60, 60)])
+    refined = refine(_trace(sticks=_sticks(path), num_frames=150), True, CONFIG).sticks
+    np.testing.assert_allclose(refined[:, :2], path, atol=0.02)
+
+
 def test_an_unknown_travel_is_taken_from_the_video() -> None:
     refined = refine(_trace(sticks=_sticks(_path(0.5))), False, CONFIG).sticks
     np.testing.assert_allclose(refined[100:, :2], _path(1.0)[100:], atol=0.03)
