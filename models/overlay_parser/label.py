@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -28,7 +29,7 @@ from ops.skins.template import Template
 from ops.storage import to_json
 from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in
 
-REPORT = "report.json"
+REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"
 #: Called with what is being done now.
 Say = Callable[[str], None]
 
@@ -69,12 +70,12 @@ class LabelJob:
         report = {"video_id": video.stem, "outcome": outcome.kind, "reason": outcome.reason, **facts}
         report["wall_s"] = round(time.monotonic() - started, 3)
         if outcome.error:
-            (folder / "error.txt").write_text(outcome.error)
+            (folder / ERROR).write_text(outcome.error)
         (folder / REPORT).write_bytes(to_json(report))
         return report
 
     def _label(self, video: Path, folder: Path, facts: dict[str, Any], say: Say) -> None:
-        (folder / REPORT).unlink(missing_ok=True)  # until the new one is written, the folder is not done
+        _remove_labels(folder)  # until the new report is written, the folder is not done
         say("probing")
         probed = call(probe, video)
         facts |= {"fps_mean": round(probed.fps_mean, 4), "num_frames": probed.num_frames}
@@ -97,7 +98,7 @@ class LabelJob:
         if self.preview:
             say("drawing the preview")
             limits = Limits(wall_s=300 + 60 * probed.duration_s, cpu_s=120 + 30 * probed.duration_s)
-            call(write_preview, video, folder / "preview.mp4", track.box, processed, limits=limits)
+            call(write_preview, video, folder / PREVIEW, track.box, processed, limits=limits)
 
     def _locate(self, video: Path, probed: VideoProbe) -> Track:
         tracks: Sequence[Track] = call(
@@ -121,3 +122,12 @@ class LabelJob:
         clipped = PadTrace(raw.pts_s, raw.buttons, np.clip(raw.sticks, -1, 1), raw.confidence)
         for span in chunk_spans(raw.pts_s, ChunkConfig().chunk_s):
             write_chunk(folder, source, span, clipped, processed)
+
+
+def _remove_labels(folder: Path) -> None:
+    """Remove what labelling wrote before, the report first; other files stay."""
+    for name in (REPORT, PREVIEW, ERROR):
+        (folder / name).unlink(missing_ok=True)
+    for chunk in folder.iterdir():
+        if chunk.is_dir() and chunk.name.startswith(f"{folder.name}_chunk_"):
+            shutil.rmtree(chunk)

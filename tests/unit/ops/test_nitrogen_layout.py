@@ -1,0 +1,67 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from ops.chunks import ChunkSpan, chunk_spans
+from ops.gamepad import PadTrace
+from ops.nitrogen_layout import ChunkSource, chunk_metadata, write_chunk
+from ops.tables import ACTION_SCHEMA
+
+SOURCE = ChunkSource("abc", 1920, 1080, "https://example.org/v", "youtube", "doom", "xbox_one", (1.234, 2, 30, 40))
+
+
+def _trace(num_frames: int) -> PadTrace:
+    rng = np.random.default_rng(0)
+    buttons = rng.integers(0, 2, (num_frames, 17)).astype(np.float32)
+    return PadTrace.known(np.arange(num_frames) / 2, buttons, rng.uniform(-1, 1, (num_frames, 4)).astype(np.float32))
+
+
+def test_chunks_cover_all_frames_once(tmp_path: Path) -> None:
+    trace = _trace(101)
+    for span in chunk_spans(trace.pts_s, 20.0):
+        write_chunk(tmp_path, SOURCE, span, trace, trace)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["abc_chunk_0000", "abc_chunk_0001", "abc_chunk_0002"]
+    for kind in ("actions_raw", "actions_processed"):
+        tables = [pq.read_table(tmp_path / name / f"{kind}.parquet") for name in names]
+        assert [table.num_rows for table in tables] == [40, 40, 21]
+        assert all(table.schema.equals(ACTION_SCHEMA) for table in tables)
+        np.testing.assert_array_equal(np.concatenate([table["pts_s"] for table in tables]), trace.pts_s)
+
+
+def test_metadata_has_the_published_fields() -> None:
+    metadata = chunk_metadata(SOURCE, ChunkSpan(3, 60.0, 80.0, 1800, 2400))
+    assert metadata == {
+        "uuid": "abc_chunk_0003_actions",
+        "chunk_id": "0003",
+        "chunk_size": 600,
+        "original_video": {
+            "resolution": [1080, 1920],
+            "video_id": "abc",
+            "duration": 20.0,
+            "start_time": 60.0,
+            "end_time": 80.0,
+            "start_frame": 1800,
+            "end_frame": 2399,
+            "url": "https://example.org/v",
+            "source": "youtube",
+        },
+        "game": "doom",
+        "controller_type": "xboxone",
+        "bbox_controller_overlay": [1.23, 2, 30, 40],
+    }
+
+
+def test_a_chunk_is_complete_when_its_metadata_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+    write_bytes, write_table = Path.write_bytes, pq.write_table
+    monkeypatch.setattr(Path, "write_bytes", lambda path, data: written.append(path.name) or write_bytes(path, data))
+    monkeypatch.setattr(
+        pq, "write_table", lambda table, path, **kw: written.append(path.name) or write_table(table, path, **kw)
+    )
+    folder = write_chunk(tmp_path, SOURCE, ChunkSpan(0, 0, 2, 0, 4), _trace(4), _trace(4))
+    assert written == ["actions_raw.parquet", "actions_processed.parquet", "metadata.json"]
+    assert json.loads((folder / "metadata.json").read_text())["chunk_size"] == 4
