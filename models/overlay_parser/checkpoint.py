@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from models.overlay_parser.config import ParserConfig
@@ -48,7 +49,7 @@ def load_parser(folder: Path = SHIPPED) -> OverlayParser:
         config = ParserConfig.from_dict(fields)
         model = OverlayParser(config)
         model.load_state_dict(load_file(folder / WEIGHTS))
-    except (ValueError, TypeError, RuntimeError, OSError) as error:
+    except (ValueError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise BadInputError(f"parser checkpoint {folder}: {' '.join(str(error).split())[:300]}") from error
     return model.eval()
 

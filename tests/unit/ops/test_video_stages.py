@@ -76,13 +76,13 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, dict[str, tu
 
 
 def _video(store: Store, name: str) -> Unit:
-    with store.writing(f"{VIDEOS}/{BATCH}/{name}/video.mp4") as path:
-        scratch = path.with_suffix(".mp4")
+    key = f"{VIDEOS}/{BATCH}/{name}/video.mp4"
+    if name == "broken":
+        store.write_bytes(key, b"\0" * 1000)
+    else:
         renderer = None if name == "plain" else place("ps4-flat-01", 260, 360, 180)
-        write_overlay_clip(scratch, renderer, np.arange(NUM_FRAMES) / 30, gop=6)
-        path.write_bytes(scratch.read_bytes() if name != "broken" else b"\0" * 1000)
-        if scratch != path:
-            scratch.unlink()
+        with store.writing(key) as path:
+            write_overlay_clip(path, renderer, np.arange(NUM_FRAMES) / 30, gop=6)
     return Unit(name, Outcome.ok(path="video.mp4", probe={"duration_s": 0.8, "height": 360}))
 
 
