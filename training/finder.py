@@ -40,8 +40,8 @@ class FinderTrainConfig:
     """
 
     model: FinderConfig = field(default_factory=FinderConfig)
-    num_skins: int = 768
-    steps: int = 1500
+    num_skins: int = 512
+    steps: int = 800
     batch_size: int = 24
     learning_rate: float = 4e-3
     seed: int = 0

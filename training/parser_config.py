@@ -26,6 +26,7 @@ class ParserTrainConfig:
         clip_norm: of gradients.
         checkpoint_every: steps.
         footage: folder of videos for half of the backgrounds; empty for procedural ones alone.
+        start_from: folder of a checkpoint whose weights a new run begins with; empty for random ones.
         seed: of everything.
     """
 
@@ -41,6 +42,7 @@ class ParserTrainConfig:
     clip_norm: float = 1.0
     checkpoint_every: int = 100
     footage: str = ""
+    start_from: str = ""
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
+from models.overlay_parser.checkpoint import load_parser
 from models.overlay_parser.modeling import OverlayParser, parser_loss
 from ops.storage import Store
 from training.checkpoint import TrainState, load_state, save_state
@@ -49,7 +51,10 @@ def train_parser(
     """
     started = time.monotonic()
     torch.manual_seed(config.seed)
-    model, average = OverlayParser(config.model), OverlayParser(config.model)
+    model = load_parser(Path(config.start_from)) if config.start_from else OverlayParser(config.model)
+    if model.config != config.model:
+        raise ValueError(f"{config.start_from} is a {model.config}, the recipe trains a {config.model}")
+    average = OverlayParser(config.model)
     average.load_state_dict(model.state_dict())
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     state = load_state(store, run, config)

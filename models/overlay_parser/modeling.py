@@ -6,7 +6,7 @@ A stick's window is 11 feature pixels wide, so the feature map at a quarter of t
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +20,7 @@ from ops.gamepad import DATASET_BUTTONS, STICKS
 #: RGB of the frame; idle look (RGB, alpha) and usual look (RGB); how far the frame is from each.
 NUM_CHANNELS = 16
 _STRIDE = 4
+_THUMBS = tuple(DATASET_BUTTONS.index(name) for name in ("left_thumb", "right_thumb"))
 
 
 class ParserOutput(NamedTuple):
@@ -69,6 +70,9 @@ class OverlayParser(nn.Module):
             nn.Conv2d(config.decoder, config.decoder, cells, stride=cells), nn.ReLU(), nn.Conv2d(config.decoder, 1, 1)
         )
         self.stick_head = nn.Conv2d(config.decoder, 1, 1)
+        self.thumb_head = nn.Sequential(
+            nn.Linear(config.decoder, config.decoder), nn.ReLU(), nn.Linear(config.decoder, 1)
+        )
 
     def forward(self, pairs: Tensor, reference: Tensor) -> ParserOutput:
         """Return logits.
@@ -90,9 +94,18 @@ class OverlayParser(nn.Module):
         current = self.fuse(torch.cat(levels, dim=1))
         stick_columns = atlas.STICK_PX // _STRIDE
         buttons_bhw = self.button_head(current[..., : self.button_rows, stick_columns:])[:, 0]
-        left, right = current[..., :stick_columns].chunk(len(STICKS), dim=2)
-        sticks = torch.stack([self.stick_head(left)[:, 0], self.stick_head(right)[:, 0]], dim=1)
-        return ParserOutput(buttons_bhw.flatten(1)[:, : len(DATASET_BUTTONS)].float(), sticks.float())
+        logits_bk = buttons_bhw.flatten(1)[:, : len(DATASET_BUTTONS)].float()
+        windows = current[..., :stick_columns].chunk(len(STICKS), dim=2)
+        sticks = torch.stack([self.stick_head(window)[:, 0] for window in windows], dim=1).float()
+        for index, window in enumerate(windows):
+            logits_bk[:, _THUMBS[index]] = self._thumb(window, sticks[:, index])
+        return ParserOutput(logits_bk, sticks)
+
+    def _thumb(self, window_bchw: Tensor, stick_logits_bgg: Tensor) -> Tensor:
+        """Return (B,) logits of a thumb button: what the cap looks like where it is now, not where it rests."""
+        mass = stick_logits_bgg.detach().flatten(1).softmax(dim=-1)
+        look_bc = torch.einsum("bcp,bp->bc", window_bchw.flatten(2), mass.to(window_bchw.dtype))
+        return cast("Tensor", self.thumb_head(look_bc))[:, 0].float()
 
 
 def grid_points(device: torch.device | None = None) -> Tensor:

@@ -68,3 +68,21 @@ def parser(
     out.mkdir(parents=True, exist_ok=True)
     save_parser(report.model, out)
     say(f"{out}: {config.steps} steps, {report.wall_s:.0f} s")
+
+
+@app.command()
+def finder(
+    out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/finder"),
+    skins: Annotated[int, typer.Option(min=32, help="Designs drawn.")] = 512,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 800,
+) -> None:
+    """Train the network that finds the controls of a template given as a picture alone (minutes on one core)."""
+    from models.control_finder.modeling import save_finder
+    from training.finder import FinderTrainConfig, train_finder
+
+    config = FinderTrainConfig(num_skins=skins, steps=steps)
+    with progress("train finder") as advance:
+        model = train_finder(config, lambda step, steps, row: advance(step, steps, f"loss {row['loss']:.4f}"))
+    out.mkdir(parents=True, exist_ok=True)
+    save_finder(model, out)
+    say(f"{out}: {steps} steps on {skins} designs")
