@@ -1,0 +1,309 @@
+"""Print the figures of docs/benchmarks.md as Markdown tables: `make bench`, or `scripts/bench.py crop locate`.
+
+Speeds are CPU seconds of one thread, medians of three runs taken in turns, so that other work on the machine and its
+number of cores hardly matter. Labels are read with the shipped parser, through `overplay label`'s own code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+
+from ops.gamepad import DATASET_BUTTONS, PadTrace
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+CLIPS = REPOSITORY / "demo" / "clips"
+#: Real skins over other games; not part of the repository.
+SAMPLES = REPOSITORY.parent / "shared" / "samples"
+_REPEATS = 3
+
+
+def demo_clips(expected: str = "ok") -> list[dict[str, Any]]:
+    """Return the demo's clips with an expected outcome."""
+    return [clip for clip in json.loads((CLIPS / "clips.json").read_text()) if clip["expected"] == expected]
+
+
+def cpu_seconds(work: Callable[[], object]) -> float:
+    """Return the CPU time of a call, child processes included."""
+    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    work()
+    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after, strict=True))
+
+
+def medians(works: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Return the median CPU time of each, run in turns."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(_REPEATS):
+        for name, work in works.items():
+            times[name].append(cpu_seconds(work))
+    return {name: statistics.median(values) for name, values in times.items()}
+
+
+def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
+    """Print rows as a Markdown table."""
+    print(f"\n### {title}\n")
+    print("| " + " | ".join(rows[0]) + " |")
+    print("|" + "---|" * len(rows[0]))
+    for row in rows:
+        print("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
+    print(flush=True)
+
+
+def bench_crop() -> None:
+    """The crop pass against decoding alone, and against the ffmpeg binary doing the same in one process."""
+    from ops.crop import CropConfig, crop_video
+    from ops.locate import Track
+    from ops.skins.procedural import make_skin
+    from ops.video import decode_frames, open_video
+
+    def decode(path: Path) -> None:
+        with open_video(path) as video:
+            for _ in decode_frames(video):
+                pass
+
+    rows = []
+    for clip in _one_per_kind(demo_clips()):
+        path, template = CLIPS / clip["file"], make_skin(clip["skin_id"]).template()
+        x, y, width, _ = template.drawn_box()
+        scale = clip["box"][2] / width
+        affine = ((scale, 0.0, clip["box"][0] - scale * x), (0.0, scale, clip["box"][1] - scale * y))
+        track = Track(0, clip["seconds"], clip["skin_id"], clip["family"], affine, tuple(clip["box"]), 0, 0)
+        with tempfile.TemporaryDirectory() as folder:
+            times = medians({
+                "decode": lambda path=path: decode(path),
+                "crop": lambda path=path, track=track, template=template, out=Path(folder): crop_video(
+                    path, out, track, template, CropConfig()
+                ),
+                "ffmpeg decode": lambda path=path: run_ffmpeg(null_output(path)),
+                "ffmpeg crop": lambda path=path, track=track, template=template, out=Path(folder): run_ffmpeg(
+                    crop_outputs(path, out, track, template)
+                ),
+            })  # fmt: skip
+        rows.append({
+            "clip": clip["name"], "source": f"{clip['width']}x{clip['height']} {_rate(clip)}",
+            "decode s": times["decode"], "crop s": times["crop"], "decode / crop": times["decode"] / times["crop"],
+            "ffmpeg decode s": times["ffmpeg decode"], "ffmpeg crop s": times["ffmpeg crop"],
+            "frames/s of crop": round(clip["num_frames"] / times["crop"]),
+        })  # fmt: skip
+    show("Crop pass against decoding alone (bar: decode / crop >= 0.6)", rows)
+
+
+def _rate(clip: dict[str, Any]) -> str:
+    return "variable" if clip["variable_rate"] else f"{clip['fps']} Hz"
+
+
+def _one_per_kind(clips: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the last clip of each height and rate, variable ones left out: their frames are few."""
+    return list({(clip["height"], clip["fps"]): clip for clip in clips if not clip["variable_rate"]}.values())
+
+
+def run_ffmpeg(stream: Any) -> None:
+    """Run a command that ffmpeg-python built, with the binary of imageio-ffmpeg."""
+    import ffmpeg
+    import imageio_ffmpeg
+
+    ffmpeg.run(stream, cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True, overwrite_output=True)
+
+
+def null_output(path: Path) -> Any:
+    """Return a command that decodes with one thread and writes nothing."""
+    import ffmpeg
+
+    return ffmpeg.input(str(path), threads=1).output("-", format="null", fps_mode="passthrough")
+
+
+def crop_outputs(path: Path, folder: Path, track: Any, template: Any) -> Any:
+    """Return the crop pass as one ffmpeg command with two outputs."""
+    import ffmpeg
+
+    from ops.crop import CropConfig, mask_box, overlay_region
+
+    config, affine = CropConfig(), np.array(track.affine)
+    probe = ffmpeg_size(path)
+    region, mask = overlay_region(template, affine, probe, config), mask_box(template, affine, probe, config)
+    split = ffmpeg.input(str(path), threads=1).video.filter_multi_output("split")
+    pad = split[0].filter("crop", region.width, region.height, region.left, region.top, exact=1)
+    pad = pad.filter("scale", region.scaled_width, region.scaled_height, flags="area")
+    view = split[1].filter("scale", config.game_size, config.game_size, flags="area")
+    view = view.filter("drawbox", *mask, color="black", t="fill")
+    common = {
+        "vcodec": "libx264", "preset": "ultrafast", "bf": 0, "pix_fmt": "yuv420p", "fps_mode": "passthrough",
+        "threads": 1, "filter_threads": 1,
+    }  # fmt: skip
+    return ffmpeg.merge_outputs(
+        ffmpeg.output(pad, str(folder / "pad.mp4"), crf=config.gamepad_crf, g=120, **common),
+        ffmpeg.output(view, str(folder / "view.mp4"), crf=config.game_crf, g=30, **common),
+    )
+
+
+def ffmpeg_size(path: Path) -> tuple[int, int]:
+    """Return width and height of a video."""
+    from ops.video import open_video
+
+    with open_video(path) as video:
+        return video.stream.width, video.stream.height
+
+
+def bench_locate() -> None:
+    """Seconds to find the overlay of each clip with the whole procedural library."""
+    import cv2
+
+    from models.matchers.library import cached_library
+    from models.matchers.sift import SiftMatcher
+    from ops.locate import LocateConfig, TemplateIndex, locate_video
+    from ops.outcomes import RejectedError
+
+    cv2.setNumThreads(1)
+    config, matcher, folder = LocateConfig(), SiftMatcher(), cached_library()
+    index: list[TemplateIndex] = []
+    loading = cpu_seconds(lambda: index.append(TemplateIndex.load(folder, matcher, config)))
+    rows = []
+    for clip in demo_clips() + demo_clips("rejected"):
+        found: list[Any] = []
+
+        def locate(clip: dict[str, Any] = clip, found: list[Any] = found) -> None:
+            try:
+                path = CLIPS / clip["file"]
+                found.extend(locate_video(path, index[0], matcher, config, clip["seconds"], clip["height"]))
+            except RejectedError:
+                pass
+
+        started = time.monotonic()
+        seconds = cpu_seconds(locate)
+        rows.append({
+            "clip": clip["name"], "CPU s": seconds, "wall s": time.monotonic() - started,
+            "found": found[0].template_id if found else "none", "inliers": found[0].inliers if found else 0,
+            "IoU": overlap(found[0].box, clip["box"]) if found else float("nan"),
+        })  # fmt: skip
+    num = len(index[0].templates)
+    show(f"Locating with {num} templates (bar: <= 20 s a clip; {loading:.2f} s once to load the index)", rows)
+
+
+def overlap(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the intersection over union of two boxes x, y, w, h."""
+    low = np.maximum(first[:2], second[:2])
+    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
+    common = float(np.prod(np.maximum(high - low, 0)))
+    return common / (first[2] * first[3] + second[2] * second[3] - common)
+
+
+def bench_parser() -> None:
+    """Pairs per second of the shipped parser on one thread."""
+    import torch
+
+    from models.overlay_parser.checkpoint import load_predictor
+    from ops import atlas
+
+    torch.set_num_threads(1)
+    predict = load_predictor()
+    rng = np.random.default_rng(0)
+    shape = (atlas.HEIGHT_PX, atlas.WIDTH_PX)
+    pairs = rng.integers(0, 256, (256, 2, *shape, 3), dtype=np.uint8)
+    reference = rng.integers(0, 256, (*shape, 7), dtype=np.uint8)
+    predict(pairs[:64], reference)
+    seconds = medians({"read": lambda: predict(pairs, reference)})["read"]
+    size = sum(parameter.numel() for parameter in predict.model.parameters())
+    show("Reading", [{"parameters": size, "frame pairs/s on one thread": round(len(pairs) / seconds)}])
+
+
+def bench_labels() -> None:
+    """Accuracy of labels against known truth, on the demo's clips and, where they are, on real skins."""
+    import torch
+
+    torch.set_num_threads(1)
+    show("Labels of the demo's clips (bar: accuracy >= .97, stick R² >= .85)", label_rows(demo_cases(), ()))
+    if SAMPLES.is_dir():
+        rows = label_rows(sample_cases(), (SAMPLES / "templates",))
+        show("Labels of sample clips with published skins, given as pictures", rows)
+    else:
+        print(f"\nno sample clips in {SAMPLES.relative_to(REPOSITORY.parent)}: left out", flush=True)
+
+
+def demo_cases() -> list[tuple[Path, list[float] | None, PadTrace]]:
+    """Return (video, true box or None, truth) of each demo clip that can be read."""
+    import pyarrow.parquet as pq
+
+    from ops.tables import table_to_trace
+
+    clips = demo_clips() + demo_clips("rejected")
+    return [(CLIPS / c["file"], c.get("box") or None, table_to_trace(pq.read_table(CLIPS / c["truth"]))) for c in clips]
+
+
+def sample_cases() -> list[tuple[Path, list[float] | None, PadTrace]]:
+    """Return (video, true box or None, truth) of each sample clip; values that are not scored are NaN."""
+    import pandas as pd
+
+    cases = []
+    for clip in json.loads((SAMPLES / "truth.json").read_text()):
+        table = pd.read_parquet(SAMPLES / f"{clip['name']}.parquet")
+        buttons = table[list(DATASET_BUTTONS)].to_numpy(np.float32)
+        sticks = table[["j_left_x", "j_left_y", "j_right_x", "j_right_y"]].to_numpy(np.float32)
+        truth = PadTrace.known(np.arange(len(table)) / clip["fps"], buttons, sticks)
+        cases.append((SAMPLES / f"{clip['name']}.mp4", clip.get("box"), truth))
+    return cases
+
+
+def label_rows(
+    cases: Sequence[tuple[Path, list[float] | None, PadTrace]], templates: tuple[Path, ...]
+) -> list[dict[str, Any]]:
+    """Return one row per video and one over all."""
+    from models.matchers.library import cached_library
+    from models.overlay_parser.checkpoint import load_predictor
+    from models.overlay_parser.label import LabelJob
+    from ops.scores import LabelScores, score_trace
+
+    job = LabelJob((cached_library(), *templates), load_predictor())
+    rows, pooled = [], LabelScores.none()
+    for video, box, truth in cases:
+        with tempfile.TemporaryDirectory() as folder:
+            report = job.run(video, Path(folder))
+            row = {"clip": video.stem, "outcome": report["outcome"], "template": report["template"] or "-"}
+            row["IoU"] = overlap(report["box"], box) if box and report["box"] else float("nan")
+            scores = LabelScores.none()
+            if report["outcome"] == "ok":
+                scores = score_trace(read_labels(Path(folder) / video.stem), truth)
+            pooled += scores
+            rows.append(row | scores.to_dict() | {"wall s": report["wall_s"]})
+    total = {"clip": "all", "outcome": "", "template": "", "IoU": ""} | pooled.to_dict() | {"wall s": ""}
+    return [*rows, total]
+
+
+def read_labels(folder: Path) -> PadTrace:
+    """Return the processed labels of all chunks of a labelled video."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from ops.tables import table_to_trace
+
+    chunks = sorted(folder.glob("*_chunk_*"))
+    return table_to_trace(pa.concat_tables([pq.read_table(chunk / "actions_processed.parquet") for chunk in chunks]))
+
+
+BENCHES: dict[str, Callable[[], None]] = {
+    "crop": bench_crop, "locate": bench_locate, "parser": bench_parser, "labels": bench_labels,
+}  # fmt: skip
+
+
+def main() -> None:
+    """Run the command."""
+    parser = argparse.ArgumentParser(description="Print the figures of docs/benchmarks.md.")
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, []], help="which; all by default")
+    for name in parser.parse_args().names or BENCHES:
+        BENCHES[name]()
+
+
+if __name__ == "__main__":
+    main()
