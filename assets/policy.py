@@ -1,5 +1,6 @@
 """policy/*: the trained policy, what it predicts on held-out videos, and how it plays."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,16 @@ def offline(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """What the policy predicts on held-out videos, against predictors that know nothing of the picture."""
     from training.publish import build_offline
 
+    started, before = time.monotonic(), _fingerprint_of(store, OFFLINE)
     metrics = build_offline(store, list_shard_batches(store), CHECKPOINT, OFFLINE)
+    current = _fingerprint_of(store, OFFLINE)
     rows = offline_table(metrics)
     facts = {name: value for name, value in rows[0].items() if isinstance(value, float)}
-    return dg.MaterializeResult(metadata=folder_metadata(store.uri(OFFLINE), 1, 0.0, facts, md_table(rows)))
+    wall_s = time.monotonic() - started
+    return dg.MaterializeResult(
+        metadata=folder_metadata(store.uri(OFFLINE), int(before != current), wall_s, facts, md_table(rows)),
+        data_version=dg.DataVersion(current),
+    )
 
 
 @dg.asset(
@@ -198,15 +205,21 @@ def rollout_table(players: dict[str, Any]) -> list[dict[str, Any]]:
             "success 95 %": "{:.2f} to {:.2f}".format(*player["success_interval"]),
             "episodes": len(player["returns"]),
         }
-        for name, player in players.items()
+        for name, player in sorted(players.items(), key=lambda item: _rank(item[0]))
     ]
+
+
+def _rank(player: str) -> int:
+    """Return a player's place in tables: what is judged, then its control, then those that know nothing."""
+    order = (POLICY, SHUFFLED, RANDOM, NOOP)
+    return order.index(player) if player in order else len(order)
 
 
 def offline_table(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row per predictor: policy first, then the baselines."""
     return [
         {"predictor": name, **{score: entry["value"] for score, entry in scores.items()}}
-        for name, scores in metrics["scores"].items()
+        for name, scores in sorted(metrics["scores"].items(), key=lambda item: (item[0] != POLICY, item[0]))
     ]
 
 

@@ -12,8 +12,9 @@ from pipelines.definitions import build_definitions
 from pipelines.environment import Environment
 from pipelines.listening import RUN_LOGGER
 
-#: Called with a step's asset key, and what it says: empty when it begins.
+#: Called with a step's asset key and what it says; empty when it begins, `DONE` when it has ended well.
 Listener = Callable[[str, str], None]
+DONE = "done"
 
 #: Only the listener hears of the run; its events are in the instance.
 _LOGGERS = {"listener": {"config": {}}}
@@ -126,3 +127,5 @@ class _Handler(logging.Handler):
             self._listener(key, str(meta.get("orig_message", record.getMessage())))
         elif event is not None and event.event_type_value == "STEP_START":
             self._listener(key, "")
+        elif event is not None and event.event_type_value == "STEP_SUCCESS":
+            self._listener(key, DONE)

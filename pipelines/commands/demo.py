@@ -1,11 +1,15 @@
 """`overplay demo`: the whole lineage over the repository's clips, a table and a report."""
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from pipelines.commands.console import console, fail, say, show_table
+
+#: `pipelines.runs.DONE`, without the import of the orchestrator.
+DONE = "done"
 
 
 def demo(
@@ -45,8 +49,14 @@ def demo(
 class _Narrator:
     """Says which asset is being made, what it logs, and how long it took."""
 
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+
     def __call__(self, key: str, message: str) -> None:
-        if message:
-            console.print(f"  [dim]{message}[/dim]" if not message.startswith(key) else f"  {message}", soft_wrap=True)
+        if not message:
+            self._started = time.monotonic()
+            say(f"{key} ...")
+        elif message == DONE:
+            say(f"{key}: {time.monotonic() - self._started:.1f} s")
         else:
-            say(key)
+            console.print(f"  {message}", style="dim", markup=False, soft_wrap=True)

@@ -41,7 +41,7 @@ def test_policy_is_trained_measured_and_played_once(store: Store, materialize, s
     played = metadata_of(first, ROLLOUTS)
     assert {"return_policy", "return_random", "return_no-op", "return_shuffled_labels"} <= set(played)
     assert "data:image/jpeg" in played["preview"]
-    for key in ("policy/checkpoint", ROLLOUTS):
+    for key in ("policy/checkpoint", "policy/offline", ROLLOUTS):
         assert metadata_of(second, key)["num_done"] == 0
     (check,) = first.get_asset_check_evaluations()
     assert check.check_name == "beats_random" and not check.blocking
