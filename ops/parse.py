@@ -16,7 +16,7 @@ from ops import atlas
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.skins.template import Pixels, Template
 
-VERSION = "1"
+VERSION = "2"
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ Predictor = Callable[[Pixels, Pixels], Reading]
 _PIECE_FRAMES = 256
 #: Frames whose median is a video's usual look.
 _USUAL_FRAMES = 64
+#: Side of the piece of a stick's cap whose look tells whether its thumb button is down.
+_CAP_PX = 10
+#: A press makes a cap differ from its usual look by at least this much of full scale, and by this many spreads.
+_CAP_LEAST, _CAP_SPREADS = 0.05, 6.0
 
 
 def read_clip(
@@ -59,12 +63,16 @@ def read_clip(
     """
     cut = atlas.AtlasMap.build(template.controls, template.width, affine).cut
     reference = reference_atlas(template, _usual_look(clip, len(pts_s), cut))
-    parts = [_read_piece(piece, reference, predict) for piece in _pair_pieces(clip, cut)]
+    parts, caps = [], []
+    for piece in _pair_pieces(clip, cut):
+        parts.append(_read_piece(piece, reference, predict))
+        caps.append(_cut_caps(piece[:, 1], parts[-1].places))
     reading = Reading(
         np.concatenate([part.pressed for part in parts]),
         np.concatenate([part.places for part in parts]),
         np.concatenate([part.certainty for part in parts]),
     )
+    _check_thumbs(reading, np.concatenate(caps))
     if len(reading.pressed) != len(pts_s):
         raise ValueError(
             f"{clip.name} has {len(reading.pressed)} frames, its table {len(pts_s)}: run the crop pass again"
@@ -111,6 +119,39 @@ def _read_piece(pairs: Pixels, reference: Pixels, predict: Predictor) -> Reading
     reading = predict(pairs[fresh], reference)
     rows = np.cumsum(fresh) - 1
     return Reading(reading.pressed[rows], reading.places[rows], reading.certainty[rows])
+
+
+def _cut_caps(atlases: Pixels, places: Floats) -> Pixels:
+    """Return each stick's cap where it is now: (n, 2, _CAP_PX, _CAP_PX, 3) of atlases (n, H, W, 3)."""
+    import cv2
+
+    caps = np.empty((len(atlases), len(STICKS), _CAP_PX, _CAP_PX, 3), dtype=np.uint8)
+    for index, stick in enumerate(STICKS):
+        left, top, side = atlas.cell(stick)
+        centres = (places[:, index] + 1) * (side / 2) - 0.5
+        for row, centre in enumerate(centres):
+            window = np.ascontiguousarray(atlases[row, top : top + side, left : left + side])
+            caps[row, index] = cv2.getRectSubPix(window, (_CAP_PX, _CAP_PX), centre.tolist())
+    return caps
+
+
+def _check_thumbs(reading: Reading, caps: Pixels) -> None:
+    """Lower, in place, the probability of thumb buttons whose cap looks as it usually does.
+
+    A cap that has moved differs from the idle look wherever it went, pressed or not; against its own usual look,
+    followed over the video, only a press stands out.
+    """
+    for index, thumb in enumerate(("left_thumb", "right_thumb")):
+        looks = caps[:, index].astype(np.float32)
+        step = max(1, len(looks) // 512)
+        usual = np.median(looks[::step], axis=0)
+        distance = np.abs(looks - usual).mean(axis=(1, 2, 3)) / 255
+        middle = float(np.median(distance))
+        spread = float(np.median(np.abs(distance - middle)))
+        limit = max(middle + _CAP_SPREADS * spread, _CAP_LEAST)
+        unusual = 1 / (1 + np.exp(-(distance - limit) / (0.1 * limit)))
+        channel = DATASET_BUTTONS.index(thumb)
+        reading.pressed[:, channel] = np.minimum(reading.pressed[:, channel], unusual)
 
 
 def reading_to_trace(reading: Reading, template: Template, pts_s: npt.NDArray[np.float64]) -> PadTrace:
