@@ -17,12 +17,14 @@ from ops.parallel import Mapper
 from ops.pictures import encode, film_strip
 from ops.shards import list_shard_batches
 from ops.storage import Store, to_json
+from training.config import EVALUATE_VERSION, TRAIN_VERSION
 
 OFFLINE = "policy/offline"
 ROLLOUTS = "policy/rollouts"
 POLICY = "policy"
 SHUFFLED = "shuffled labels"
-_VERSION = "1"
+#: Of the way that episodes are played and summed up.
+_ROLLOUTS_VERSION = "1"
 #: Frames of the film strip.
 _NUM_STILLS = 18
 _FILM_EVERY = 6
@@ -50,7 +52,7 @@ class Rollouts(dg.Config):
     replan_rows: int = Field(default=2, ge=1, description="Rows of a predicted chunk played before the next look.")
 
 
-@dg.asset(**labelled(CHECKPOINT, _VERSION, {"pytorch"}, ["dataset/shards"], "gpu", pool="gpu"))
+@dg.asset(**labelled(CHECKPOINT, TRAIN_VERSION, {"pytorch"}, ["dataset/shards"], "gpu", pool="gpu"))
 def checkpoint(
     context: dg.AssetExecutionContext,
     config: PolicyTraining,
@@ -86,7 +88,7 @@ def checkpoint(
     )
 
 
-@dg.asset(**labelled(OFFLINE, _VERSION, {"pytorch"}, [CHECKPOINT, "dataset/shards"]))
+@dg.asset(**labelled(OFFLINE, EVALUATE_VERSION, {"pytorch"}, [CHECKPOINT, "dataset/shards"]))
 def offline(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """What the policy predicts on held-out videos, against predictors that know nothing of the picture."""
     from training.publish import build_offline
@@ -104,7 +106,7 @@ def offline(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    **labelled(ROLLOUTS, _VERSION, {"gymnasium"}, [CHECKPOINT]),
+    **labelled(ROLLOUTS, _ROLLOUTS_VERSION, {"gymnasium"}, [CHECKPOINT]),
     check_specs=[
         dg.AssetCheckSpec(
             BEATS_RANDOM,
@@ -120,7 +122,7 @@ def rollouts(
     inputs = {key: _fingerprint_of(store, key) for key in (CHECKPOINT, CONTROL) if _fingerprint_of(store, key)}
     matches = _matches(config, store, list(inputs))
     report = build_folder(
-        store, ROLLOUTS, _VERSION, config.model_dump(), inputs, lambda folder: _play(mapper, matches, folder)
+        store, ROLLOUTS, _ROLLOUTS_VERSION, config.model_dump(), inputs, lambda folder: _play(mapper, matches, folder)
     )
     players = report.facts["players"]
     rows = rollout_table(players)

@@ -1,7 +1,7 @@
 import dagster as dg
 import pytest
 
-from assets.dataset import CHUNKS, SHARDS, chunks, shards
+from assets.dataset import CARD, CHUNKS, SHARDS, card, chunks, shards
 from ops.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 from tests.factories.policy_data import write_videos
@@ -42,3 +42,9 @@ def test_a_cut_shard_stops_what_comes_after(made: dg.ExecuteInProcessResult, sto
     (check,) = result.get_asset_check_evaluations()
     assert not check.passed
     assert "the manifest says" in str(check.metadata["problems"].value)
+
+
+def test_card_of_nothing_is_a_card(materialize) -> None:
+    first, second = materialize([card]), materialize([card])
+    assert metadata_of(first, CARD)["num_frames"] == 0
+    assert (metadata_of(first, CARD)["num_done"], metadata_of(second, CARD)["num_done"]) == (1, 0)

@@ -1,6 +1,5 @@
 import dagster as dg
 import pytest
-from dagster._core.definitions.partitions.context import partition_loading_context
 
 from pipelines.definitions import build_definitions
 from pipelines.schedules import SCHEDULES
@@ -26,7 +25,7 @@ def _tick(sensor, instance, definitions, cursor=None):
     context = dg.build_sensor_context(
         instance=instance, cursor=cursor, repository_def=definitions.get_repository_def(), sensor_name=sensor.name
     )
-    with partition_loading_context(dynamic_partitions_store=instance):  # as the daemon does
+    with dg.partition_loading_context(dynamic_partitions_store=instance):  # ephemeral ones bring no loader
         return sensor.evaluate_tick(context)
 
 

@@ -1,0 +1,87 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assets.labels import ACTIONS, RAW_ACTIONS, actions, raw_actions
+from assets.overlay import CROPS, LOCATIONS, TEMPLATES, crops, locations, templates
+from assets.parser import CHECKPOINT, SYNTHETIC, checkpoint, synthetic
+from assets.raw import catalog, videos
+from assets.sources import write_plan
+from ops.batch import read_batch
+from ops.gamepad import DATASET
+from ops.skins.form import SkinRenderer
+from ops.skins.procedural import make_skin
+from ops.storage import Store
+from tests.assets.conftest import BATCH, metadata_of
+from tests.assets.test_raw import plan_for
+from tests.factories.library import use_small_library
+from tests.factories.media import write_clip
+
+SKIN = "ps4-flat-01"
+SMOKE = {
+    "ops": {
+        "parser__synthetic": {"config": {"recipe": "smoke"}},
+        "parser__checkpoint": {"config": {"recipe": "smoke", "train": True}},
+    }
+}
+
+
+@pytest.fixture(autouse=True)
+def _small_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    use_small_library(monkeypatch, (SKIN,))
+
+
+def test_templates_are_drawn_once(materialize) -> None:
+    first, second = materialize([templates]), materialize([templates])
+    assert (metadata_of(first, TEMPLATES)["num_done"], metadata_of(second, TEMPLATES)["num_done"]) == (1, 0)
+    assert metadata_of(second, TEMPLATES)["num_templates"] == 1
+    assert "data:image/png" in metadata_of(second, TEMPLATES)["preview"]
+
+
+def test_parser_is_trained_once_or_comes_with_the_repository(materialize, store: Store) -> None:
+    shipped = materialize(
+        [synthetic, checkpoint], run_config={"ops": {"parser__synthetic": SMOKE["ops"]["parser__synthetic"]}}
+    )
+    assert metadata_of(shipped, CHECKPOINT)["recipe"] == "shipped"
+    assert "data:image/png" in metadata_of(shipped, SYNTHETIC)["preview"]
+    trained, again = (materialize([synthetic, checkpoint], run_config=SMOKE) for _ in range(2))
+    assert (metadata_of(trained, CHECKPOINT)["num_done"], metadata_of(again, CHECKPOINT)["num_done"]) == (1, 0)
+    assert store.exists(f"{CHECKPOINT}/model.safetensors")
+
+
+def test_videos_become_labels_and_those_without_overlay_end_on_the_way(
+    materialize, store: Store, tmp_path: Path
+) -> None:
+    folder = tmp_path / "clips"
+    folder.mkdir()
+    write_clip(folder / "plain.mp4", width=480, height=270)
+    _write_overlay_clip(folder / "shown.mp4")
+    write_plan(store, plan_for(str(folder)))
+    materialize([catalog, templates, synthetic, checkpoint], run_config=SMOKE)
+    result = materialize([videos, locations, crops, raw_actions, actions], partition_key=BATCH)
+    found = metadata_of(result, LOCATIONS)
+    assert (found["num_ok"], found["num_rejected"]) == (1, 1)
+    assert found["rejected_by_reason"] == {"no overlay found": 1}
+    for key in (LOCATIONS, CROPS, RAW_ACTIONS, ACTIONS):
+        assert "data:image/" in metadata_of(result, key)["preview"], key
+    (unit,) = read_batch(store, ACTIONS, BATCH)
+    assert store.read_table(f"{ACTIONS}/{BATCH}/shown/actions.parquet").num_rows == unit.outcome.data["num_frames"]
+    assert all(check.passed for check in result.get_asset_check_evaluations())
+
+
+def _write_overlay_clip(path: Path) -> None:
+    """Write half a second of a pad at rest over noise."""
+    import av
+
+    renderer = SkinRenderer(make_skin(SKIN), 300.0, x=20, y=60)
+    rng = np.random.default_rng(0)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"preset": "ultrafast", "threads": "1", "g": "5"})
+        stream.width, stream.height, stream.pix_fmt = 480, 270, "yuv420p"
+        for _ in range(15):
+            small = rng.integers(60, 200, (27, 48, 3), dtype=np.uint8)
+            frame = np.repeat(np.repeat(small, 10, axis=0), 10, axis=1)
+            renderer.draw(frame, np.zeros(DATASET.num_buttons, np.float32), np.zeros(4, np.float32))
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
