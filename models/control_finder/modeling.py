@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
@@ -173,6 +174,6 @@ def load_finder(folder: Path = SHIPPED) -> ControlFinder:
         fields = json.loads((folder / "config.json").read_text())
         model = ControlFinder(FinderConfig(widths=tuple(fields["widths"])))
         model.load_state_dict(load_file(folder / "model.safetensors"))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise BadInputError(f"control finder {folder}: {' '.join(str(error).split())[:300]}") from error
     return model.eval()
