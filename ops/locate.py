@@ -19,10 +19,13 @@ import numpy.typing as npt
 from ops.outcomes import RejectedError
 from ops.skins.template import Pixels, Template, load_library
 
-VERSION = "1"
+VERSION = "2"
 INDEX_FILE = "index.npz"
 
 Points = npt.NDArray[np.float32]
+
+#: Cosine below which a match hardly ever passes the ratio test, so that its rivals are not looked for.
+_LEAST_SIMILARITY = 0.72
 
 
 @dataclass(frozen=True)
@@ -72,11 +75,11 @@ class LocateConfig:
 
     Attributes:
         num_frames: sampled over the video (paper: 25).
-        first_frames: tried first; the rest only if these do not settle it.
+        stages: how many frames are tried first, second, ...; all of them only if these do not settle it.
         max_height: frames are shrunk to this height.
         ratio: a match's distance over that of the next best place must be below this.
         min_inliers: distinct template keypoints that must agree on a place (paper: 20).
-        settled_inliers: as many in the first frames end the search.
+        settled_inliers: as many in a stage end the search.
         tolerance_px: how far an inlier may be off, in frame pixels.
         scale: least and greatest width of the overlay as a fraction of the template's.
         max_rotation_deg: overlays stand upright; a fit that does not is none.
@@ -84,11 +87,11 @@ class LocateConfig:
     """
 
     num_frames: int = 25
-    first_frames: int = 8
+    stages: tuple[int, ...] = (4, 10)
     max_height: int = 720
     ratio: float = 0.8
     min_inliers: int = 20
-    settled_inliers: int = 40
+    settled_inliers: int = 30
     tolerance_px: float = 3.0
     scale: tuple[float, float] = (0.1, 2.0)
     max_rotation_deg: float = 3.0
@@ -219,10 +222,10 @@ def locate_frames(
     grays = [_gray(frames[i]) for i in order]
     described: list[Features] = []
     best = None
-    for count, enough in ((config.first_frames, config.settled_inliers), (len(grays), config.min_inliers)):
+    for count in (*config.stages, len(grays)):
         described.extend(matcher.describe(gray) for gray in grays[len(described) : count])
         best = _best_place(_stable(described, grays[0].shape), index, config)
-        if best is not None and best[2] >= enough:
+        if best is not None and best[2] >= config.settled_inliers:
             break
     if best is None or best[2] < config.min_inliers:
         return None
@@ -285,14 +288,16 @@ def _pooled_matches(template: Features, frames: Sequence[Features], ratio: float
         if len(features) < 2 or len(template) == 0:
             continue
         similarity = template.descriptors @ features.descriptors.T
+        rows = np.flatnonzero(similarity.max(axis=1) >= _LEAST_SIMILARITY)
+        similarity = similarity[rows]
         best = similarity.argmax(axis=1)
         top = similarity[np.arange(len(best)), best]
         # The next best must be another place: several keypoints (scales, angles) share one.
-        distance = np.abs(features.points[None] - features.points[best][:, None]).max(axis=-1)
-        similarity[distance < 4] = -1
-        second = similarity.max(axis=1)
+        x, y = features.points.T
+        same = (np.abs(x - x[best, None]) < 4) & (np.abs(y - y[best, None]) < 4)
+        second = np.where(same, -1, similarity).max(axis=1, initial=-1)
         good = np.sqrt(np.maximum(2 - 2 * top, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 1e-6))
-        sources.append(template.points[good])
+        sources.append(template.points[rows[good]])
         targets.append(features.points[best[good]])
     if not sources:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)

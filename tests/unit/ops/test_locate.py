@@ -12,7 +12,7 @@ from ops.skins.procedural import make_skin
 from ops.skins.template import Template
 from tests.factories.overlays import overlap, overlay_frames, place, write_overlay_clip
 
-CONFIG = LocateConfig(num_frames=4, first_frames=3)
+CONFIG = LocateConfig(num_frames=4, stages=(3,))
 SMALL = (640, 480)
 MATCHER = SiftMatcher()
 IDS = ("ps4-flat-01", "switch-solid-01", "xbox_one-line-01")
