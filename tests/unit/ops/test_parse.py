@@ -123,3 +123,27 @@ def test_the_reference_has_idle_and_usual_look(template: Template) -> None:
 def test_a_clip_of_one_frame_is_read(tmp_path: Path, template: Template) -> None:
     write_clip(tmp_path / "a.mp4", width=320, height=200, num_frames=1)
     assert read_clip(tmp_path / "a.mp4", np.zeros(1), template, AFFINE, FakeParser()).num_frames == 1
+
+
+def test_a_thumb_is_down_only_while_its_cap_looks_unusual(tmp_path: Path) -> None:
+    """The parser here takes every cap for pressed, as it may where a moved cap differs from the idle look."""
+    renderer = place("xbox_one-flat-01", 300, 5, 5)
+    template, pts_s = renderer.skin.template(), np.arange(90) / 30
+    truth = write_overlay_clip(tmp_path / "a.mp4", renderer, pts_s, size=(320, 200), seed=5)
+    reach = atlas.stick_reach(template.controls, template.width)
+    places = (truth.sticks.reshape(-1, 2, 2) * reach[:, None]).astype(np.float32)
+    done = 0
+
+    def predict(pairs: np.ndarray, reference: np.ndarray) -> Reading:
+        nonlocal done
+        rows = slice(done, done := done + len(pairs))
+        return Reading(np.full((len(pairs), 17), 0.95, np.float32), places[rows], np.ones((len(pairs), 2), np.float32))
+
+    trace = read_clip(tmp_path / "a.mp4", pts_s, template, renderer.affine, predict)
+    for name in ("left_thumb", "right_thumb"):
+        channel = DATASET.index(name)
+        down = truth.buttons[:, channel] == 1
+        assert 0 < down.sum() < 40, "choose another seed"
+        assert (trace.buttons[:, channel] == down).mean() > 0.95
+    south = trace.buttons[:, DATASET.index("south")]
+    assert (south == 1).all(), "other buttons are left alone"
