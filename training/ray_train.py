@@ -5,12 +5,14 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ops.storage import Store
 from training.config import TrainConfig
 from training.data import World
 from training.loop import TrainReport, train
+
+_REPORT: Final = "report.json"
 
 
 def train_on_ray(
@@ -53,8 +55,8 @@ def train_on_ray(
         result = trainer.fit()
         if result.error is not None:
             raise RuntimeError(f"training on {num_workers} workers failed: {result.error}") from result.error
-        fields: dict[str, Any] = dict(result.metrics or {})
-    return TrainReport(**(fields["report"] | {"known": tuple(fields["report"]["known"])}))
+    fields = store.read_json(f"{run}/{_REPORT}")
+    return TrainReport(**(fields | {"known": tuple(fields["known"])}))
 
 
 def _work(arguments: dict[str, Any]) -> None:
@@ -69,4 +71,7 @@ def _work(arguments: dict[str, Any]) -> None:
     if not torch.cuda.is_available():
         torch.set_num_threads(1)  # workers share the cores
     result = train(**arguments, world=world)
-    ray_train.report({"report": asdict(result)})
+    if world.rank == 0:
+        # Not through Ray, which keeps metrics only beside a checkpoint of its own; ours are in the store.
+        store: Store = arguments["store"]
+        store.write_json(f"{arguments['run']}/{_REPORT}", asdict(result))

@@ -36,13 +36,13 @@ def make_trace(num_frames: int, fps: float, seed: int) -> tuple[PadTrace, np.nda
 
 
 def draw_frames(x: np.ndarray, seed: int, block_px: int = 16) -> np.ndarray:
-    """Return (num_frames, 256, 256, 3) uint8: soft random scenery that changes every 2 s, and the block."""
+    """Return (num_frames, 256, 256, 3) uint8: soft random scenery that changes all the time, and the block."""
     import cv2
 
     rng = np.random.default_rng(seed)
     frames = np.empty((len(x), SIDE_PX, SIDE_PX, 3), np.uint8)
     for index, place in enumerate(x):
-        if index % 60 == 0:
+        if index % 6 == 0:
             scenery = (rng.integers(0, 130, (6, 6, 1)) + rng.integers(0, 30, (6, 6, 3))).astype(np.uint8)
             backdrop = cv2.resize(scenery, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_LINEAR)
             top = int(rng.integers(90, 160))
