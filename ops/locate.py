@@ -11,15 +11,16 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.outcomes import RejectedError
+from ops.place_fit import fit_place, similarity
 from ops.skins.template import Pixels, Template, load_library
 
-VERSION = "2"
+VERSION = "3"
 INDEX_FILE = "index.npz"
 
 Points = npt.NDArray[np.float32]
@@ -80,6 +81,7 @@ class LocateConfig:
         ratio: a match's distance over that of the next best place must be below this.
         min_inliers: distinct template keypoints that must agree on a place (paper: 20).
         settled_inliers: as many in a stage end the search.
+        shortlist: so many templates, the best of the first stage, are tried on.
         tolerance_px: how far an inlier may be off, in frame pixels.
         scale: least and greatest width of the overlay as a fraction of the template's.
         max_rotation_deg: overlays stand upright; a fit that does not is none.
@@ -92,6 +94,7 @@ class LocateConfig:
     ratio: float = 0.8
     min_inliers: int = 20
     settled_inliers: int = 30
+    shortlist: int = 20
     tolerance_px: float = 3.0
     scale: tuple[float, float] = (0.1, 2.0)
     max_rotation_deg: float = 3.0
@@ -221,16 +224,21 @@ def locate_frames(
     order = _spread_order(len(frames))
     grays = [_gray(frames[i]) for i in order]
     described: list[Features] = []
-    best = None
-    for count in (*config.stages, len(grays)):
+    places: list[_Place] = []
+    candidates = list(range(len(index.templates)))
+    for count in sorted({min(stage, len(grays)) for stage in (*config.stages, len(grays))}):
         described.extend(matcher.describe(gray) for gray in grays[len(described) : count])
-        best = _best_place(_stable(described, grays[0].shape), index, config)
-        if best is not None and best[2] >= config.settled_inliers:
+        places = _rank_places(_stable(described, grays[0].shape), index, candidates, config)
+        if places and places[0].inliers >= config.settled_inliers:
             break
-    if best is None or best[2] < config.min_inliers:
+        if places:
+            candidates = [place.number for place in places[: config.shortlist]]
+        elif count >= max(config.stages, default=0):
+            break
+    if not places or places[0].inliers < config.min_inliers:
         return None
-    template, affine, inliers = best
-    return template, affine, inliers, _similarity(template, affine, np.stack(grays))
+    best, template = places[0], index.templates[places[0].number]
+    return template, best.affine, best.inliers, similarity(template, best.affine, np.stack(grays))
 
 
 def _spread_order(count: int) -> list[int]:
@@ -270,15 +278,24 @@ def _stable(described: Sequence[Features], size: tuple[int, int], cell: float = 
     ]
 
 
-def _best_place(
-    frames: Sequence[Features], index: TemplateIndex, config: LocateConfig
-) -> tuple[Template, npt.NDArray[np.float64], int] | None:
-    best: tuple[Template, npt.NDArray[np.float64], int] | None = None
-    for template, features in zip(index.templates, index.features, strict=True):
-        place = fit_place(*_pooled_matches(features, frames, config.ratio), config)
-        if place is not None and (best is None or place[1] > best[2]):
-            best = template, *place
-    return best
+class _Place(NamedTuple):
+    """Where a template of the index (by number) may lie, and how many keypoints agree."""
+
+    number: int
+    affine: npt.NDArray[np.float64]
+    inliers: int
+
+
+def _rank_places(
+    frames: Sequence[Features], index: TemplateIndex, candidates: Sequence[int], config: LocateConfig
+) -> list[_Place]:
+    """Return the place of each candidate template that has one, the most agreed first."""
+    places = []
+    for number in candidates:
+        fitted = fit_place(*_pooled_matches(index.features[number], frames, config.ratio), config)
+        if fitted is not None:
+            places.append(_Place(number, *fitted))
+    return sorted(places, key=lambda place: -place.inliers)
 
 
 def _pooled_matches(template: Features, frames: Sequence[Features], ratio: float) -> tuple[Points, Points]:
@@ -302,57 +319,6 @@ def _pooled_matches(template: Features, frames: Sequence[Features], ratio: float
     if not sources:
         return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
     return np.concatenate(sources), np.concatenate(targets)
-
-
-def fit_place(source: Points, target: Points, config: LocateConfig) -> tuple[npt.NDArray[np.float64], int] | None:
-    """Return (affine (2, 3), distinct inliers) of an upright scaling and shift from source to target, or None."""
-    import cv2
-
-    if len(source) < 4:
-        return None
-    matrix, mask = cv2.estimateAffinePartial2D(
-        source, target, method=cv2.RANSAC, ransacReprojThreshold=config.tolerance_px, maxIters=3000, confidence=0.999
-    )
-    if matrix is None or mask is None:
-        return None
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    turn = abs(float(np.degrees(np.arctan2(matrix[1, 0], matrix[0, 0]))))
-    if turn > config.max_rotation_deg or not config.scale[0] <= scale <= config.scale[1]:
-        return None
-    inside = mask[:, 0].astype(bool)
-    for _ in range(3):  # upright least squares on what agrees, then once more on what agrees with that
-        if inside.sum() < 4:
-            return None
-        affine = _upright_fit(source[inside].astype(np.float64), target[inside].astype(np.float64))
-        error = np.hypot(*(source @ affine[:, :2].T + affine[:, 2] - target).T)
-        inside = error < config.tolerance_px
-    distinct = {(round(float(x) / 3), round(float(y) / 3)) for x, y in source[inside]}
-    return affine, len(distinct)
-
-
-def _upright_fit(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    middle, goal = source.mean(axis=0), target.mean(axis=0)
-    centred = source - middle
-    scale = float((centred * (target - goal)).sum() / max((centred**2).sum(), 1e-9))
-    shift = goal - scale * middle
-    return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
-
-
-def _similarity(template: Template, affine: npt.NDArray[np.float64], grays: Pixels) -> float:
-    """Return the correlation of the idle look with the frames' temporal median, over what is drawn."""
-    import cv2
-
-    median = np.median(grays, axis=0).astype(np.float32)
-    size = (median.shape[1], median.shape[0])
-    centres = affine.copy()
-    centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
-    look = cv2.warpAffine(_gray(template.rgba[..., :3]).astype(np.float32), centres, size, flags=cv2.INTER_AREA)
-    alpha = cv2.warpAffine(template.rgba[..., 3], centres, size, flags=cv2.INTER_AREA)
-    drawn = alpha > 127
-    if drawn.sum() < 16:
-        return 0.0
-    a, b = look[drawn] - look[drawn].mean(), median[drawn] - median[drawn].mean()
-    return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-6))
 
 
 def locate_video(

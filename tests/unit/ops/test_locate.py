@@ -6,8 +6,9 @@ import pytest
 
 from models.matchers.sift import SiftMatcher
 from ops import locate
-from ops.locate import Features, LocateConfig, TemplateIndex, fit_place, locate_frames, locate_video
+from ops.locate import Features, LocateConfig, TemplateIndex, locate_frames, locate_video
 from ops.outcomes import RejectedError
+from ops.place_fit import fit_place
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
 from tests.factories.overlays import overlap, overlay_frames, place, write_overlay_clip
