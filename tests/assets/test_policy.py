@@ -1,9 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from assets.play import ActorPolicy
+from assets.play import ActorPolicy, SharedActor
 from assets.policy import ROLLOUTS, checkpoint, offline, rollouts
 from ops.gamepad import BENCHMARK
 from ops.storage import Store
@@ -78,3 +80,52 @@ def test_rows_are_played_at_the_time_they_are_meant_for() -> None:
     assert np.round(100 * player.act(frame).sticks[0, 0]) == 20
     with pytest.raises(ValueError, match=r"replan_rows must be in 1\.\.8"):
         ActorPolicy(_Actor(), 30, 9)
+
+
+class _BatchActor(_Actor):
+    """Answers frames with their own brightness, and counts the batches."""
+
+    def __init__(self, fails_at: int = -1) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.fails_at = fails_at
+        self.config = SimpleNamespace(vision=SimpleNamespace(image_px=8), action_layout=BENCHMARK)
+
+    def act(self, views: np.ndarray, generator) -> np.ndarray:
+        if len(self.sizes) == self.fails_at:
+            raise RuntimeError("no memory")
+        self.sizes.append(len(views))
+        packed = np.zeros((len(views), self.horizon, BENCHMARK.dim), dtype=np.float32)
+        packed[..., BENCHMARK.num_buttons] = views[:, 0, 0, 0, None] / 255
+        return packed
+
+    def unpack(self, packed: np.ndarray):
+        return BENCHMARK.unpack(packed)
+
+
+def _episode(shared: SharedActor, place: int, num_calls: int) -> list[float]:
+    seat = shared.seat(place)
+    frame = np.full((256, 256, 3), 10 * place, dtype=np.uint8)
+    try:
+        return [float(seat(frame, call)[1][0, 0]) for call in range(num_calls)]
+    finally:
+        shared.leave(place)
+
+
+def test_episodes_side_by_side_share_batches_until_they_end() -> None:
+    actor = _BatchActor()
+    shared = SharedActor(actor, 3)
+    with ThreadPoolExecutor(3) as threads:
+        played = list(threads.map(lambda place: _episode(shared, place, 2 + place), range(3)))
+    assert actor.sizes == [3, 3, 2, 1]
+    for place, values in enumerate(played):
+        assert values == pytest.approx([2 * 10 * place / 255 - 1] * (2 + place))
+
+
+def test_a_failing_network_ends_all_episodes() -> None:
+    shared = SharedActor(_BatchActor(fails_at=1), 2)
+    with ThreadPoolExecutor(2) as threads:
+        waiting = [threads.submit(_episode, shared, place, 3) for place in range(2)]
+        for episode in waiting:
+            with pytest.raises(RuntimeError, match="no memory"):
+                episode.result(timeout=10)
