@@ -42,6 +42,8 @@ Result = TypeVar("Result")
 _HEADER: Final = struct.Struct("<Q")
 _PIECE_BYTES: Final = 1 << 20
 _START_S: Final = 60.0
+#: A child whose address space is this large when idle is replaced: little would be left below the next call's limit.
+_RETIRE_BYTES: Final = 2 << 30
 _MAX_CALLS: Final = 200  # then a fresh child: leaks in codecs do not add up
 _PR_SET_PDEATHSIG: Final = 1
 #: What a child may know of its parent's environment; credentials are not in it.
@@ -171,7 +173,15 @@ class _Worker:
     @property
     def usable(self) -> bool:
         """Whether another call may be sent."""
-        return self._process.poll() is None and self.num_calls < _MAX_CALLS
+        return self._process.poll() is None and self.num_calls < _MAX_CALLS and self._address_bytes() < _RETIRE_BYTES
+
+    def _address_bytes(self) -> int:
+        """Return the child's address space, which its memory limit counts and which calls leave grown behind."""
+        try:
+            pages = Path(f"/proc/{self._process.pid}/statm").read_text().split()[0]
+        except OSError:
+            return _RETIRE_BYTES
+        return int(pages) * resource.getpagesize()
 
     def ask(self, request: bytes, limits: Limits) -> bytearray:
         """Return the reply to a request; SandboxError where there is none within the limits."""
