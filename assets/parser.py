@@ -1,19 +1,22 @@
 """parser/*: the synthetic stream that the parser learns from, the parser, and how well it reads."""
 
+import math
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
-from assets.folders import FolderReport, build_folder
-from assets.metadata import folder_metadata, md_picture
+from assets.folders import FolderReport, build_folder, input_content, local_folder
+from assets.metadata import folder_metadata, md_picture, md_table
 from assets.naming import labelled
+from assets.parser_scores import score_families
 from ops.pictures import Picture, beside, encode, fit_width, grid, pad_panel
 from ops.storage import Store, fingerprint, sha256_file, to_json
 
 SYNTHETIC = "parser/synthetic"
 CHECKPOINT = "parser/checkpoint"
+BENCHMARK = "parser/benchmark"
 #: The recipe whose result comes with the repository.
 SHIPPED = "shipped"
 _VERSION = "1"
@@ -32,6 +35,13 @@ class ParserTraining(ParserRecipe):
     train: bool = Field(
         default=False, description="Train by the recipe; otherwise the checkpoint that comes with the repository."
     )
+
+
+class Benchmark(dg.Config):
+    """What the parser is measured on."""
+
+    num_clips: int = Field(default=1, ge=1, description="Synthetic clips per skin family and style.")
+    seed: int = Field(default=7, ge=0, description="Of the clips; the training stream uses others.")
 
 
 @dg.asset(**labelled(SYNTHETIC, _VERSION, {"opencv"}))
@@ -68,6 +78,28 @@ def checkpoint(config: ParserTraining, store: dg.ResourceParam[Store]) -> dg.Mat
         build, source = copy_shipped, sha256_file(SHIPPED_FOLDER / WEIGHTS)
     report = build_folder(store, CHECKPOINT, _VERSION, config.model_dump(), {"weights": source}, build)
     return _result(store, CHECKPOINT, report, report.facts)
+
+
+@dg.asset(**labelled(BENCHMARK, _VERSION, {"pytorch"}, [CHECKPOINT, SYNTHETIC]))
+def benchmark(config: Benchmark, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """How well the parser reads each skin family: synthetic clips of designs that are not in its training stream."""
+    inputs = {CHECKPOINT: input_content(store, CHECKPOINT)}
+
+    def build(folder: Path) -> dict[str, Any]:
+        with local_folder(store, CHECKPOINT) as weights:
+            rows = score_families(weights, config.num_clips, config.seed)
+        (folder / "scores.json").write_bytes(to_json([_without_nan(row) for row in rows]))
+        return {"rows": [_without_nan(row) for row in rows]}
+
+    report = build_folder(store, BENCHMARK, _VERSION, config.model_dump(), inputs, build)
+    rows = report.facts["rows"]
+    facts = {name: value for name, value in rows[-1].items() if isinstance(value, float)}
+    return _result(store, BENCHMARK, report, facts, md_table(rows))
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with None where there is nothing to measure: JSON has no NaN."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def _trainer(store: Store, recipe: str) -> Any:

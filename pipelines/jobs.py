@@ -30,8 +30,9 @@ relabel = dg.define_asset_job(
 )
 learn = dg.define_asset_job(
     "learn",
-    selection=dg.AssetSelection.groups("policy") | dg.AssetSelection.assets(["dataset", "card"]),
-    description="Describe the dataset, train the policy on it, measure it offline and let it play.",
+    selection=dg.AssetSelection.groups("policy")
+    | dg.AssetSelection.assets(["dataset", "card"], ["parser", "benchmark"]),
+    description="Describe the dataset, measure its parser, train the policy on it, measure it offline and let it play.",
 )
 parser = dg.define_asset_job(
     "parser", selection=dg.AssetSelection.groups("parser"), description="Train the parser anew and measure it."

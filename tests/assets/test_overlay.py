@@ -5,7 +5,7 @@ import pytest
 
 from assets.labels import ACTIONS, RAW_ACTIONS, actions, raw_actions
 from assets.overlay import CROPS, LOCATIONS, TEMPLATES, crops, locations, templates
-from assets.parser import CHECKPOINT, SYNTHETIC, checkpoint, synthetic
+from assets.parser import BENCHMARK, CHECKPOINT, SYNTHETIC, benchmark, checkpoint, synthetic
 from assets.raw import catalog, videos
 from assets.sources import write_plan
 from ops.batch import read_batch
@@ -48,6 +48,15 @@ def test_parser_is_trained_once_or_comes_with_the_repository(materialize, store:
     trained, again = (materialize([synthetic, checkpoint], run_config=SMOKE) for _ in range(2))
     assert (metadata_of(trained, CHECKPOINT)["num_done"], metadata_of(again, CHECKPOINT)["num_done"]) == (1, 0)
     assert store.exists(f"{CHECKPOINT}/model.safetensors")
+
+
+def test_benchmark_scores_each_family(materialize, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.skins.families.FAMILIES", {"ps4": None, "switch": None})
+    materialize([synthetic, checkpoint], run_config=SMOKE)
+    metadata = metadata_of(materialize([benchmark]), BENCHMARK)
+    assert 0 <= metadata["accuracy"] <= 1
+    for family in ("ps4", "switch", "all"):
+        assert f"| {family} |" in metadata["preview"]
 
 
 def test_videos_become_labels_and_those_without_overlay_end_on_the_way(

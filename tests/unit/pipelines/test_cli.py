@@ -20,6 +20,7 @@ COMMANDS = {
     "skins": ("list", "render"),
     "dataset": ("stats", "verify"),
     "train": ("parser", "policy"),
+    "benchmark": ("parser",),
     "play": (),
     "record": (),
     "evaluate": (),
