@@ -7,6 +7,7 @@ always inside `ops.sandbox.call`. It opens files by itself: what `ops.video.open
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,18 @@ class DecordReader:
         return [_read(reader, index) for index in (near if len(near) * 2 >= count else sorted(set(wanted)))]
 
 
+@cache
+def _keep_png_readable() -> None:
+    """Have OpenCV read one PNG before decord is loaded: it would else bind to decord's zlib and read none any more."""
+    import cv2
+    import numpy as np
+
+    cv2.imdecode(cv2.imencode(".png", np.zeros((2, 2, 4), np.uint8))[1], cv2.IMREAD_UNCHANGED)
+
+
 def _open(path: Path, max_height: int | None) -> Any:
     try:
+        _keep_png_readable()
         import decord
     except ImportError as error:
         raise ImportError("the reader 'decord' is not installed; install decord, or use the reader 'pyav'") from error
