@@ -111,7 +111,6 @@ class TrainConfig:
         log_every: steps between rows of metrics.
         freeze: parameters whose names start with one of these are not trained.
         init: a policy checkpoint (folder or `.pt` file) to start from; empty: random weights.
-        data_init: start the embeddings of random weights from the data (`training.initialize`).
     """
 
     policy: PolicyConfig
@@ -126,7 +125,6 @@ class TrainConfig:
     log_every: int = 10
     freeze: tuple[str, ...] = ()
     init: str = ""
-    data_init: bool = False
 
     def __post_init__(self) -> None:
         if min(self.steps, self.noise_draws, self.checkpoint_every, self.log_every) < 1:

@@ -26,7 +26,6 @@ from training.augment import build_augmentation
 from training.checkpoint import TrainState, load_state, save_state
 from training.config import TRAIN_VERSION, TrainConfig, learning_rate
 from training.data import ALONE, Batch, Loader, World, list_sources
-from training.initialize import initialize_from_data
 from training.metrics import Metrics, Progress
 
 
@@ -137,8 +136,6 @@ class _Trainer:
             policy.load_state_dict(state.model)
         elif config.init:
             load_weights(policy, config.init)
-        elif config.data_init:
-            initialize_from_data(policy, store, sources)
         for name, parameter in policy.named_parameters():
             if name.startswith(config.freeze):
                 parameter.requires_grad_(False)

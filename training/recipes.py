@@ -14,13 +14,12 @@ def tiny() -> TrainConfig:
     """A minute on one CPU core: the demo and the tests."""
     return TrainConfig(
         policy=presets.tiny(),
-        optimizer=OptimizerConfig(lr=2e-3, warmup_steps=20, decay_steps=100, ema_decay=0.99),
-        data=DataConfig(batch_size=32, frame_stride=2, window_chunks=8),
-        augment=AugmentConfig(brightness=0.2, contrast=0.2, saturation=0, hue=0, rotation_deg=0, crop=0),
-        steps=400,
-        noise_draws=4,
+        optimizer=OptimizerConfig(lr=1e-3, warmup_steps=20, decay_steps=150, ema_decay=0.98),
+        data=DataConfig(batch_size=32, frame_stride=2, window_chunks=8, num_streams=2),
+        augment=AugmentConfig(brightness=0.1, contrast=0.1, saturation=0, hue=0, rotation_deg=0, crop=0),
+        steps=500,
+        noise_draws=2,
         checkpoint_every=100,
-        data_init=True,
     )
 
 
@@ -34,7 +33,6 @@ def small() -> TrainConfig:
         noise_draws=4,
         precision="bf16",
         log_every=50,
-        data_init=True,
     )
 
 

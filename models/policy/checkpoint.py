@@ -148,10 +148,10 @@ def _stack(values: dict[str, Any]) -> StackConfig:
 
 def to_ckpt_config(config: PolicyConfig, name: str) -> dict[str, Any]:
     """Return the `ckpt_config` that a released checkpoint of this shape carries."""
-    if config.flow.predicts != "velocity" or config.layout != "model":
+    if config.flow.predicts != "velocity" or config.layout != "model" or config.vision.stem:
         raise ValueError(
-            "the released form is for policies that predict velocities in the 'model' layout, "
-            f"got {config.flow.predicts!r} and {config.layout!r}; keep the folder form"
+            "the released form is for policies without a stem that predict velocities in the 'model' layout, got "
+            f"{config.flow.predicts!r}, {config.layout!r} and stem {config.vision.stem}; keep the folder form"
         )
     common = {"attention_bias": True, "activation_fn": "gelu-approximate", "final_dropout": True}
     common |= {"positional_embeddings": None, "compute_dtype": "float32"}

@@ -22,6 +22,9 @@ class VisionConfig:
         mlp: width of the hidden layer of each feed-forward network.
         image_px: side of the square input.
         patch_px: side of a patch; one token per patch.
+        stem: channels of 3 x 3 convolutions with stride 2 and ReLU before the patches are cut (a hybrid transformer);
+            empty, as released, cuts pixels. Small networks that start from nothing learn where things are much sooner
+            with one: patches of convolved features see place and shape at once.
         name: where a published encoder of this shape comes from; recorded only.
     """
 
@@ -31,11 +34,16 @@ class VisionConfig:
     mlp: int = 4096
     image_px: int = 256
     patch_px: int = 16
+    stem: tuple[int, ...] = ()
     name: str = "google/siglip2-large-patch16-256"
 
     def __post_init__(self) -> None:
-        if self.image_px % self.patch_px:
-            raise ValueError(f"image_px must be a multiple of patch_px {self.patch_px}, got {self.image_px}")
+        object.__setattr__(self, "stem", tuple(self.stem))  # JSON has lists only
+        if self.image_px % self.patch_px or self.patch_px % 2 ** len(self.stem):
+            raise ValueError(
+                f"patch_px must divide image_px and be a multiple of {2 ** len(self.stem)} with {len(self.stem)} stem "
+                f"layers, got {self.patch_px} and {self.image_px}"
+            )
 
     @property
     def num_tokens(self) -> int:
@@ -76,8 +84,8 @@ class FlowConfig:
         buckets: timesteps are floor(t * buckets).
         steps: Euler steps at inference, unless the caller says otherwise.
         predicts: what the network puts out. The released one gives the velocity, and must learn to copy the noise
-            before anything else; one that gives the action itself (velocity = (action - x_t) / (1 - t)) learns from
-            the image at once, which is what short runs need (measured: docs/log.md).
+            before anything else; one that gives the action itself (velocity = (action - x_t) / (1 - t)) has that
+            built in, which is what short runs need.
     """
 
     alpha: float = 1.6
@@ -162,15 +170,18 @@ class PolicyConfig:
 
 
 def tiny() -> PolicyConfig:
-    """A policy that one CPU core trains in a minute: 128 px, 64 tokens of width 128."""
+    """A policy that one CPU core trains in a minute: 128 px, four patches of convolved features, width 128.
+
+    Labels in the demo's recordings answer the frame that they are drawn on, so its rows start at the frame itself.
+    """
     return PolicyConfig(
-        vision=VisionConfig(hidden=128, layers=3, heads=4, mlp=256, image_px=128, patch_px=16, name=""),
+        vision=VisionConfig(128, layers=2, heads=4, mlp=256, image_px=128, patch_px=64, stem=(16, 32, 48, 64), name=""),
         mixing=StackConfig(1, 4, 32),
-        dit=StackConfig(4, 4, 32),
+        dit=StackConfig(2, 4, 32),
         flow=FlowConfig(steps=8, predicts="action"),
         horizon=8,
         control_hz=15.0,
-        action_shift=1,
+        action_shift=0,
         hidden=128,
         dit_output=128,
         max_positions=8,

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from models.policy.config import PolicyConfig
 from models.policy.dit import Denoiser, KeysValues, Mixing
 from models.policy.flow_matching import integrate, interpolate, to_buckets
-from models.policy.vision import build_vision, encode_image, to_pixels
+from models.policy.vision import build_stem, build_vision, encode_image, to_pixels
 
 
 class BankedLinear(nn.Module):
@@ -81,6 +81,7 @@ class Policy(nn.Module):
     def __init__(self, config: PolicyConfig) -> None:
         super().__init__()
         self.config = config
+        self.vision_stem = build_stem(config.vision)
         self.vision_encoder = build_vision(config.vision)
         self.vl_self_attention_model = Mixing(config.mixing)
         self.model = Denoiser(config.dit, config.dit_output)
@@ -91,8 +92,8 @@ class Policy(nn.Module):
 
     def encode(self, frames: Tensor) -> Tensor:
         """Return the mixed image tokens (B, N, D) of frames (see `vision.to_pixels`); once per frame, not per step."""
-        pixels = to_pixels(frames, self.config.vision.image_px)
-        mixed: Tensor = self.vl_self_attention_model(encode_image(self.vision_encoder, pixels))
+        maps = self.vision_stem(to_pixels(frames, self.config.vision.image_px))
+        mixed: Tensor = self.vl_self_attention_model(encode_image(self.vision_encoder, maps))
         return mixed
 
     def velocity(self, actions: Tensor, buckets: Tensor, cross: list[KeysValues | None]) -> Tensor:

@@ -22,8 +22,9 @@ def build_vision(config: VisionConfig) -> nn.Module:
             num_hidden_layers=config.layers,
             num_attention_heads=config.heads,
             intermediate_size=config.mlp,
-            image_size=config.image_px,
-            patch_size=config.patch_px,
+            image_size=config.image_px // 2 ** len(config.stem),
+            patch_size=config.patch_px // 2 ** len(config.stem),
+            num_channels=config.stem[-1] if config.stem else 3,
         )
     )
     encoder: nn.Module = getattr(model, "vision_model", model)  # transformers < 5 wraps it
@@ -31,8 +32,16 @@ def build_vision(config: VisionConfig) -> nn.Module:
     return encoder
 
 
+def build_stem(config: VisionConfig) -> nn.Sequential:
+    """Return the convolutions before the patches; without any it passes images on and has no weights."""
+    stem = nn.Sequential()
+    for inputs, outputs in zip((3, *config.stem), config.stem, strict=False):
+        stem.extend([nn.Conv2d(inputs, outputs, kernel_size=3, stride=2, padding=1), nn.ReLU()])
+    return stem
+
+
 def encode_image(encoder: nn.Module, pixels: Tensor) -> Tensor:
-    """Return the tokens (batch, tokens, hidden) of images (batch, 3, side, side) in [-1, 1].
+    """Return the tokens (batch, tokens, hidden) of images (batch, 3, side, side) in [-1, 1], or of their stem's maps.
 
     The children are called one by one because the model's own forward would also run the pooling head.
     """

@@ -13,7 +13,7 @@ from tests.factories.policy_data import make_dataset
 from training.config import DataConfig
 from training.data import Loader, World, future_actions, list_sources, load_chunk
 
-POLICY = dataclasses.replace(tiny(), vision=dataclasses.replace(tiny().vision, image_px=32))
+POLICY = dataclasses.replace(tiny(), vision=dataclasses.replace(tiny().vision, image_px=32, patch_px=32))
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def store(tmp_path_factory):
 
 def mini(**changes) -> TrainConfig:
     policy = PolicyConfig(
-        vision=VisionConfig(hidden=32, layers=1, heads=2, mlp=32, image_px=32, patch_px=8, name=""),
+        vision=VisionConfig(hidden=32, layers=1, heads=2, mlp=32, image_px=32, patch_px=16, stem=(8, 16), name=""),
         mixing=StackConfig(1, 2, 16, dropout=0.1),
         dit=StackConfig(2, 2, 16, dropout=0.1),
         flow=FlowConfig(steps=4),
@@ -47,7 +47,6 @@ def mini(**changes) -> TrainConfig:
         noise_draws=2,
         checkpoint_every=2,
         log_every=1,
-        data_init=True,
     )
     return dataclasses.replace(config, **changes)
 

@@ -82,6 +82,16 @@ def test_released_tensors_have_the_released_names_and_shapes():
     assert {name: tuple(state[name].shape) for name in shapes} == shapes
 
 
+def test_a_stem_leaves_the_tokens_of_its_patches():
+    vision = VisionConfig(32, 1, 2, 48, image_px=32, patch_px=16, stem=(4, 8))
+    policy = Policy(mini(vision=vision)).eval()
+    frames = torch.randint(0, 256, (2, 3, 32, 32), dtype=torch.uint8, generator=seeded())
+    assert policy.encode(frames).shape == (2, vision.num_tokens, 32)
+    assert policy.act(frames, seeded()).shape == (2, 5, 25)
+    with pytest.raises(ValueError, match="multiple of 32"):
+        VisionConfig(32, 1, 2, 48, image_px=32, patch_px=16, stem=(4,) * 5)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_build_and_survive_their_dictionary(name):
     config = PRESETS[name]()
