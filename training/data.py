@@ -178,13 +178,13 @@ class Loader:
     ) -> None:
         if data.num_streams % world.size:
             raise ValueError(f"num_streams {data.num_streams} must be a multiple of the {world.size} workers")
-        if len(sources) < data.num_streams:
-            raise ValueError(f"{data.num_streams} streams need as many chunks, got {len(sources)}; lower num_streams")
+        if not sources:
+            raise ValueError("no chunks to train on: got 0 sources; build dataset/shards first")
         self._cache = _Cache(store, data, policy)
         self._data, self._policy = data, policy
         self._seed = seed
         self._streams = [
-            _Stream(number, sources[number :: data.num_streams], data, seed)
+            _Stream(number, sources[number % len(sources) :: data.num_streams], data, seed)
             for number in range(world.rank, data.num_streams, world.size)
         ]
         self._content = fingerprint([source.row.chunk_id for source in sources], data, seed)

@@ -152,3 +152,12 @@ def test_unknown_labels_stay_unknown_and_layouts_are_by_name():
     assert np.isnan(actions[:, layout.index("guide")]).all()
     assert np.isnan(actions[:, layout.index("right_up")]).all()
     assert actions[:, -4:].tolist() == [[0.5] * 4] * 2
+
+
+def test_fewer_chunks_than_streams_are_shared(store):
+    few = list_sources(store, ["batch-000001"], "train")[:1]
+    data = DataConfig(batch_size=4, frame_stride=6, num_streams=2)
+    epoch = ids(Loader(store, few, POLICY, data, seed=0), 4)
+    assert set(epoch) == {f"{few[0].row.chunk_id}@{frame}" for frame in range(0, few[0].row.num_frames, 6)}
+    with pytest.raises(ValueError, match="no chunks"):
+        Loader(store, [], POLICY, data, seed=0)
