@@ -1,0 +1,224 @@
+/* Who owns game time, and how it moves.
+ *
+ * One thread, the driver, makes time: by sleeping, by presenting (a refresh lasts `dt_ns`), and, where it only reads
+ * clocks, by a guard against busy waiting. Before the first present the main threads drive. All other threads wait for
+ * the driver's time. When everybody waits for a sleeping worker, the stall rule lets that worker move time.
+ */
+#include <unistd.h>
+
+#include "internal.h"
+
+enum {
+  BUSY_QUERIES = 20000,     /* readings without progress before each costs BUSY_NS */
+  BUSY_NS = 10000,
+  SETTLE_CHECKS = 2,        /* consecutive readings of all threads asleep that count as settled */
+  SETTLE_SLICE_NS = 200000, /* real time between them while somebody still runs */
+  SETTLE_TRIES = 5000,      /* a thread that never sleeps does not hold time for ever, ... */
+  HASTY_TRIES = 50,         /* ... and after the first time not for long */
+  RIVAL_PRESENTS = 3,       /* presents in a row by another thread of the process that make it the driver */
+};
+
+static __thread uint32_t queries_without_progress;
+static bool slept_since_present; /* of the driver */
+
+static uint64_t clamped_ns(struct overplay_page *page) {
+  uint64_t limit = LOAD(page->limit_ns);
+  double passed = (double)(op_real_ns() - LOAD(page->clamp_real_ns)) * page->speed;
+  uint64_t now = LOAD(page->clamp_game_ns) + (uint64_t)(passed > 0 ? passed : 0);
+  return now < limit ? now : limit;
+}
+
+uint64_t op_game_ns(void) {
+  struct overplay_page *page = op_page();
+  return page->mode == OVERPLAY_CLAMPED ? clamped_ns(page) : LOAD(page->now_ns);
+}
+
+bool op_is_driver(void) {
+  struct overplay_page *page = op_page();
+  int driver = LOAD(page->driver_tid);
+  return driver ? driver == op_tid() : op_tid() == getpid();
+}
+
+bool op_frozen(void) {
+  struct overplay_page *page = op_page();
+  return LOAD(page->done) == LOAD(page->grant);
+}
+
+/* Time never runs backwards, also when a stalled worker and the driver move it at once. */
+static void set_now(struct overplay_page *page, uint64_t now) {
+  uint64_t old = LOAD(page->now_ns);
+  while (old < now &&
+         !__atomic_compare_exchange_n(&page->now_ns, &old, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+  }
+  if (LOAD(page->wake_at_ns) > now) return;
+  STORE(page->wake_at_ns, NEVER); /* first this, then the scan: a wait that is registered meanwhile lowers it itself */
+  op_lower(&page->wake_at_ns, op_next_deadline(now));
+  __atomic_fetch_add(&page->tick, 1, __ATOMIC_SEQ_CST);
+  op_futex_wake(&page->tick);
+}
+
+/* The step is over: say so and stand still until the next one is granted. */
+static void stop_at_limit(struct overplay_page *page) {
+  uint32_t grant = LOAD(page->grant);
+  uint64_t limit = LOAD(page->limit_ns);
+  set_now(page, limit);
+  if (LOAD(page->limit_ns) != limit) return;
+  uint32_t done = LOAD(page->done);
+  while ((int32_t)(grant - done) > 0 &&
+         !__atomic_compare_exchange_n(&page->done, &done, grant, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+  }
+  op_futex_wake(&page->done);
+  while (LOAD(page->grant) == grant) op_futex_wait(&page->grant, grant, NEVER);
+  op_pad_flush();
+}
+
+static bool settled(struct overplay_page *page) {
+  for (int check = 0; check < SETTLE_CHECKS; check++)
+    if (op_wait_is_due(LOAD(page->now_ns)) || !op_others_sleep()) return false;
+  return true;
+}
+
+static bool pause_briefly(void *context, uint64_t slice_ns) {
+  uint32_t never = 0;
+  (void)context;
+  op_futex_wait(&never, 0, slice_ns);
+  return false;
+}
+
+/* Give the other threads real time, which costs no game time, until they sleep or a try succeeds. */
+static bool settle(struct overplay_page *page, op_try attempt, void *context) {
+  static int patience = SETTLE_TRIES;
+  int tries = 0;
+  for (; tries < patience && !settled(page); tries++)
+    if (attempt(context, SETTLE_SLICE_NS)) return true;
+  if (tries == patience) patience = HASTY_TRIES;
+  return false;
+}
+
+static void advance_clamped(struct overplay_page *page, uint64_t target) {
+  for (;;) {
+    uint64_t now = clamped_ns(page), limit = LOAD(page->limit_ns);
+    if (now >= limit) {
+      stop_at_limit(page);
+      continue;
+    }
+    if (now >= target) return;
+    uint64_t left = (target < limit ? target : limit) - now;
+    uint32_t never = 0;
+    op_futex_wait(&never, 0, (uint64_t)((double)left / page->speed) + 1);
+  }
+}
+
+void op_advance(uint64_t target) {
+  struct overplay_page *page = op_page();
+  queries_without_progress = 0;
+  if (page->mode == OVERPLAY_CLAMPED) {
+    advance_clamped(page, target);
+    return;
+  }
+  while (LOAD(page->now_ns) < target) {
+    uint64_t limit = LOAD(page->limit_ns), next = target;
+    if (page->flags & OVERPLAY_SETTLE) {
+      settle(page, pause_briefly, NULL);
+      uint64_t deadline = op_next_deadline(LOAD(page->now_ns));
+      next = deadline < target ? deadline : target;
+    }
+    if (next <= limit)
+      set_now(page, next);
+    else
+      stop_at_limit(page);
+  }
+}
+
+uint64_t op_now(void) {
+  struct overplay_page *page = op_page();
+  COUNT(page->queries);
+  if (++queries_without_progress < BUSY_QUERIES) {
+    if (page->mode == OVERPLAY_LOCKED) return LOAD(page->now_ns);
+    uint64_t now = clamped_ns(page);
+    if (now < LOAD(page->limit_ns) || !op_is_driver()) return now;
+    advance_clamped(page, now); /* at the limit a driver that only reads clocks stands still too */
+    return clamped_ns(page);
+  }
+  if (!op_is_driver()) { /* time is the driver's to move: do not burn a core while waiting for it */
+    uint32_t tick = LOAD(page->tick);
+    op_futex_wait(&page->tick, tick, op_frozen() ? 10 * SETTLE_SLICE_NS : SETTLE_SLICE_NS);
+    return op_game_ns();
+  }
+  if (page->mode == OVERPLAY_LOCKED) {
+    COUNT(page->busy_waits);
+    op_advance(LOAD(page->now_ns) + BUSY_NS);
+    queries_without_progress = BUSY_QUERIES;
+  } else {
+    advance_clamped(page, clamped_ns(page));
+  }
+  return op_game_ns();
+}
+
+void op_claim_driver(void) {
+  static int rival, rival_presents;
+  struct overplay_page *page = op_page();
+  int pid = getpid(), driver = LOAD(page->driver_tid);
+  if (driver == op_tid()) {
+    rival_presents = 0;
+  } else if (driver == 0) {
+    STORE(page->driver_pid, pid);
+    STORE(page->driver_tid, op_tid());
+  } else if (LOAD(page->driver_pid) == pid) { /* loading screens and play may be presented by different threads */
+    rival_presents = rival == op_tid() ? rival_presents + 1 : 1;
+    rival = op_tid();
+    if (rival_presents >= RIVAL_PRESENTS) STORE(page->driver_tid, rival);
+  }
+}
+
+void op_note_present(bool is_gl) {
+  struct overplay_page *page = op_page();
+  if (!op_is_driver()) {
+    COUNT(page->other_presents);
+    return;
+  }
+  COUNT(page->presents);
+  queries_without_progress = 0;
+  if (page->mode == OVERPLAY_CLAMPED) advance_clamped(page, 0);
+  if (page->mode != OVERPLAY_LOCKED) return;
+  uint32_t vsync = page->vsync == OVERPLAY_VSYNC_AUTO ? (is_gl ? OVERPLAY_VSYNC_ALWAYS : OVERPLAY_VSYNC_ADAPTIVE)
+                                                      : page->vsync;
+  bool waits = vsync == OVERPLAY_VSYNC_ALWAYS || (vsync == OVERPLAY_VSYNC_ADAPTIVE && !slept_since_present);
+  slept_since_present = false;
+  if (waits) op_advance((LOAD(page->now_ns) / page->dt_ns + 1) * page->dt_ns);
+}
+
+static bool never_happens(void *context, uint64_t slice_ns) {
+  struct overplay_page *page = context;
+  uint32_t tick = LOAD(page->tick);
+  if (slice_ns > 0) op_futex_wait(&page->tick, tick, slice_ns);
+  return false;
+}
+
+void op_sleep_until(uint64_t deadline) {
+  struct overplay_page *page = op_page();
+  if (op_is_driver()) {
+    COUNT(page->sleeps);
+    slept_since_present = true;
+    op_advance(deadline);
+  } else {
+    op_timed_wait(deadline, never_happens, page);
+  }
+}
+
+bool op_driver_wait(uint64_t deadline, op_try attempt, void *context) {
+  struct overplay_page *page = op_page();
+  COUNT(page->sleeps);
+  while (!attempt(context, 0)) {
+    /* What is waited for may be the work of a thread that still runs. */
+    if (settle(page, attempt, context) || attempt(context, 0)) return true;
+    uint64_t now = op_game_ns();
+    if (now >= deadline) return false;
+    slept_since_present = true;
+    uint64_t next = op_next_deadline(now);
+    uint64_t refresh = (now / page->dt_ns + 1) * page->dt_ns; /* look again at least once a frame */
+    next = next < refresh ? next : refresh;
+    op_advance(next < deadline ? next : deadline);
+  }
+  return true;
+}

@@ -1,0 +1,91 @@
+/* What the files of the library share. Every symbol is hidden unless it is marked HOOK. */
+#ifndef OVERPLAY_INTERNAL_H
+#define OVERPLAY_INTERNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "page.h"
+
+#if __SIZEOF_POINTER__ != 8
+#error "the clock library is for 64-bit programs"
+#endif
+
+#define HOOK __attribute__((visibility("default")))
+#define NEVER UINT64_MAX
+#define NS_PER_S 1000000000ull
+/* CLOCK_MONOTONIC at game time 0: programs take 0 for "not set". */
+#define MONOTONIC_BASE_NS (1000 * NS_PER_S)
+
+#define LOAD(field) __atomic_load_n(&(field), __ATOMIC_SEQ_CST)
+#define STORE(field, value) __atomic_store_n(&(field), (value), __ATOMIC_SEQ_CST)
+#define COUNT(field) __atomic_fetch_add(&(field), 1, __ATOMIC_RELAXED)
+
+/* The function that a hook stands before, looked up once. */
+#define REAL(name) \
+  ({ \
+    static __typeof__(&name) real_; \
+    if (real_ == NULL) real_ = (__typeof__(&name))op_next(#name); \
+    real_; \
+  })
+
+/* page.c */
+extern struct overplay_page *op_page_or_null;
+struct overplay_page *op_attach(void);
+static inline struct overplay_page *op_page(void) { return op_page_or_null ? op_page_or_null : op_attach(); }
+static inline bool op_controlled(void) { return op_page()->mode != OVERPLAY_OFF; }
+uint32_t op_process_index(void); /* 0 for the first process that attached, and so on */
+
+/* resolve.c */
+void *op_next(const char *name);                   /* the definition after ours; aborts with one line if there is none */
+void *op_find(const char *name, const char *library); /* in any loaded library whose path contains `library`; or NULL */
+void *op_present_hook(const char *name, void *real);  /* present.c: our function for a looked-up name, or NULL */
+
+/* clock.c */
+uint64_t op_now(void);         /* a reading by the program: counted, and guarded against busy waiting */
+uint64_t op_game_ns(void);     /* the same without being counted */
+void op_sleep_until(uint64_t deadline_ns);
+void op_advance(uint64_t target_ns); /* the caller owns time: move it, stopping at the limit */
+bool op_is_driver(void);
+bool op_frozen(void);
+void op_claim_driver(void); /* the calling thread presented */
+void op_note_present(bool is_gl); /* after the frame is out: time of the refresh */
+
+/* One try of a wait: returns true when what is waited for happened, false when `slice_ns` of real time passed. */
+typedef bool (*op_try)(void *context, uint64_t slice_ns);
+/* True when a try succeeded, false when game time reached the deadline. */
+bool op_timed_wait(uint64_t deadline_ns, op_try attempt, void *context);  /* waits.c */
+bool op_driver_wait(uint64_t deadline_ns, op_try attempt, void *context); /* the same for the driver */
+
+/* threads.c */
+int op_tid(void);
+bool op_others_sleep(void);                 /* every other thread of the process is in an interruptible sleep */
+bool op_thread_waits_for_threads(int tid);  /* the thread is in futex or wait4, or nobody can tell */
+int op_enter_wait(uint64_t deadline_ns);    /* register a worker's wait; returns a slot */
+void op_leave_wait(int slot);
+bool op_wait_is_due(uint64_t now_ns);       /* a registered deadline has passed and its thread has not returned yet */
+bool op_wait_is_first(int slot);
+uint64_t op_next_deadline(uint64_t now_ns); /* earliest registered deadline after now; NEVER for none */
+void op_lower(uint64_t *word, uint64_t value); /* atomic minimum */
+
+/* pad.c */
+int op_pad_open(const char *path, int flags); /* a descriptor, or -1 where the path is not the pad's */
+void op_pad_flush(void);                      /* tell the game what changed */
+
+/* random.c */
+int op_random_open(const char *path, int flags); /* a descriptor, or -1 where the path is not a random device */
+void op_random_fill(void *bytes, size_t size);
+
+/* Small helpers. */
+static inline uint64_t op_ns(const struct timespec *t) { return (uint64_t)t->tv_sec * NS_PER_S + (uint64_t)t->tv_nsec; }
+static inline struct timespec op_timespec(uint64_t ns) {
+  return (struct timespec){.tv_sec = (time_t)(ns / NS_PER_S), .tv_nsec = (long)(ns % NS_PER_S)};
+}
+static inline uint64_t op_add(uint64_t a, uint64_t b) { return a > NEVER - b ? NEVER : a + b; }
+uint64_t op_real_ns(void);                                               /* real CLOCK_MONOTONIC */
+void op_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns); /* NEVER: no timeout */
+void op_futex_wake(uint32_t *word);
+
+#endif

@@ -1,0 +1,72 @@
+/* Mapping the shared page, once per process. */
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+struct overplay_page *op_page_or_null;
+
+static struct overplay_page nothing; /* mode off: what a process without a page sees */
+static uint32_t process_index;
+
+static struct overplay_page *refuse(const char *path, const char *why) {
+  fprintf(stderr, "overplay: cannot use the clock page %s: %s\n", path, why);
+  _exit(127);
+}
+
+struct overplay_page *op_attach(void) {
+  static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+  pthread_mutex_lock(&lock);
+  if (op_page_or_null == NULL) {
+    const char *path = getenv("OVERPLAY_PAGE");
+    struct overplay_page *page = &nothing;
+    if (path != NULL && *path != '\0') {
+      int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
+      if (fd < 0) refuse(path, "it cannot be opened; the controller has gone");
+      page = mmap(NULL, OVERPLAY_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+      close(fd);
+      if (page == MAP_FAILED) refuse(path, "it cannot be mapped");
+      if (page->magic != OVERPLAY_MAGIC || page->version != OVERPLAY_VERSION)
+        refuse(path, "it was written by another version of overplay");
+      process_index = COUNT(page->num_processes);
+    }
+    __atomic_store_n(&op_page_or_null, page, __ATOMIC_RELEASE);
+  }
+  pthread_mutex_unlock(&lock);
+  return op_page_or_null;
+}
+
+uint32_t op_process_index(void) {
+  op_page();
+  return process_index;
+}
+
+__attribute__((constructor)) static void attach_at_start(void) { op_page(); }
+
+__attribute__((destructor)) static void hand_time_back(void) {
+  struct overplay_page *page = op_page();
+  if (page != &nothing && LOAD(page->driver_pid) == getpid()) {
+    STORE(page->driver_tid, 0);
+    STORE(page->driver_pid, 0);
+  }
+}
+
+uint64_t op_real_ns(void) {
+  struct timespec now;
+  REAL(clock_gettime)(CLOCK_MONOTONIC, &now);
+  return op_ns(&now);
+}
+
+void op_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns) {
+  struct timespec timeout = op_timespec(timeout_ns == NEVER ? 0 : timeout_ns);
+  syscall(SYS_futex, word, FUTEX_WAIT, value, timeout_ns == NEVER ? NULL : &timeout, NULL, 0);
+}
+
+void op_futex_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, 1 << 30, NULL, NULL, 0); }

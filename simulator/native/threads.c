@@ -1,0 +1,111 @@
+/* What the process's threads are doing, read from /proc: the stall rule rests on this and never on wall time. */
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+enum { MAX_WAITS = 256 };
+
+static __thread int tid;
+static uint64_t deadlines[MAX_WAITS]; /* 0: the slot is free */
+
+static void forget_after_fork(void) {
+  tid = 0;
+  memset(deadlines, 0, sizeof deadlines);
+}
+
+__attribute__((constructor)) static void watch_forks(void) { pthread_atfork(NULL, NULL, forget_after_fork); }
+
+int op_tid(void) {
+  if (tid == 0) tid = (int)syscall(SYS_gettid);
+  return tid;
+}
+
+static bool read_small(const char *path, char *text, size_t size) {
+  int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return false;
+  ssize_t length = read(fd, text, size - 1);
+  close(fd);
+  text[length > 0 ? length : 0] = '\0';
+  return length > 0;
+}
+
+static bool sleeps(const char *id) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", id);
+  if (!read_small(path, text, sizeof text)) return true; /* it has ended */
+  const char *name_end = strrchr(text, ')');
+  return name_end == NULL || name_end[1] == '\0' || strchr("SZXTt", name_end[2]) != NULL;
+}
+
+bool op_others_sleep(void) {
+  DIR *folder = opendir("/proc/self/task");
+  if (folder == NULL) return true;
+  bool all = true;
+  for (struct dirent *entry; all && (entry = readdir(folder)) != NULL;)
+    if (entry->d_name[0] != '.' && atoi(entry->d_name) != op_tid()) all = sleeps(entry->d_name);
+  closedir(folder);
+  return all;
+}
+
+bool op_thread_waits_for_threads(int id) {
+  char path[64], text[256];
+  snprintf(path, sizeof path, "/proc/self/task/%d/syscall", id);
+  if (!read_small(path, text, sizeof text)) return true;
+  long number = strtol(text, NULL, 10);
+  return number == SYS_futex || number == SYS_wait4 || number == SYS_waitid;
+}
+
+void op_lower(uint64_t *word, uint64_t value) {
+  uint64_t old = LOAD(*word);
+  while (value < old && !__atomic_compare_exchange_n(word, &old, value, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+  }
+}
+
+int op_enter_wait(uint64_t deadline_ns) {
+  struct overplay_page *page = op_page();
+  for (int slot = 0; slot < MAX_WAITS; slot++) {
+    uint64_t nobody = 0;
+    uint64_t mine = deadline_ns ? deadline_ns : 1;
+    if (__atomic_compare_exchange_n(&deadlines[slot], &nobody, mine, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+      op_lower(&page->wake_at_ns, mine);
+      return slot;
+    }
+  }
+  fprintf(stderr, "overplay: more than %d threads sleep at once\n", MAX_WAITS);
+  abort();
+}
+
+void op_leave_wait(int slot) { STORE(deadlines[slot], 0); }
+
+uint64_t op_next_deadline(uint64_t now_ns) {
+  uint64_t next = NEVER;
+  for (int slot = 0; slot < MAX_WAITS; slot++) {
+    uint64_t deadline = LOAD(deadlines[slot]);
+    if (deadline > now_ns && deadline < next) next = deadline;
+  }
+  return next;
+}
+
+bool op_wait_is_due(uint64_t now_ns) {
+  for (int slot = 0; slot < MAX_WAITS; slot++) {
+    uint64_t deadline = LOAD(deadlines[slot]);
+    if (deadline != 0 && deadline <= now_ns) return true;
+  }
+  return false;
+}
+
+bool op_wait_is_first(int slot) {
+  uint64_t mine = LOAD(deadlines[slot]);
+  for (int other = 0; other < MAX_WAITS; other++) {
+    uint64_t deadline = LOAD(deadlines[other]);
+    if (deadline != 0 && (deadline < mine || (deadline == mine && other < slot))) return false;
+  }
+  return true;
+}

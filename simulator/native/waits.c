@@ -1,0 +1,74 @@
+/* Timed waits of threads that do not own time, and the stall rule. */
+#include <unistd.h>
+
+#include "internal.h"
+
+enum {
+  SLICE_NS = 1000000,         /* real wait between two looks at game time */
+  FROZEN_SLICE_NS = 10000000, /* the same while the game stands still */
+  CHECK_NS = 20000000,        /* real time between two looks at all threads */
+  STALL_CHECKS = 15,          /* looks in a row that found everybody asleep, the driver waiting for a thread */
+  EXTERNAL_CHECKS = 100,      /* the same where the driver waits for something outside, such as the X server */
+  KNOWN_CHECKS = 2,           /* once stalled, until the driver moves again */
+  KNOWN_CHECK_NS = 2000000,
+};
+
+struct stall {
+  uint64_t next_check_ns, now_ns, queries;
+  int checks;
+};
+
+static bool known_stall;
+static uint64_t known_queries, known_presents;
+
+static bool still_stalled(struct overplay_page *page) {
+  if (known_stall && (LOAD(page->queries) != known_queries || LOAD(page->presents) != known_presents)) known_stall = false;
+  return known_stall;
+}
+
+/* Everybody sleeps, look after look, and nothing moved: then only this worker's deadline can wake anybody. */
+static bool is_stalled(struct stall *stall, int slot) {
+  struct overplay_page *page = op_page();
+  uint64_t real = op_real_ns(), now = LOAD(page->now_ns), queries = LOAD(page->queries);
+  if (real < stall->next_check_ns) return false;
+  bool known = still_stalled(page);
+  stall->next_check_ns = real + (known ? KNOWN_CHECK_NS : CHECK_NS);
+  int owner = LOAD(page->driver_pid), pid = getpid();
+  bool quiet = !op_frozen() && now == stall->now_ns && queries == stall->queries && (owner == 0 || owner == pid) &&
+               op_wait_is_first(slot) && op_others_sleep();
+  stall->now_ns = now;
+  stall->queries = queries;
+  stall->checks = quiet ? stall->checks + 1 : 0;
+  if (!quiet) return false;
+  int driver = LOAD(page->driver_tid);
+  int needed = op_thread_waits_for_threads(driver ? driver : pid) ? STALL_CHECKS : EXTERNAL_CHECKS;
+  return stall->checks >= (known ? KNOWN_CHECKS : needed);
+}
+
+static void move_time(struct overplay_page *page, uint64_t deadline) {
+  COUNT(page->stalls);
+  op_advance(deadline);
+  known_stall = true;
+  known_queries = LOAD(page->queries);
+  known_presents = LOAD(page->presents);
+}
+
+bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
+  struct overplay_page *page = op_page();
+  if (op_is_driver()) return op_driver_wait(deadline, attempt, context);
+  COUNT(page->worker_waits);
+  struct stall stall = {0};
+  int slot = op_enter_wait(deadline);
+  bool happened = attempt(context, 0);
+  while (!happened && op_game_ns() < deadline) {
+    happened = attempt(context, op_frozen() ? FROZEN_SLICE_NS : known_stall ? KNOWN_CHECK_NS : SLICE_NS);
+    if (happened || page->mode != OVERPLAY_LOCKED) continue;
+    if (is_stalled(&stall, slot)) {
+      op_leave_wait(slot);
+      move_time(page, deadline);
+      return attempt(context, 0);
+    }
+  }
+  op_leave_wait(slot);
+  return happened || attempt(context, 0);
+}

@@ -1,0 +1,21 @@
+/* A stand-in for libGL and libX11: counts what reaches it. */
+#include <stdio.h>
+#include <string.h>
+
+typedef void (*any_function)(void);
+static int swaps;
+
+void glXSwapBuffers(void *display, unsigned long drawable);
+void glXSwapBuffers(void *display, unsigned long drawable) {
+  (void)display, (void)drawable;
+  swaps++;
+}
+int num_swaps(void);
+int num_swaps(void) { return swaps; }
+
+any_function glXGetProcAddress(const unsigned char *name);
+any_function glXGetProcAddress(const unsigned char *name) {
+  return strcmp((const char *)name, "glXSwapBuffers") ? NULL : (any_function)glXSwapBuffers;
+}
+any_function glXGetProcAddressARB(const unsigned char *name);
+any_function glXGetProcAddressARB(const unsigned char *name) { return glXGetProcAddress(name); }
