@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 #: Facts that every task can read, by ViZDoom's game variable.
 _FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO",
           "x": "POSITION_X", "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
+#: Facts that the engine counts per level.
+_COUNTED = ("kills", "hits")
 #: A stick nearer to its centre than this does not move the player, as on a real pad.
 _DEAD_ZONE = 0.08
 
@@ -47,7 +49,8 @@ class VizdoomBackend:
     Args:
         spec: the game; its input map names ViZDoom buttons.
         task: the task; `task.launch` holds `scenario` (a bundled .cfg without suffix), `arguments` for the engine
-            and `commands` for its console at the start of every episode.
+            and `commands` for its console at the start of every episode. With `rounds`, a level that is over while
+            the player lives begins anew within the episode, and kills and hits count on.
         width: frame width in pixels; the pair must be one of `frame_sizes()`.
         height: frame height in pixels.
     """
@@ -65,6 +68,8 @@ class VizdoomBackend:
         self._action = [0.0] * spec.input_map.num_channels
         self._frame: Frame = np.zeros((height, width, 3), np.uint8)
         self._facts: dict[str, float] = {"running": 0.0}
+        self._seed = self._round = 0
+        self._counted = dict.fromkeys(_COUNTED, 0.0)
 
     @property
     def game(self) -> vizdoom.DoomGame:
@@ -77,13 +82,9 @@ class VizdoomBackend:
         """Begin an episode whose randomness follows from the seed (any non-negative int) alone."""
         if self._game is None:
             self._game = self._launch()
-        self._game.set_seed(seed % 2**32)
-        self._game.new_episode()
-        commands = self._task.launch.get("commands", ())
-        for command in commands:
-            self._game.send_game_command(command)
-        if commands:  # the console is read once a tic
-            self._game.advance_action(1)
+        self._seed, self._round = seed, 0
+        self._counted = dict.fromkeys(_COUNTED, 0.0)
+        self._begin(self._game, seed)
         self._action = [0.0] * len(self._action)
         self._look()
 
@@ -113,6 +114,8 @@ class VizdoomBackend:
                 self.stop()
                 raise GameEndedError(f"{self._spec.name} ended unexpectedly: {error}") from error
             self._look()
+            if not self._facts["running"] and not self._facts["dead"] and self._task.launch.get("rounds"):
+                self._next_round()
         return num_frames
 
     def grab(self) -> Frame:
@@ -135,6 +138,21 @@ class VizdoomBackend:
             self._folder = None
         self._facts = {**self._facts, "running": 0.0}
 
+    def _begin(self, game: vizdoom.DoomGame, seed: int) -> None:
+        game.set_seed(seed % 2**32)
+        game.new_episode()
+        commands = self._task.launch.get("commands", ())
+        for command in commands:
+            game.send_game_command(command)
+        if commands:  # the console is read once a tic
+            game.advance_action(1)
+
+    def _next_round(self) -> None:
+        self._round += 1
+        self._counted = {fact: self._facts[fact] for fact in _COUNTED}
+        self._begin(self.game, int(np.random.SeedSequence([self._seed, self._round]).generate_state(1)[0]))
+        self._look()
+
     def _look(self) -> None:
         import vizdoom
 
@@ -144,6 +162,8 @@ class VizdoomBackend:
             self._frame = state.screen_buffer
         over = game.is_episode_finished()
         values = {fact: game.get_game_variable(getattr(vizdoom.GameVariable, name)) for fact, name in _FACTS.items()}
+        for fact, before in self._counted.items():
+            values[fact] += before
         self._facts = {**values, "dead": float(game.is_player_dead()), "running": float(not over)}
 
     def _launch(self) -> vizdoom.DoomGame:

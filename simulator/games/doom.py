@@ -13,8 +13,8 @@ _ENDLESS = ("+sv_infiniteammo 1",)
 #: A view of 70 degrees (the engine's is 90): far enemies stay wider than a few pixels at 256.
 _NEAR_VIEW = ("fov 70",)
 
-#: Degrees per tic at full deflection of the right stick: half a turn takes three quarters of a second.
-TURN_DEG_PER_FRAME = 8.0
+#: Degrees per tic at full deflection of the right stick: half a turn takes two seconds.
+TURN_DEG_PER_FRAME = 3.0
 #: Forward and sideways thrust at full deflection of the left stick, in the engine's units (50 is a run).
 _THRUST = 12.0
 
@@ -47,6 +47,15 @@ GAME = GameSpec(
         ),
     ),
     tasks=(
+        Task(
+            name="Gallery",
+            kind="combat",
+            goal="Shoot the demon that appears somewhere along the far wall, then the next one, and so on.",
+            time_limit_s=20.0,
+            score=lambda facts: facts["kills"],
+            success=lambda facts: facts["kills"] >= 12,
+            launch={"scenario": "simpler_basic", "arguments": _ENDLESS, "commands": _NEAR_VIEW, "rounds": True},
+        ),
         Task(
             name="DefendLine",
             kind="combat",

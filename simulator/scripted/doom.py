@@ -1,13 +1,13 @@
 """A player for the Doom arenas: turns to an enemy, strafes a little, pulls the trigger when it is in the cross.
 
-It reads positions from the engine, which a person would see in the picture; everything it does with them goes through
-the pad.
+It reads positions from the engine, but only of what a person would see in the picture, so that the picture tells what
+it does; everything it does goes through the pad.
 """
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,8 +23,21 @@ _ENEMIES = frozenset({"Demon", "MarineChainsawVzd", "DoomImp", "Cacodemon"})
 _ENEMY_RADIUS = 20.0
 #: Map units between which the player keeps away from the middle of the arena.
 _ROAM = 60.0
+#: Degrees off the cross at which the stick may rest.
+_AIMED_DEG = 0.5
 #: Degrees off the cross from which the stick is at its rim.
-_FULL_TURN_DEG = 28.0
+_FULL_TURN_DEG = 30.0
+#: Degrees off the cross up to which an enemy is in view, and where the stick goes while none is.
+_IN_VIEW_DEG, _SEARCH = 38.0, 0.7
+#: Control frames between two glances over a shoulder.
+_GLANCE_PAUSE = (120, 300)
+
+
+class _Aim(NamedTuple):
+    """An enemy: degrees left of the cross, and map units away."""
+
+    bearing_deg: float
+    distance: float
 
 
 class DoomGunner:
@@ -41,35 +54,35 @@ class DoomGunner:
     def reset(self, seed: int) -> None:
         """Start over with the hands that belong to a seed."""
         self._rng = np.random.default_rng(seed)
-        self._left, self._right = Thumb(0.22, 0.04), Thumb(0.45, 0.03)
+        self._left, self._right = Thumb(0.22, 0.04), Thumb(0.7, 0.02)
         self._fidgets = Fidgets(40.0)
         self._target: int | None = None
         self._home: tuple[float, float] | None = None
-        self._trigger_frames = self._rest_frames = 0
         self._stroll = np.zeros(2)
         self._stroll_frames = 0
         self._glance = 0.0
         self._glance_frames = 0
-        self._next_glance = int(self._rng.integers(60, 150))
+        self._next_glance = int(self._rng.integers(*_GLANCE_PAUSE))
+        self._nod_to, self._nod_frames = 0.0, 0
 
     def act(self, observation: Frame) -> ActionChunk:
         """Return one action."""
-        bearing_deg, distance = self._aim()
+        aim = self._aim()
         turn = self._look_around()
-        if turn == 0.0 and abs(bearing_deg) > 0.7:
-            turn = math.copysign(min(1.0, 0.1 + abs(bearing_deg) / _FULL_TURN_DEG), -bearing_deg)
+        if turn == 0.0:
+            turn = _SEARCH if aim is None else _steer(aim.bearing_deg)
         pressed = list(self._fidgets.press(self._rng))
-        if self._shoot(abs(bearing_deg) < math.degrees(math.atan2(_ENEMY_RADIUS, distance))):
+        if aim is not None and abs(aim.bearing_deg) < math.degrees(math.atan2(_ENEMY_RADIUS, aim.distance)):
             pressed.append("right_trigger")
         left = self._left.move(self._strafe(), self._rng)
-        right = self._right.move((turn, 0.08 * turn), self._rng)
+        right = self._right.move((turn, self._nod()), self._rng)
         return ActionChunk.single(pressed, np.concatenate([left, right]))
 
-    def _aim(self) -> tuple[float, float]:
-        """Return (degrees left of the cross, map units) of the chosen enemy, which is kept until it dies."""
+    def _aim(self) -> _Aim | None:
+        """Return where the enemy in view is that is dealt with until it dies or is lost from view; None without one."""
         state = self._env.backend.launcher.game.get_state()  # type: ignore[attr-defined]
         if state is None:
-            return 0.0, math.inf
+            return None
         me = next(thing for thing in state.objects if thing.name == "DoomPlayer")
         if self._home is None:
             self._home = (me.position_x, me.position_y)
@@ -78,12 +91,15 @@ class DoomGunner:
         for thing in state.objects:
             if thing.name in _ENEMIES:
                 dx, dy = thing.position_x - me.position_x, thing.position_y - me.position_y
-                bearing = (math.degrees(math.atan2(dy, dx)) - me.angle + 180) % 360 - 180
-                enemies[thing.id] = (bearing, math.hypot(dx, dy))
+                bearing_deg = (math.degrees(math.atan2(dy, dx)) - me.angle + 180) % 360 - 180
+                if abs(bearing_deg) < _IN_VIEW_DEG:
+                    enemies[thing.id] = _Aim(bearing_deg, math.hypot(dx, dy))
         if not enemies:
-            return 0.0, math.inf
+            return None
         if self._target not in enemies:
-            self._target = min(enemies, key=lambda key: abs(enemies[key][0]) / 60 + enemies[key][1] / 400)
+            self._target = min(
+                enemies, key=lambda key: abs(enemies[key].bearing_deg) / 60 + enemies[key].distance / 400
+            )
         return enemies[self._target]
 
     def _look_around(self) -> float:
@@ -96,25 +112,18 @@ class DoomGunner:
             return self._glance
         self._next_glance -= 1
         if self._next_glance <= 0:
-            self._next_glance = int(self._rng.integers(60, 150))
+            self._next_glance = int(self._rng.integers(*_GLANCE_PAUSE))
             self._glance = float(self._rng.choice([-1, 1]) * self._rng.uniform(0.5, 1.0))
             self._glance_frames = int(self._rng.integers(4, 14))
         return 0.0
 
-    def _shoot(self, aligned: bool) -> bool:
-        """Return whether the trigger is down: short pulls when aligned, then a pause to see what became of it."""
-        if self._trigger_frames > 0:
-            self._trigger_frames -= 1
-            self._rest_frames = max(self._rest_frames, 1)
-            return True
-        if self._rest_frames > 0:
-            self._rest_frames -= 1
-            return False
-        if aligned:
-            self._trigger_frames = int(self._rng.integers(2, 4))
-            self._rest_frames = int(self._rng.integers(6, 12))
-            return True
-        return False
+    def _nod(self) -> float:
+        """Return the right stick's y, which Doom ignores: thumbs stray up and down while they turn."""
+        if self._nod_frames == 0:
+            self._nod_frames = int(self._rng.integers(10, 50))
+            self._nod_to = float(self._rng.choice([0.0, 0.0, 1.0]) * self._rng.uniform(-0.9, 0.9))
+        self._nod_frames -= 1
+        return self._nod_to
 
     def _strafe(self) -> np.ndarray:
         """Return where the left stick should be: a stroll around the start, back to it when far."""
@@ -134,3 +143,14 @@ class DoomGunner:
                 self._stroll = max(reach, 0.6) * np.array([-math.sin(heading), -math.cos(heading)])
         self._stroll_frames -= 1
         return self._stroll
+
+
+def _effort(aim: _Aim) -> float:
+    return abs(aim.bearing_deg) / 60 + aim.distance / 400
+
+
+def _steer(bearing_deg: float) -> float:
+    """Return the right stick's x that brings an enemy into the cross."""
+    if abs(bearing_deg) < _AIMED_DEG:
+        return 0.0
+    return math.copysign(min(1.0, 0.1 + abs(bearing_deg) / _FULL_TURN_DEG), -bearing_deg)

@@ -35,7 +35,7 @@ def decode(path: Path) -> tuple[np.ndarray, list[float]]:
 
 
 def test_the_overlay_shows_the_truth_frame_by_frame(tmp_path):
-    config = RecordConfig("clip", fps=60, keep_clean=True, corner="top_right", **SKIN, **SMALL)
+    config = RecordConfig("clip", task="DefendLine", fps=60, keep_clean=True, corner="top_right", **SKIN, **SMALL)
     recording = record(config, tmp_path, make_policy=lambda env: Tapper())
     trace = table_to_trace(pq.read_table(tmp_path / recording.truth))
     frames, times = decode(tmp_path / recording.file)

@@ -52,10 +52,11 @@ def test_evaluate_sums_up_and_is_jsonable():
         evaluate(lambda env: NoOpPolicy(), "Doom", None, seeds=())
 
 
-def test_the_scripted_player_beats_random():
+@pytest.mark.parametrize("task", ["Gallery", "DefendLine", "DefendCenter"])
+def test_the_scripted_player_beats_random(task):
     summaries = {}
     for name, make in {"scripted": make_scripted, "random": lambda env: RandomPolicy()}.items():
-        summaries[name], _ = evaluate(make, "Doom", "DefendLine", seeds=range(4), width=160, height=120)
+        summaries[name], _ = evaluate(make, "Doom", task, seeds=range(4), width=160, height=120)
     assert beats(summaries["scripted"], summaries["random"])
     assert not beats(summaries["random"], summaries["scripted"])
 
