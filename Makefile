@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint types test browser demo ui demo-clips train-parser bench clean
+.PHONY: help setup lock lint types test browser display demo ui demo-clips train-parser bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -33,7 +33,7 @@ lint: setup  ## Style, format and import layers
 types: setup  ## Types, strict on ops/ and models/
 	$(BIN)/mypy
 
-test: setup browser  ## All tests; a report in artifacts/, screenshots of the UI in artifacts/ui/
+test: setup browser display  ## All tests; a report in artifacts/, screenshots of the UI in artifacts/ui/
 	mkdir -p artifacts
 	$(BIN)/python -m pytest --durations=15 --junitxml=artifacts/tests.xml
 
@@ -43,6 +43,13 @@ browser:
 	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
 	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium >/dev/null; } \
 	  || echo "no Chromium and no way to install one here: the test of the UI will be skipped"
+
+# The tests of the Linux simulator need a C compiler and an X server without a screen; the same rule.
+display:
+	@{ command -v Xvfb && command -v cc; } >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends xvfb libxtst6 gcc libc6-dev >/dev/null; } \
+	  || echo "no Xvfb or C compiler and no way to install them here: tests of the Linux simulator will be skipped"
 
 demo: setup  ## From the repository's clips to a policy that plays; report in artifacts/demo.html
 	$(BIN)/overplay demo

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any
 
 from ops.gamepad import AXES, BENCHMARK
+from simulator.games.linux import LinuxSetup
 
 Facts = Mapping[str, float]
 
@@ -77,6 +78,7 @@ class GameSpec:
         input_map: what the pad does.
         tasks: the tasks, the one to start with first.
         licence: of code and art, for recordings.
+        setup: how the backend `linux` installs, starts and boots it; None for other backends.
     """
 
     name: str
@@ -88,6 +90,7 @@ class GameSpec:
     input_map: InputMap
     tasks: tuple[Task, ...]
     licence: str
+    setup: LinuxSetup | None = None
 
     def task(self, name: str) -> Task:
         """Return a task by name.

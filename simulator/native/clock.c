@@ -133,6 +133,7 @@ void op_advance(uint64_t target) {
 uint64_t op_now(void) {
   struct overplay_page *page = op_page();
   COUNT(page->queries);
+  if (op_stalled && op_is_driver()) op_stalled = false;
   if (++queries_without_progress < BUSY_QUERIES) {
     if (page->mode == OVERPLAY_LOCKED) return LOAD(page->now_ns);
     uint64_t now = clamped_ns(page);
@@ -178,6 +179,7 @@ void op_note_present(bool is_gl) {
     return;
   }
   COUNT(page->presents);
+  op_stalled = false;
   queries_without_progress = 0;
   if (page->mode == OVERPLAY_CLAMPED) advance_clamped(page, 0);
   if (page->mode != OVERPLAY_LOCKED) return;
@@ -199,6 +201,7 @@ void op_sleep_until(uint64_t deadline) {
   struct overplay_page *page = op_page();
   if (op_is_driver()) {
     COUNT(page->sleeps);
+    op_stalled = false;
     slept_since_present = true;
     op_advance(deadline);
   } else {
@@ -209,6 +212,7 @@ void op_sleep_until(uint64_t deadline) {
 bool op_driver_wait(uint64_t deadline, op_try attempt, void *context) {
   struct overplay_page *page = op_page();
   COUNT(page->sleeps);
+  op_stalled = false;
   while (!attempt(context, 0)) {
     /* What is waited for may be the work of a thread that still runs. */
     if (settle(page, attempt, context) || attempt(context, 0)) return true;

@@ -53,6 +53,8 @@ bool op_frozen(void);
 void op_claim_driver(void); /* the calling thread presented */
 void op_note_present(bool is_gl); /* after the frame is out: time of the refresh */
 
+extern bool op_stalled;           /* waits.c: the stall rule moved time, and the driver has not shown life since */
+
 /* One try of a wait: returns true when what is waited for happened, false when `slice_ns` of real time passed. */
 typedef bool (*op_try)(void *context, uint64_t slice_ns);
 /* True when a try succeeded, false when game time reached the deadline. */

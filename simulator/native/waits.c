@@ -18,20 +18,14 @@ struct stall {
   int checks;
 };
 
-static bool known_stall;
-static uint64_t known_queries, known_presents;
-
-static bool still_stalled(struct overplay_page *page) {
-  if (known_stall && (LOAD(page->queries) != known_queries || LOAD(page->presents) != known_presents)) known_stall = false;
-  return known_stall;
-}
+bool op_stalled;
 
 /* Everybody sleeps, look after look, and nothing moved: then only this worker's deadline can wake anybody. */
 static bool is_stalled(struct stall *stall, int slot) {
   struct overplay_page *page = op_page();
   uint64_t real = op_real_ns(), now = LOAD(page->now_ns), queries = LOAD(page->queries);
   if (real < stall->next_check_ns) return false;
-  bool known = still_stalled(page);
+  bool known = op_stalled;
   stall->next_check_ns = real + (known ? KNOWN_CHECK_NS : CHECK_NS);
   int owner = LOAD(page->driver_pid), pid = getpid();
   bool quiet = !op_frozen() && now == stall->now_ns && queries == stall->queries && (owner == 0 || owner == pid) &&
@@ -48,9 +42,7 @@ static bool is_stalled(struct stall *stall, int slot) {
 static void move_time(struct overplay_page *page, uint64_t deadline) {
   COUNT(page->stalls);
   op_advance(deadline);
-  known_stall = true;
-  known_queries = LOAD(page->queries);
-  known_presents = LOAD(page->presents);
+  op_stalled = true;
 }
 
 bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
@@ -61,7 +53,7 @@ bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
   int slot = op_enter_wait(deadline);
   bool happened = attempt(context, 0);
   while (!happened && op_game_ns() < deadline) {
-    happened = attempt(context, op_frozen() ? FROZEN_SLICE_NS : known_stall ? KNOWN_CHECK_NS : SLICE_NS);
+    happened = attempt(context, op_frozen() ? FROZEN_SLICE_NS : op_stalled ? KNOWN_CHECK_NS : SLICE_NS);
     if (happened || page->mode != OVERPLAY_LOCKED) continue;
     if (is_stalled(&stall, slot)) {
       op_leave_wait(slot);

@@ -1,0 +1,76 @@
+"""How a Linux program is installed, started and brought to play; what a `GameSpec` of the backend `linux` carries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+Probe = Callable[[Path], Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A part of a boot script: hold a state of the pad, then let go of it.
+
+    Attributes:
+        frames: control frames to hold it for.
+        buttons: names of pad buttons, also such as the input map leaves out; for input `pad`.
+        axes: (name of an axis, value in [-1, 1]) pairs; for input `pad`.
+        keys: X names of keys, for menus that know no pad.
+    """
+
+    frames: int
+    buttons: tuple[str, ...] = ()
+    axes: tuple[tuple[str, float], ...] = ()
+    keys: tuple[str, ...] = ()
+
+
+def tap(*buttons: str, wait: int = 20) -> tuple[Hold, Hold]:
+    """Return the script of pressing buttons for four frames and waiting so many."""
+    return Hold(4, buttons), Hold(wait)
+
+
+def tap_key(*keys: str, wait: int = 20) -> tuple[Hold, Hold]:
+    """Return the script of pressing keys for four frames and waiting so many."""
+    return Hold(4, keys=keys), Hold(wait)
+
+
+@dataclass(frozen=True)
+class LinuxSetup:
+    """A program of a Linux distribution.
+
+    In `command`, `environment` and the texts of `home` stand `{width}`, `{height}` (of the frame), `{home}` (the
+    private home folder) and `{seed}` (of the episode); doubled braces are braces.
+
+    Attributes:
+        packages: Debian packages that have the program and its data.
+        command: program and arguments; a task's `launch["arguments"]` follow.
+        home: files that lie in the home folder at the start, path -> text.
+        environment: variables beside the backend's own.
+        input: `pad` (evdev, as the game sees a real one; controls that the input map names get through) or `keys`
+            (the input map's names are X keys; of an axis `Left|Right`, pressed beyond the third value).
+        vsync: `auto`, `always`, `adaptive` or `never`; see `simulator/native/page.h`.
+        settle: whether time waits for the program's other threads; for games that think in threads.
+        copy_program: run a copy, because the installed program is setgid.
+        boot: what is played before the first frame; a task's `launch["boot"]` follows.
+        boot_frames: control frames that the program may take until it shows its first frame.
+        probe: home folder -> further facts; read after every step, so it must be quick.
+    """
+
+    packages: tuple[str, ...]
+    command: tuple[str, ...]
+    home: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    input: str = "pad"
+    vsync: str = "auto"
+    settle: bool = False
+    copy_program: bool = False
+    boot: tuple[Hold, ...] = ()
+    boot_frames: int = 1200
+    probe: Probe | None = None
+
+    def __post_init__(self) -> None:
+        if self.input not in ("pad", "keys"):
+            raise ValueError(f"input is 'pad' or 'keys', got {self.input!r}")

@@ -1,0 +1,58 @@
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulator.backends.linux import LinuxBackend
+from simulator.games.linux import Hold, LinuxSetup
+from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.native.build import NativeError, build
+
+TOY = Path(__file__).parent / "toy_game.py"
+SIZE = (160, 120)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def needs_a_compiler_and_a_display() -> None:
+    try:
+        build()
+    except NativeError as error:
+        pytest.skip(f"no clock library here: {error}")
+    if shutil.which("Xvfb") is None:
+        pytest.skip("Xvfb is missing; run: apt-get install xvfb")
+
+
+NAMES = ("south", "east", "west", "north", "back", "start")
+FULL_MAP = InputMap(buttons=tuple((name, name) for name in NAMES), axes=(("left_x", "x", 1.0), ("left_y", "y", 1.0)))
+
+
+def toy_spec(input_map: InputMap = FULL_MAP, **setup: Any) -> GameSpec:
+    """Return the toy as a game."""
+    return GameSpec(
+        name="Toy", title="Toy", backend="linux", width=SIZE[0], height=SIZE[1], control_hz=60,
+        input_map=input_map,
+        tasks=(Task("Roll", "navigation", "Roll.", 10.0, lambda facts: 0.0, lambda facts: facts["exit_code"] == 0),),
+        licence="Apache-2.0",
+        setup=LinuxSetup(**{
+            "packages": ("toy",), "command": (sys.executable, str(TOY), "{width}", "{height}"),
+            "home": {"notes/size": "{width}x{height}"}, "boot": (Hold(2),), **setup,
+        }),
+    )  # fmt: skip
+
+
+@pytest.fixture
+def make_toy() -> Iterator[Callable[..., LinuxBackend]]:
+    """Give backends of the toy that end with the test."""
+    made: list[LinuxBackend] = []
+
+    def make(mode: str = "locked", speed: float = 1.0, **setup: Any) -> LinuxBackend:
+        spec = toy_spec(**setup)
+        made.append(LinuxBackend(spec, spec.tasks[0], *SIZE, mode=mode, speed=speed))
+        return made[-1]
+
+    yield make
+    for backend in made:
+        backend.stop()

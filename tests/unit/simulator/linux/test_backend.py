@@ -1,0 +1,211 @@
+"""A real window under the clock: what the seam promises, and that nothing is left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ops.gamepad import BENCHMARK
+from simulator.backends.linux import backend as backend_module
+from simulator.backends.linux.display import ServerCapture
+from simulator.backends.protocol import GameEndedError
+from simulator.games.spec import InputMap
+from simulator.native.build import NativeError
+from simulator.replay import replay_check
+from tests.unit.simulator.linux.conftest import SIZE, TOY
+
+REST = np.zeros(16, np.int8)
+#: Controls that end nothing.
+PLAY = InputMap(buttons=(("south", "south"),), axes=(("left_x", "x", 1.0), ("left_y", "y", 1.0)))
+CENTRE = np.zeros(4, np.float32)
+
+
+def pressed(*names):
+    buttons = REST.copy()
+    buttons[[BENCHMARK.index(name) for name in names]] = 1
+    return buttons
+
+
+def descendants() -> set[int]:
+    found, parents = set(), {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            parents[int(path.parent.name)] = int(parent)
+    for pid in parents:
+        above = pid
+        while above in parents and above != os.getpid():
+            above = parents[above]
+        if above == os.getpid() and pid != above:
+            found.add(pid)
+    return found
+
+
+def folders() -> set[str]:
+    return {path.name for path in Path("/dev/shm").glob("overplay-*")}
+
+
+def test_input_shows_in_the_very_next_frame(make_toy):
+    toy = make_toy()
+    toy.start(0)
+    before = toy.grab()
+    assert before.shape == (SIZE[1], SIZE[0], 3)
+    assert before[60, 5, 1] < 100
+    toy.set(pressed("south"), CENTRE)
+    assert toy.advance(1) == 1
+    assert tuple(toy.grab()[118, 5]) == (0, 200, 0)
+    assert toy.facts()["running"] == 1
+    assert toy.page.fields.pad_opens > 0
+
+
+def test_a_frame_is_a_step_and_time_is_exact(make_toy):
+    toy = make_toy()
+    toy.start(0)
+    corners = []
+    for _ in range(30):
+        toy.advance(1)
+        corners.append(toy.grab()[1, 1].astype(int))
+    frames = np.diff([corner[2] for corner in corners]) % 256
+    assert set(frames) <= {0, 1, 2}  # the program paces itself in whole milliseconds: 59 or 62.5 frames a second
+    assert 28 <= frames.sum() <= 31
+    passed_ms = (np.diff([corner[0] for corner in corners]) % 256).sum()
+    assert abs(passed_ms - 29 * 1000 / 60) <= 17
+
+
+def test_replays_are_equal_with_pauses_and_differ_by_seed(make_toy, tmp_path):
+    report = replay_check(lambda: make_toy(input_map=PLAY), "Toy", "Roll", 90, seed=5, picture=tmp_path / "apart.png")
+    assert (report.num_identical, report.num_frames, report.first_divergence) == (90, 90, -1)
+    assert report.num_distinct > 80
+    assert not (tmp_path / "apart.png").exists()
+    one, two = make_toy(), make_toy()
+    one.start(1)
+    two.start(2)
+    assert not np.array_equal(one.grab(), two.grab())
+
+
+def test_a_game_that_differs_is_found_and_the_report_says_where(make_toy, tmp_path):
+    calls = iter(range(9))
+    report = replay_check(
+        lambda: make_toy(input_map=PLAY, command=(sys.executable, str(TOY), "{width}", str(120 - next(calls)))),
+        "Toy", "Roll", 10, pauses=False, picture=tmp_path / "apart.png",
+    )  # fmt: skip
+    assert report.first_divergence == 0
+    assert report.num_identical < 10
+    assert (tmp_path / "apart.png").stat().st_size > 100
+
+
+def test_a_frozen_game_changes_nothing_and_costs_nothing(make_toy):
+    toy = make_toy()
+    toy.start(0)
+    frame, counters = toy.grab(), toy.page.counters()
+    time.sleep(1)
+    np.testing.assert_array_equal(toy.grab(), frame)
+    assert {**toy.page.counters(), "worker_waits": 0} == {**counters, "worker_waits": 0}
+
+
+def test_the_ways_to_end(make_toy):
+    for button, code in (("start", 0), ("back", 3), ("north", 128 + signal.SIGABRT)):
+        toy = make_toy()
+        toy.start(0)
+        toy.advance(3)
+        toy.grab()
+        toy.set(pressed(button), CENTRE)
+        assert toy.advance(5) < 5
+        assert (toy.facts()["running"], toy.facts()["exit_code"]) == (0, code)
+        assert toy.grab().std() > 0  # the last picture
+        assert toy.advance(1) == 0
+
+
+@pytest.mark.parametrize(
+    ("button", "message"),
+    [("west", r"did nothing for 5 s of game time(.|\n)*about to hang"), ("east", r"did not use its time within 1 s")],
+)
+def test_a_game_that_hangs_is_an_error_with_its_last_words(make_toy, monkeypatch, button, message):
+    monkeypatch.setattr(backend_module, "STEP_TIMEOUT_S", 1.0)
+    toy = make_toy()
+    toy.start(0)
+    toy.set(pressed(button), CENTRE)
+    with pytest.raises(GameEndedError, match=message):
+        toy.advance(400)
+
+
+def test_what_cannot_be_started_is_told_in_one_line(make_toy, tmp_path):
+    with pytest.raises(NativeError, match="there is no program nowhere; run: apt-get install toy"):
+        make_toy(command=("nowhere",)).start(0)
+    with pytest.raises(GameEndedError, match=r"exit code 2 before its first frame(.|\n)*No such file"):
+        make_toy(command=(sys.executable, "/nowhere.py")).start(0)
+    game = tmp_path / "game"
+    game.write_bytes(Path("/bin/true").read_bytes())
+    game.chmod(0o2755)
+    with pytest.raises(NativeError, match="is setgid, so the loader preloads nothing"):
+        make_toy(command=(str(game),)).start(0)
+
+
+def test_every_episode_has_a_home_of_its_own_and_a_kill_leaves_nothing(make_toy):
+    before, shared = descendants(), folders()
+    toy = make_toy()
+    toy.start(0)
+    (folder,) = folders() - shared
+    home = Path("/dev/shm") / folder / "home"
+    assert (home / "notes/size").read_text() == "160x120"
+    toy.start(1)
+    assert not home.exists()
+    toy.stop()
+    toy.stop()
+    assert (descendants(), folders()) == (before, shared)
+
+
+def test_kill_9_of_the_parent_leaves_nothing(tmp_path):
+    shared = folders()
+    script = (
+        "import time\nfrom tests.unit.simulator.linux.conftest import *\nspec = toy_spec()\n"
+        "b = LinuxBackend(spec, spec.tasks[0], 160, 120)\nb.start(0)\nprint(b._running.display.name, flush=True)\n"
+        "time.sleep(60)"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+    name = parent.stdout.readline().strip()
+    below = descendants() - {parent.pid}
+    assert len(below) >= 4  # two guards, the server, the game
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 15
+    left = [Path(f"/tmp/.X11-unix/X{name[1:]}"), Path(f"/tmp/.X{name[1:]}-lock")]
+    while time.monotonic() < deadline and (
+        folders() - shared or any(Path(f"/proc/{pid}").exists() for pid in below) or any(path.exists() for path in left)
+    ):
+        time.sleep(0.05)
+    assert folders() == shared
+    assert not [pid for pid in below if Path(f"/proc/{pid}").exists()]
+    assert not [path for path in left if path.exists()]
+
+
+def test_keys_reach_a_game_that_knows_no_pad_and_the_server_gives_the_same_picture(make_toy):
+    keys = InputMap(buttons=(("south", "space"),), axes=(("left_x", "Left|Right", 0.5),))
+    toy = make_toy(input="keys", input_map=keys)
+    toy.start(0)
+    counts = []
+    for buttons, x in ((REST, 0.0), (pressed("south"), 0.0), (pressed("south"), -0.9), (REST, 0.9), (REST, 0.9)):
+        toy.set(buttons, np.array([x, 0, 0, 0], np.float32))
+        toy.advance(3)
+        counts.append(int(toy.grab()[1, 1, 1]))
+    assert counts == [0, 1, 2, 3, 3]
+    other = ServerCapture(toy._running.display.name)
+    np.testing.assert_array_equal(other.grab(), toy.grab())
+    other.close()
+
+
+@pytest.mark.parametrize("mode", ["clamped", "off"])
+def test_the_other_modes_run_and_stop(make_toy, mode):
+    toy = make_toy(mode=mode, speed=2.0)
+    toy.start(0)
+    began = toy.facts()["presents"]
+    assert toy.advance(30) == 30
+    assert toy.facts()["presents"] > began
