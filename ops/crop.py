@@ -7,7 +7,9 @@ ever becomes an array. Frame i of both clips and row i of `frames.parquet` are t
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +21,13 @@ import numpy.typing as npt
 from ops.locate import Track
 from ops.skins.template import Template
 
-VERSION = "1"
+VERSION = "2"
 GAMEPAD_CLIP = "gamepad.mp4"
 GAME_CLIP = "game.mp4"
 FRAME_TABLE = "frames.parquet"
 
 _TIME_BASE = Fraction(1, 90_000)
+_FRAMES_WAITING = 8
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class CropConfig:
         margin: around the overlay in the crop, as a fraction of its width.
         game_size: side of the square game view in pixels (aspect not kept, as the policy's network expects).
         mask_padding: around the overlay in the game view, as a fraction of its width.
-        gamepad_crf: H.264 rate factor of the crop; low, since the parser reads pixels.
-        game_crf: H.264 rate factor of the game view.
+        gamepad_qp: H.264 quantizer of the crop; low, since the parser reads pixels.
+        game_qp: H.264 quantizer of the game view.
         chunk_s: the game view has a keyframe at the first frame of every chunk of this length.
         keyframe_s: and at least this often.
     """
@@ -46,8 +49,8 @@ class CropConfig:
     margin: float = 0.03
     game_size: int = 256
     mask_padding: float = 0.02
-    gamepad_crf: int = 14
-    game_crf: int = 23
+    gamepad_qp: int = 16
+    game_qp: int = 25
     chunk_s: float = 20.0
     keyframe_s: float = 1.0
 
@@ -130,23 +133,38 @@ def crop_video(path: Path, folder: Path, track: Track, template: Template, confi
         mask = mask_box(template, affine, size, config)
         graph = _SplitGraph(video.stream, region, mask, config)
         times: list[float] = []
+        keyframe = _keyframe_rule(config)
         with (
-            _ClipWriter(folder / GAMEPAD_CLIP, config.gamepad_crf, "ultrafast") as gamepad,
-            _ClipWriter(folder / GAME_CLIP, config.game_crf, "ultrafast") as game,
+            _ClipWriter(folder / GAMEPAD_CLIP, config.gamepad_qp) as gamepad,
+            _ClipWriter(folder / GAME_CLIP, config.game_qp) as game,
         ):
-            keyframe = _keyframe_rule(config)
-            for frame in decode_frames(video):
+
+            def write(frame: Any) -> None:
                 pad_view, game_view = graph.pull(frame)
                 times.append(float(frame.pts * frame.time_base))
                 now = times[-1] - times[0]
                 gamepad.write(pad_view, now, len(times) % 120 == 1)
                 game.write(game_view, now, keyframe(now))
+
+            _consume_behind(decode_frames(video), write)
     to_crop = affine.copy()
     to_crop[:, 2] -= (region.left, region.top)
     to_crop *= [[region.scaled_width / region.width], [region.scaled_height / region.height]]
     rows = [[round(float(value), 6) for value in row] for row in to_crop]
     pts_s = np.array(times) - times[0]
     return CropReport(len(times), region.scaled_width, region.scaled_height, rows, [mask], pts_s)
+
+
+def _consume_behind(frames: Iterable[Any], consume: Callable[[Any], None]) -> None:
+    """Hand frames in order to a thread of its own, so that the next ones are decoded meanwhile; few wait at a time."""
+    with ThreadPoolExecutor(max_workers=1) as behind:
+        waiting: deque[Future[None]] = deque()
+        for frame in frames:
+            waiting.append(behind.submit(consume, frame))
+            if len(waiting) >= _FRAMES_WAITING:
+                waiting.popleft().result()
+        for done in waiting:
+            done.result()
 
 
 def _keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
@@ -198,15 +216,16 @@ class _SplitGraph:
 class _ClipWriter:
     """An H.264 file: equal pictures give equal bytes (one thread, no dates), no B-frames, keyframes as told."""
 
-    def __init__(self, path: Path, crf: int, preset: str) -> None:
+    def __init__(self, path: Path, quantizer: int) -> None:
         import av
 
         self._container = av.open(
             str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
         )
         options = {
-            "crf": str(crf), "preset": preset, "bf": "0", "g": "100000", "sc_threshold": "0", "forced-idr": "1",
-            "threads": "1", "x264-params": "threads=1:lookahead_threads=1:sync-lookahead=0:rc-lookahead=0:mbtree=0",
+            "qp": str(quantizer), "preset": "ultrafast", "bf": "0", "g": "100000", "sc_threshold": "0",
+            "forced-idr": "1", "threads": "1",
+            "x264-params": "threads=1:lookahead_threads=1:sync-lookahead=0:rc-lookahead=0:mbtree=0",
         }  # fmt: skip
         self._stream: Any = self._container.add_stream("libx264", options=options)
         self._stream.codec_context.time_base = _TIME_BASE

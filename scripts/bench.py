@@ -144,8 +144,8 @@ def crop_outputs(path: Path, folder: Path, track: Any, template: Any) -> Any:
         "threads": 1, "filter_threads": 1,
     }  # fmt: skip
     return ffmpeg.merge_outputs(
-        ffmpeg.output(pad, str(folder / "pad.mp4"), crf=config.gamepad_crf, g=120, **common),
-        ffmpeg.output(view, str(folder / "view.mp4"), crf=config.game_crf, g=30, **common),
+        ffmpeg.output(pad, str(folder / "pad.mp4"), qp=config.gamepad_qp, g=120, **common),
+        ffmpeg.output(view, str(folder / "view.mp4"), qp=config.game_qp, g=30, **common),
     )
 
 
