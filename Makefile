@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint types test browser display demo ui demo-clips train-parser bench clean
+.PHONY: help setup lock lint types test test-games browser display demo ui demo-clips train-parser bench clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -19,7 +19,7 @@ setup: $(STAMP)  ## Make .venv from requirements.lock
 $(STAMP): requirements.lock pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
-	$(if $(FIND_LINKS),UV_FIND_LINKS="$(FIND_LINKS)") UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --python $(BIN)/python -c requirements.lock -e '.[dev]'
+	$(if $(FIND_LINKS),UV_FIND_LINKS="$(FIND_LINKS)") UV_LINK_MODE=copy $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python -c requirements.lock -e '.[dev]'
 	touch $@
 
 lock: $(STAMP)  ## Resolve requirements.lock again (constraints, no CUDA lines; see lock-uv.toml)
@@ -36,6 +36,11 @@ types: setup  ## Types, strict on ops/ and models/
 test: setup browser display  ## All tests; a report in artifacts/, screenshots of the UI in artifacts/ui/
 	mkdir -p artifacts
 	$(BIN)/python -m pytest --durations=15 --junitxml=artifacts/tests.xml
+
+test-games: setup display  ## Install the Debian games of the simulator and play them: boot, replay, pauses (minutes)
+	mkdir -p artifacts
+	$(BIN)/overplay games install
+	OVERPLAY_TEST_GAMES=1 $(BIN)/python -m pytest tests/games --durations=15 --junitxml=artifacts/games.xml
 
 # The UI test needs a browser. Root on a Debian-like system gets one, anyone else the test skipped with its reason.
 browser:

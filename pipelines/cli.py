@@ -5,7 +5,7 @@ Heavy imports stay inside commands, so that `overplay --help` is quick.
 
 import typer
 
-from pipelines.commands import benchmark, crawl, dataset, demo, label, play, skins, train
+from pipelines.commands import benchmark, crawl, dataset, demo, games, label, play, skins, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,8 @@ app.add_typer(benchmark.app, name="benchmark")
 app.command()(play.play)
 app.command()(play.record)
 app.command()(play.evaluate)
+app.add_typer(games.app, name="games")
+app.command("replay-check")(games.replay_check)
 
 if __name__ == "__main__":
     app()

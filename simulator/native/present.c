@@ -7,21 +7,23 @@
 typedef struct _XDisplay Display;
 typedef void (*any_function)(void);
 
+enum { MAX_DISPLAYS = 8 };
+
 static __thread int depth;
-static Display *display;
+static Display *displays[MAX_DISPLAYS]; /* SDL 1.2 has two: one for events, one to draw */
 
 /* The server has drawn the frame before the step can end. */
-static void finish_drawing(Display *of) {
+static void finish_drawing(void) {
   static int (*sync)(Display *, int);
-  if (of == NULL) return;
   if (sync == NULL) sync = (int (*)(Display *, int))op_find("XSync", "libX11.so");
-  if (sync != NULL) sync(of, 0);
+  for (int i = 0; i < MAX_DISPLAYS && sync != NULL; i++)
+    if (displays[i] != NULL) sync(displays[i], 0);
 }
 
 static bool enter(void) { return depth++ == 0; }
 
-static void leave(bool is_outer, bool is_gl, Display *of) {
-  if (is_outer && op_controlled()) finish_drawing(of != NULL ? of : display);
+static void leave(bool is_outer, bool is_gl) {
+  if (is_outer && op_controlled()) finish_drawing();
   if (is_outer) {
     op_claim_driver();
     op_note_present(is_gl);
@@ -39,36 +41,36 @@ static void leave(bool is_outer, bool is_gl, Display *of) {
 #define DECLARE(result, name, ...) \
   HOOK result name(__VA_ARGS__); \
   FOUND(name)
-#define PRESENT_VOID(name, is_gl, of, parameters, arguments) \
+#define PRESENT_VOID(name, is_gl, parameters, arguments) \
   HOOK void name parameters; \
   FOUND(name) \
   HOOK void name parameters { \
     bool outer = enter(); \
     real_##name() arguments; \
-    leave(outer, is_gl, of); \
+    leave(outer, is_gl); \
   }
-#define PRESENT(result, name, is_gl, of, parameters, arguments) \
+#define PRESENT(result, name, is_gl, parameters, arguments) \
   HOOK result name parameters; \
   FOUND(name) \
   HOOK result name parameters { \
     bool outer = enter(); \
     result value = real_##name() arguments; \
-    leave(outer, is_gl, of); \
+    leave(outer, is_gl); \
     return value; \
   }
 
-PRESENT_VOID(glXSwapBuffers, true, dpy, (Display * dpy, unsigned long drawable), (dpy, drawable))
-PRESENT(unsigned, eglSwapBuffers, true, NULL, (void *dpy, void *surface), (dpy, surface))
-PRESENT_VOID(SDL_GL_SwapWindow, true, NULL, (void *window), (window))
-PRESENT_VOID(SDL_GL_SwapBuffers, true, NULL, (void), ())
-PRESENT_VOID(SDL_RenderPresent, false, NULL, (void *renderer), (renderer))
-PRESENT(int, SDL_UpdateWindowSurface, false, NULL, (void *window), (window))
-PRESENT(int, SDL_UpdateWindowSurfaceRects, false, NULL, (void *window, const void *rects, int count),
+PRESENT_VOID(glXSwapBuffers, true, (Display * dpy, unsigned long drawable), (dpy, drawable))
+PRESENT(unsigned, eglSwapBuffers, true, (void *dpy, void *surface), (dpy, surface))
+PRESENT_VOID(SDL_GL_SwapWindow, true, (void *window), (window))
+PRESENT_VOID(SDL_GL_SwapBuffers, true, (void), ())
+PRESENT_VOID(SDL_RenderPresent, false, (void *renderer), (renderer))
+PRESENT(int, SDL_UpdateWindowSurface, false, (void *window), (window))
+PRESENT(int, SDL_UpdateWindowSurfaceRects, false, (void *window, const void *rects, int count),
         (window, rects, count))
-PRESENT(int, SDL_Flip, false, NULL, (void *surface), (surface))
-PRESENT_VOID(SDL_UpdateRect, false, NULL, (void *surface, int x, int y, unsigned width, unsigned height),
+PRESENT(int, SDL_Flip, false, (void *surface), (surface))
+PRESENT_VOID(SDL_UpdateRect, false, (void *surface, int x, int y, unsigned width, unsigned height),
              (surface, x, y, width, height))
-PRESENT_VOID(SDL_UpdateRects, false, NULL, (void *surface, int count, void *rects), (surface, count, rects))
+PRESENT_VOID(SDL_UpdateRects, false, (void *surface, int count, void *rects), (surface, count, rects))
 
 DECLARE(int, SDL_GL_SetSwapInterval, int interval)
 HOOK int SDL_GL_SetSwapInterval(int interval) {
@@ -78,13 +80,18 @@ HOOK int SDL_GL_SetSwapInterval(int interval) {
 DECLARE(Display *, XOpenDisplay, const char *name)
 HOOK Display *XOpenDisplay(const char *name) {
   Display *opened = real_XOpenDisplay()(name);
-  if (opened != NULL) display = opened;
+  for (int i = 0; i < MAX_DISPLAYS && opened != NULL; i++) {
+    if (displays[i] != NULL) continue;
+    displays[i] = opened;
+    break;
+  }
   return opened;
 }
 
 DECLARE(int, XCloseDisplay, Display *of)
 HOOK int XCloseDisplay(Display *of) {
-  if (of == display) display = NULL;
+  for (int i = 0; i < MAX_DISPLAYS; i++)
+    if (displays[i] == of) displays[i] = NULL;
   return real_XCloseDisplay()(of);
 }
 

@@ -299,10 +299,13 @@ def _refresh_ns(control_hz: int) -> int:
 
 
 def _private_folders(home: Path) -> dict[str, str]:
-    runtime = home / ".run"
-    runtime.mkdir(mode=0o700)
-    places = {"XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_CACHE_HOME": ".cache"}
-    return {**{name: str(home / place) for name, place in places.items()}, "XDG_RUNTIME_DIR": str(runtime)}
+    places = {
+        "XDG_CONFIG_HOME": ".config", "XDG_DATA_HOME": ".local/share", "XDG_CACHE_HOME": ".cache",
+        "XDG_RUNTIME_DIR": ".run",
+    }  # fmt: skip
+    for place in places.values():  # some games make only the last part of a path
+        (home / place).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return {name: str(home / place) for name, place in places.items()}
 
 
 def make_backend(spec: GameSpec, task: Task, width: int, height: int, **options: Any) -> LinuxBackend:

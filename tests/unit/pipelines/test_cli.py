@@ -24,6 +24,8 @@ COMMANDS = {
     "play": (),
     "record": (),
     "evaluate": (),
+    "games": ("list", "install", "doctor"),
+    "replay-check": (),
 }
 
 

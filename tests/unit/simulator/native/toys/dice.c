@@ -1,5 +1,6 @@
 /* Every source of randomness, and a child that inherits clock and dice. */
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,8 @@ int main(int count, char **arguments) {
   FILE *file = fopen("/dev/urandom", "rb");
   (void)!fread(&d, sizeof d, 1, file);
   fclose(file);
-  printf("%s %u %u %u %u %ld\n", count > 1 ? "child" : "parent", a, b, c, d, (long)time(NULL));
+  printf("%s %u %u %u %u %ld %s\n", count > 1 ? "child" : "parent", a, b, c, d, (long)time(NULL),
+         getpwuid(getuid())->pw_dir);
   fflush(stdout);
   if (count > 1) return 0;
   usleep(100000);

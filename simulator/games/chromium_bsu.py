@@ -1,0 +1,36 @@
+"""Chromium B.S.U.: a shooter that scrolls upwards. Its pad support is off in Debian's build."""
+
+from __future__ import annotations
+
+from simulator.games.linux import Hold, LinuxSetup, tap_key
+from simulator.games.spec import GameSpec, InputMap, Task
+
+GAME = GameSpec(
+    name="ChromiumBSU",
+    title="Chromium B.S.U.",
+    backend="linux",
+    width=640,
+    height=480,
+    control_hz=60,
+    input_map=InputMap(
+        buttons=(("south", "space"),),
+        axes=(("left_x", "Left|Right", 0.3), ("left_y", "Up|Down", 0.3)),
+    ),
+    tasks=(
+        Task(
+            name="Free",
+            kind="game-specific",
+            goal="Let nobody pass; free play without a judge.",
+            time_limit_s=60.0,
+            score=lambda facts: 0.0,
+            success=lambda facts: False,
+        ),
+    ),
+    licence="Clarified Artistic License",
+    setup=LinuxSetup(
+        packages=("chromium-bsu",),
+        command=("chromium-bsu", "--window", "--noaudio", "--vidmode", "1"),
+        input="keys",
+        boot=(Hold(60), *tap_key("Return", wait=90)),
+    ),
+)

@@ -1,0 +1,38 @@
+"""Crispy Doom (Freedoom: Phase 2): the first level, in a wide view."""
+
+from __future__ import annotations
+
+from simulator.games.linux import Hold, LinuxSetup
+from simulator.games.spec import GameSpec, InputMap, Task
+
+GAME = GameSpec(
+    name="CrispyDoom",
+    title="Crispy Doom (Freedoom: Phase 2)",
+    backend="linux",
+    width=512,
+    height=288,
+    control_hz=60,
+    input_map=InputMap(
+        buttons=(("right_trigger", "Control_L"), ("south", "space"), ("left_trigger", "Shift_L"),
+                 ("left_shoulder", "comma"), ("right_shoulder", "period")),
+        axes=(("left_y", "Up|Down", 0.3), ("left_x", "comma|period", 0.3), ("right_x", "Left|Right", 0.3)),
+    ),
+    tasks=(
+        Task(
+            name="Free",
+            kind="game-specific",
+            goal="Find the way through the level and shoot what comes; free play without a judge.",
+            time_limit_s=60.0,
+            score=lambda facts: 0.0,
+            success=lambda facts: False,
+        ),
+    ),
+    licence="GPL-2.0-or-later (engine), BSD-3-Clause (Freedoom)",
+    setup=LinuxSetup(
+        packages=("crispy-doom", "freedoom"),
+        command=("crispy-doom", "-iwad", "/usr/share/games/doom/freedoom2.wad", "-warp", "1", "-skill", "3",
+                 "-window", "-geometry", "{width}x{height}", "-nosound"),
+        input="keys",
+        boot=(Hold(90),),  # the melting title
+    ),
+)  # fmt: skip

@@ -1,0 +1,73 @@
+"""Debian's games under the clock: `make test-games` installs and runs them."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simulator.backends.linux import LinuxBackend
+from simulator.games import GAMES
+from simulator.install import game_status
+from simulator.replay import random_inputs, replay_check
+
+pytestmark = [
+    pytest.mark.skipif(
+        os.environ.get("OVERPLAY_TEST_GAMES") != "1", reason="plays Debian's games; run: make test-games"
+    ),
+    pytest.mark.timeout(1200),
+]
+LINUX = [name for name, game in GAMES.items() if game.backend == "linux"]
+NUM_FRAMES = 300
+
+
+@pytest.fixture(autouse=True)
+def is_installed(request: pytest.FixtureRequest) -> None:
+    name = request.node.callspec.params.get("name")
+    if name and not (status := game_status(GAMES[name])).installed:
+        pytest.skip(status.note)
+
+
+def make(name: str) -> LinuxBackend:
+    game = GAMES[name]
+    return LinuxBackend(game, game.tasks[0], game.width, game.height)
+
+
+@pytest.mark.parametrize("name", LINUX)
+def test_pauses_change_no_pixel(name, tmp_path):
+    picture = Path("artifacts/replays") / f"{name}.png"
+    report = replay_check(lambda: make(name), name, "", NUM_FRAMES, seed=7, picture=picture)
+    assert (report.num_identical, report.first_divergence) == (report.num_frames, -1), f"{report}, see {picture}"
+    assert report.num_frames > NUM_FRAMES // 3
+    assert report.num_distinct > NUM_FRAMES // 5, "a still picture replays trivially: is this play?"
+
+
+@pytest.mark.parametrize("name", LINUX)
+def test_the_pad_moves_something(name):
+    """Two runs from one start that differ in inputs only come to differ in frames."""
+    last = []
+    for seed in (1, 2):
+        backend = make(name)
+        try:
+            backend.start(0)
+            for _, (buttons, sticks) in zip(range(90), random_inputs(seed), strict=False):
+                backend.set(buttons, sticks)
+                backend.advance(1)
+            last.append(backend.grab())
+        finally:
+            backend.stop()
+    assert not np.array_equal(*last)
+
+
+def test_a_level_of_supertux_that_is_left_is_no_success():
+    if not game_status(GAMES["SuperTux"]).installed:
+        pytest.skip(game_status(GAMES["SuperTux"]).note)
+    backend = make("SuperTux")
+    try:
+        backend.start(0)
+        backend.advance(30)
+        facts = backend.facts()
+        assert (facts["running"], facts["exit_code"]) == (1, -1)
+        assert not GAMES["SuperTux"].tasks[0].success(facts)
+    finally:
+        backend.stop()
