@@ -15,7 +15,7 @@ from tests.factories.library import use_small_library
 pytestmark = pytest.mark.timeout(1200)
 
 #: One for each side of the split (the second of variable rate), one without overlay, one cut short.
-CLIPS = ("hall-06", "hall-08-variable", "hall-09-plain", "hall-10-truncated")
+CLIPS = ("gallery-06", "gallery-08-variable", "gallery-09-plain", "gallery-10-truncated")
 SKINS = ("xbox_series-flat-02", "ps3-flat-01", "ps4-flat-01", "generic-line-01")
 
 
@@ -60,11 +60,11 @@ def results(run: DemoRun, store: Store, config: DemoConfig) -> DemoResults:
 
 def test_every_clip_ends_as_it_should(results: DemoResults) -> None:
     assert {clip.clip["name"]: clip.outcome.outcome.kind for clip in results.clips} == {
-        "hall-06": "ok", "hall-08-variable": "ok", "hall-09-plain": "rejected", "hall-10-truncated": "failed",
+        "gallery-06": "ok", "gallery-08-variable": "ok", "gallery-09-plain": "rejected", "gallery-10-truncated": "failed",
     }  # fmt: skip
     reasons = {clip.clip["name"]: clip.outcome.outcome.reason for clip in results.clips}
-    assert reasons["hall-09-plain"].startswith("no overlay found")
-    assert reasons["hall-10-truncated"].startswith("truncated")
+    assert reasons["gallery-09-plain"].startswith("no overlay found")
+    assert reasons["gallery-10-truncated"].startswith("truncated")
 
 
 def test_overlays_are_found_where_they_are(results: DemoResults) -> None:
@@ -89,7 +89,7 @@ def test_report_is_one_file_with_its_pictures(store: Store, run: DemoRun, result
     page = (tmp_path / "report.html").read_text()
     assert page.count('src="data:image/') >= 8
     assert 'src="http' not in page and "file:" not in page
-    for text in ("hall-10-truncated", "stick R2", "shuffled labels"):
+    for text in ("gallery-10-truncated", "stick R2", "shuffled labels"):
         assert text in page
 
 
