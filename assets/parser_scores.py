@@ -3,19 +3,32 @@
 Workers and commands import this module, so it does not know Dagster.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ops.gamepad import PadTrace
-from ops.scores import LabelScores, score_trace
+from ops.recordings import Recording, list_recordings
+from ops.scores import (
+    EVENTS,
+    TOLERANCES,
+    LabelScores,
+    always_released,
+    copy_last,
+    hide_doubt,
+    on_frames,
+    score_trace,
+)
 from ops.tables import table_to_trace
 
 Row = dict[str, Any]
 #: The first variant of each style is in the template library, and never in the training stream.
 _VARIANT = "01"
+#: Confidences from which values are kept, in the benchmark's table of doubt.
+_CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
 
 def score_families(checkpoint: Path, num_clips: int, seed: int) -> list[Row]:
@@ -55,44 +68,116 @@ def _score_clip(predict: Callable[..., Any], skin_id: str, rng: np.random.Genera
     return score_trace(reading_to_trace(predict(pairs, reference[0]), template, pts_s), truth)
 
 
-def score_recordings(folder: Path, checkpoint: Path, out: Path, say: Callable[[str], None]) -> list[Row]:
-    """Return a row per recording and one for all: labels made from `<name>.mp4` against the truth in `<name>.parquet`.
+@dataclass(frozen=True)
+class ParserBenchmark:
+    """What a benchmark found; tables of rows by name.
+
+    Attributes:
+        recordings: outcome, box IoU and scores of each recording, and of all pooled.
+        families: pooled scores by skin family.
+        skins: pooled scores by skin.
+        buttons: precision and recall per button, all recordings pooled.
+        events: F1 of onsets and releases by tolerance in frames.
+        baselines: scores of readings that look at nothing.
+        doubt: known share and scores when values below a confidence are left out.
+    """
+
+    recordings: list[Row]
+    families: list[Row]
+    skins: list[Row]
+    buttons: list[Row]
+    events: list[Row]
+    baselines: list[Row]
+    doubt: list[Row]
+
+
+def score_recordings(
+    folder: Path, checkpoint: Path, out: Path, say: Callable[[str], None], templates: Sequence[Path] = ()
+) -> ParserBenchmark:
+    """Label the recordings of a folder and compare with their truth.
 
     Args:
-        folder: recordings as `overplay record` writes them.
+        folder: see `ops.recordings`.
         checkpoint: the parser's folder.
         out: for the labels.
         say: hears what is being done.
+        templates: folders of further templates.
 
     Raises:
         FileNotFoundError: the folder has no recording.
+        BadInputError: a truth cannot be read.
     """
-    import pyarrow.parquet as pq
-
     from models.matchers.library import cached_library
     from models.overlay_parser.checkpoint import load_predictor
     from models.overlay_parser.label import LabelJob
 
-    videos = [video for video in sorted(folder.glob("*.mp4")) if video.with_suffix(".parquet").exists()]
-    if not videos:
-        raise FileNotFoundError(f"no recording in {folder}: expected <name>.mp4 with its truth in <name>.parquet")
-    job = LabelJob((cached_library(),), load_predictor(checkpoint))
-    rows, pooled = [], LabelScores.none()
-    for video in videos:
-        report = job.run(video, out, lambda doing, name=video.stem: say(f"{name}: {doing}"))
-        row: Row = {
-            "recording": video.stem,
-            "outcome": report["outcome"],
-            **dict.fromkeys(LabelScores.none().to_dict()),
-        }
+    recordings = list_recordings(folder)
+    job = LabelJob((cached_library(), *templates), load_predictor(checkpoint))
+    rows, pools = [], _Pools()
+    for recording in recordings:
+        name = recording.video.stem
+        report = job.run(recording.video, out, lambda doing, name=name: say(f"{name}: {doing}"))
+        scores = LabelScores.none()
         if report["outcome"] == "ok":
-            scores = score_trace(
-                read_labels(out / video.stem), table_to_trace(pq.read_table(video.with_suffix(".parquet")))
-            )
-            pooled = pooled + scores
-            row |= scores.to_dict()
-        rows.append({**row, "reason": report["reason"]})
-    return [*rows, {"recording": "all", "outcome": "", **pooled.to_dict(), "reason": ""}]
+            scores = pools.add(read_labels(out / name), recording)
+        rows.append({
+            "recording": name, "outcome": report["outcome"], "template": report["template"],
+            "box IoU": _overlap(report["box"], recording.box), **_figures(scores), "reason": report["reason"],
+        })  # fmt: skip
+    total = {"recording": "all", "outcome": "", "template": "", "box IoU": None, **_figures(pools.total), "reason": ""}
+    return pools.summarize([*rows, total])
+
+
+class _Pools:
+    """Sums over recordings, in each of the ways that a benchmark groups them."""
+
+    def __init__(self) -> None:
+        self.total = LabelScores.none()
+        self._families: dict[str, LabelScores] = {}
+        self._skins: dict[str, LabelScores] = {}
+        self._baselines = {"always released": LabelScores.none(), "copy last frame": LabelScores.none()}
+        self._doubt = dict.fromkeys(_CONFIDENCES, LabelScores.none())
+
+    def add(self, read: PadTrace, recording: Recording) -> LabelScores:
+        truth = on_frames(recording.truth, read)
+        scores = score_trace(read, truth)
+        self.total += scores
+        for groups, key in ((self._families, recording.family), (self._skins, recording.skin)):
+            groups[key or "unknown"] = groups.get(key or "unknown", LabelScores.none()) + scores
+        self._baselines["always released"] += score_trace(always_released(truth), truth)
+        self._baselines["copy last frame"] += score_trace(copy_last(truth), truth)
+        for confidence in _CONFIDENCES:
+            self._doubt[confidence] += score_trace(hide_doubt(read, confidence), truth)
+        return scores
+
+    def summarize(self, rows: list[Row]) -> ParserBenchmark:
+        return ParserBenchmark(
+            recordings=rows,
+            families=[{"family": name, **_figures(pool)} for name, pool in sorted(self._families.items())],
+            skins=[{"skin": name, **_figures(pool)} for name, pool in sorted(self._skins.items())],
+            buttons=self.total.button_rows(),
+            events=[
+                {"event": kind, **{f"within {frames}": self.total.event_f1(kind, frames) for frames in TOLERANCES}}
+                for kind in EVENTS
+            ],
+            baselines=[{"reading": name, **pool.to_dict()} for name, pool in self._baselines.items()],
+            doubt=[{"confidence": least, **pool.to_dict()} for least, pool in self._doubt.items()],
+        )
+
+
+def _figures(scores: LabelScores) -> Row:
+    sticks = {"left stick r2": scores.axis_r2(slice(0, 2)), "right stick r2": scores.axis_r2(slice(2, 4))}
+    return scores.to_dict() | sticks
+
+
+def _overlap(first: Sequence[float] | None, second: Sequence[float] | None) -> float | None:
+    """Return the intersection over union of two boxes x, y, w, h."""
+    if not first or not second:
+        return None
+    low = np.maximum(first[:2], second[:2])
+    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
+    common = float(np.prod(np.maximum(high - low, 0)))
+    return common / (first[2] * first[3] + second[2] * second[3] - common)
 
 
 def read_labels(folder: Path) -> PadTrace:

@@ -1,4 +1,4 @@
-"""How well labels agree with a known truth: button accuracy and press F1, stick R², and how much is known at all.
+"""How well labels agree with a known truth: button accuracy, press, onset and release F1, stick R², and what is known.
 
 What the reader does not know is no error and no hit; it lowers `known`. Sums can be added over clips, so figures of
 many clips are pooled and not averaged.
@@ -6,7 +6,7 @@ many clips are pooled and not averaged.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +15,9 @@ from ops.gamepad import AXES, DATASET, PadTrace
 
 #: Frames of read and truth belong together when their times are this close.
 _SAME_FRAME_S = 0.004
+#: An onset or release counts as found when it was read within so many frames.
+TOLERANCES = (0, 1, 2)
+EVENTS = ("onset", "release")
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,7 @@ class LabelScores:
         total_squares: (4,) sum of their squares.
         num_values: channel values that the truth knows.
         num_known: of them, those that the reading knows.
+        events: (2, 3, 3) per kind of `EVENTS` and tolerance: found, in the truth, read.
     """
 
     num_buttons: npt.NDArray[np.float64]
@@ -46,12 +50,14 @@ class LabelScores:
     total_squares: npt.NDArray[np.float64]
     num_values: float
     num_known: float
+    events: npt.NDArray[np.float64]
 
     @classmethod
     def none(cls) -> LabelScores:
         """Return the scores of no frames."""
         buttons, sticks = np.zeros(DATASET.num_buttons), np.zeros(len(AXES))
-        return cls(buttons, buttons, buttons, buttons, buttons, sticks, sticks, sticks, sticks, 0.0, 0.0)
+        events = np.zeros((len(EVENTS), len(TOLERANCES), 3))
+        return cls(buttons, buttons, buttons, buttons, buttons, sticks, sticks, sticks, sticks, 0.0, 0.0, events)
 
     def __add__(self, other: LabelScores) -> LabelScores:
         return LabelScores(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -73,16 +79,41 @@ class LabelScores:
             spread = self.total_squares - np.where(self.num_sticks > 0, self.total**2 / self.num_sticks, 0)
         return 1 - _ratio(self.error.sum(), spread.sum()) if spread.sum() > 1e-9 else float("nan")
 
+    def axis_r2(self, axes: slice) -> float:
+        """R² over some of the axes; NaN where none moved."""
+        return self._pick(axes).stick_r2
+
+    def _pick(self, axes: slice) -> LabelScores:
+        names = ("num_sticks", "error", "total", "total_squares")
+        return replace(self, **{name: getattr(self, name)[axes] for name in names})
+
+    def event_f1(self, kind: str, tolerance: int) -> float:
+        """F1 of onsets or releases that were read within so many frames of the true one; NaN where there is none."""
+        found, true, read = self.events[EVENTS.index(kind), TOLERANCES.index(tolerance)]
+        return _ratio(2 * found, true + read)
+
+    def button_rows(self) -> list[dict[str, float | str]]:
+        """Return precision, recall and counts per button that the truth or the reading ever presses."""
+        rows: list[dict[str, float | str]] = []
+        for channel, button in enumerate(DATASET.buttons):
+            hit, true, read = (v[channel] for v in (self.num_hit, self.num_pressed, self.num_read_pressed))
+            if true or read:
+                precision, recall = _ratio(hit, read), _ratio(hit, true)
+                rows.append({"button": button, "precision": precision, "recall": recall, "frames pressed": float(true)})
+        return rows
+
     @property
     def known(self) -> float:
         """Share of the truth's values that the reading knows."""
         return _ratio(self.num_known, self.num_values)
 
     def to_dict(self) -> dict[str, float]:
-        """Return the figures by name."""
+        """Return the figures by name; onsets and releases within one frame."""
         return {
             "accuracy": self.accuracy,
             "press_f1": self.press_f1,
+            "onset_f1": self.event_f1("onset", 1),
+            "release_f1": self.event_f1("release", 1),
             "stick_r2": self.stick_r2,
             "known": self.known,
         }
@@ -115,7 +146,54 @@ def score_trace(read: PadTrace, truth: PadTrace) -> LabelScores:
         total_squares=(values**2).sum(axis=0),
         num_values=float(np.isfinite(true_buttons).sum() + np.isfinite(true_sticks).sum()),
         num_known=float(both.sum() + both_sticks.sum()),
+        events=_count_events(down, true_down, both),
     )
+
+
+def _count_events(
+    down: npt.NDArray[np.bool_], true_down: npt.NDArray[np.bool_], known: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.float64]:
+    """Return `LabelScores.events` of (num_frames, 17) states; a change counts where both frames around it are known."""
+    counts = np.zeros((len(EVENTS), len(TOLERANCES), 3))
+    seen = known[1:] & known[:-1]
+    for kind, sign in enumerate((1, -1)):
+        changes = [(np.diff(states.astype(np.int8), axis=0) == sign) & seen for states in (true_down, down)]
+        for channel in range(down.shape[1]):
+            true, read = (np.flatnonzero(change[:, channel]) for change in changes)
+            for row, tolerance in enumerate(TOLERANCES):
+                counts[kind, row] += (_pair(true, read, tolerance), len(true), len(read))
+    return counts
+
+
+def _pair(true: npt.NDArray[np.int64], read: npt.NDArray[np.int64], tolerance: int) -> int:
+    """Return how many pairs within the tolerance there are when nothing is used twice (both are sorted)."""
+    found = first = 0
+    for place in true:
+        while first < len(read) and read[first] < place - tolerance:
+            first += 1
+        if first < len(read) and read[first] <= place + tolerance:
+            found, first = found + 1, first + 1
+    return found
+
+
+def hide_doubt(trace: PadTrace, min_confidence: float) -> PadTrace:
+    """Return a trace in which values below a confidence are unknown."""
+    unsure = trace.confidence < min_confidence
+    buttons, sticks = trace.buttons.copy(), trace.sticks.copy()
+    buttons[unsure[:, : DATASET.num_buttons]] = np.nan
+    sticks[np.repeat(unsure[:, DATASET.num_buttons :], 2, axis=1)] = np.nan
+    return PadTrace(trace.pts_s, buttons, sticks, np.where(unsure, 0, trace.confidence).astype(np.float32))
+
+
+def always_released(truth: PadTrace) -> PadTrace:
+    """Return the reading that never sees anything: nothing pressed, sticks at rest."""
+    return PadTrace.known(truth.pts_s, np.zeros_like(truth.buttons), np.zeros_like(truth.sticks))
+
+
+def copy_last(truth: PadTrace) -> PadTrace:
+    """Return the reading that knows the truth one frame late: what a label must beat to be worth looking at."""
+    late = np.maximum(np.arange(truth.num_frames) - 1, 0)
+    return PadTrace.known(truth.pts_s, truth.buttons[late], truth.sticks[late])
 
 
 def match_frames(
@@ -132,6 +210,14 @@ def match_frames(
     nearest = np.where(np.abs(theirs[before] - mine) <= np.abs(theirs[after] - mine), before, after)
     same = np.abs(theirs[nearest] - mine) <= _SAME_FRAME_S
     return np.flatnonzero(same), nearest[same]
+
+
+def on_frames(truth: PadTrace, read: PadTrace) -> PadTrace:
+    """Return a truth with about one row per frame of a reading: one that was polled more often is thinned."""
+    if truth.num_frames < 1.5 * read.num_frames:
+        return truth
+    _, theirs = match_frames(read.pts_s, truth.pts_s)
+    return PadTrace(truth.pts_s[theirs], truth.buttons[theirs], truth.sticks[theirs], truth.confidence[theirs])
 
 
 def _ratio(part: float, whole: float) -> float:

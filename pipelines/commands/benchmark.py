@@ -1,11 +1,15 @@
 """`overplay benchmark`: how well the parser reads recordings whose truth is known."""
 
+from dataclasses import fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.commands.console import fail, progress, show_table
+from pipelines.commands.console import fail, progress, say, show_table
+
+if TYPE_CHECKING:
+    from assets.parser_scores import ParserBenchmark
 
 app = typer.Typer(no_args_is_help=True, help="Measure the parser on recordings with their truth.")
 
@@ -21,16 +25,52 @@ def parser(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Parser checkpoint folder; by default the one that comes with overplay.")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the labels.")] = Path("artifacts/benchmark"),
+    templates: Annotated[
+        list[Path] | None, typer.Option(help="Folder of further templates, PNG with alpha; may be repeated.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for labels, tables and pictures.")] = Path("artifacts/benchmark"),
 ) -> None:
-    """Label recordings and print button accuracy, press F1 and stick R2 against their truth."""
+    """Label recordings and compare with their truth: by recording, family, skin, button, onset, confidence.
+
+    Writes benchmark.json, benchmark.md and pictures beside the labels. A truth is a table of `overplay record`, or of
+    the OBS plugin input-rec.
+    """
     from assets.parser_scores import score_recordings
     from models.overlay_parser.checkpoint import SHIPPED
     from ops.outcomes import BadInputError
 
     with progress("benchmark") as advance:
         try:
-            rows = score_recordings(folder, checkpoint or SHIPPED, out, lambda doing: advance(0, 1, doing))
+            found = score_recordings(
+                folder, checkpoint or SHIPPED, out, lambda doing: advance(0, 1, doing), templates or ()
+            )
         except (FileNotFoundError, BadInputError) as error:
             raise fail(str(error)) from error
-    show_table(str(folder), rows)
+    _write(found, out)
+    show_table(str(folder), found.recordings)
+    show_table("Families", found.families)
+    show_table("Onsets and releases: F1 within so many frames", found.events)
+    show_table("Buttons", found.buttons)
+    show_table("Readings that look at nothing", found.baselines)
+    show_table("Values below a confidence left out", found.doubt)
+    say(f"Tables and pictures: {out}")
+
+
+def _write(found: "ParserBenchmark", out: Path) -> None:
+    """Write `benchmark.json`, `benchmark.md` and two pictures, `families.png` and `doubt.png`."""
+    from assets.metadata import md_table
+    from ops.charts import bar_chart, line_chart
+    from ops.pictures import encode
+    from ops.storage import to_json
+
+    out.mkdir(parents=True, exist_ok=True)
+    tables = {field.name: getattr(found, field.name) for field in fields(found)}
+    (out / "benchmark.json").write_bytes(to_json(tables))
+    parts = [f"## {name.capitalize()}\n\n{md_table(rows)}" for name, rows in tables.items() if rows]
+    (out / "benchmark.md").write_text("# Parser benchmark\n\n" + "\n".join(parts))
+    f1 = {row["family"]: row["press_f1"] for row in found.families if row["press_f1"] == row["press_f1"]}
+    if f1:
+        (out / "families.png").write_bytes(encode(bar_chart(f1, "Press F1 by family")))
+    known, error = ([row["known"] for row in found.doubt], [1 - row["accuracy"] for row in found.doubt])
+    chart = line_chart({"error": (known, error)}, "Button error over the share that is known", "known")
+    (out / "doubt.png").write_bytes(encode(chart))

@@ -1,12 +1,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
 from ops.catalog import read_catalog
+from ops.gamepad import PadTrace
 from ops.storage import Store
+from ops.tables import trace_to_table
 from pipelines.cli import app
 from pipelines.instance import dagster_home, open_instance
 from tests.factories.media import write_clip
@@ -24,7 +28,7 @@ COMMANDS = {
     "play": (),
     "record": (),
     "evaluate": (),
-    "games": ("list", "install", "doctor"),
+    "games": ("list", "install", "doctor", "sheet"),
     "replay-check": (),
 }
 
@@ -132,3 +136,32 @@ def test_two_videos_of_one_name_are_refused(run, tmp_path: Path) -> None:
     result = run("label", "a/x.mp4", "b/x.mp4", "--out", tmp_path)
     assert result.exit_code == 2
     assert "two videos are called 'x'" in " ".join(result.output.split())
+
+
+def test_benchmark_groups_recordings_and_writes_its_tables(
+    run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The labels come from the truth here: reading itself is tested elsewhere."""
+    rng = np.random.default_rng(0)
+    truth = {}
+    for name, family in (("one", "ps4"), ("two", "ps5")):
+        buttons = (rng.random((90, 17)) < 0.3).astype(np.float32)
+        truth[name] = PadTrace.known(np.arange(90) / 30, buttons, rng.uniform(-1, 1, (90, 4)))
+        (tmp_path / f"{name}.mp4").touch()
+        pq.write_table(trace_to_table(truth[name]), tmp_path / f"{name}.parquet")
+        (tmp_path / f"{name}.json").write_text(json.dumps({"name": name, "family": family, "box": [0, 0, 10, 10]}))
+    report = {"outcome": "ok", "template": "t", "box": [0, 0, 10, 5], "reason": ""}
+    monkeypatch.setattr("models.overlay_parser.label.LabelJob.run", lambda *arguments: report)
+    monkeypatch.setattr("assets.parser_scores.read_labels", lambda folder: truth[folder.name])
+    out = tmp_path / "out"
+    result = run("benchmark", "parser", tmp_path, "--out", out)
+    assert result.exit_code == 0, result.output
+    tables = json.loads((out / "benchmark.json").read_text())
+    assert [row["family"] for row in tables["families"]] == ["ps4", "ps5"]
+    assert tables["recordings"][0]["box IoU"] == 0.5
+    assert tables["recordings"][-1]["press_f1"] == 1
+    assert {row["reading"] for row in tables["baselines"]} == {"always released", "copy last frame"}
+    assert tables["events"][0]["within 0"] == 1
+    assert "## Doubt" in (out / "benchmark.md").read_text()
+    assert (out / "doubt.png").stat().st_size > 1000
+    assert run("benchmark", "parser", tmp_path / "nothing").exit_code == 1

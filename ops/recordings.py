@@ -1,0 +1,136 @@
+"""Recordings with a known truth, as benchmarks read them: a folder of `<name>.mp4` with `<name>.parquet` beside each.
+
+The truth is a table as `overplay record` writes it (`ops.tables`), a table without times (rows are frames, the rate is
+in the facts), or what the OBS plugin input-rec polls. Facts about a recording (`family`, `skin_id` or `skin`, `box`,
+`fps`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the folder; none is needed.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ops.gamepad import AXES, DATASET, PadTrace
+from ops.outcomes import BadInputError
+from ops.tables import table_to_trace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TRIGGERS = ("left_trigger", "right_trigger")
+#: input-rec's columns (SDL's names) for the buttons of `DATASET` that are on or off.
+_INPUT_REC = {name: name.upper().replace("THUMB", "STICK") for name in DATASET.buttons if name not in _TRIGGERS}
+_INPUT_REC_AXES = ("LEFTX", "LEFTY", "RIGHTX", "RIGHTY")
+_FULL_SCALE = 32767.0
+#: Between these shares of its travel a trigger is neither up nor down.
+_TRIGGER_MIDDLE = (0.1, 0.9)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A video with what its pad did.
+
+    Attributes:
+        video: the file.
+        truth: rows with times from the start of the video; not always one per frame.
+        family: of the skin; empty if nobody says.
+        skin: its name; empty if nobody says.
+        box: x, y, width, height of the idle overlay in pixels, or None.
+    """
+
+    video: Path
+    truth: PadTrace
+    family: str
+    skin: str
+    box: tuple[float, ...] | None
+
+
+def list_recordings(folder: Path) -> list[Recording]:
+    """Return the recordings of a folder by name.
+
+    Raises:
+        FileNotFoundError: the folder has none.
+        BadInputError: a truth or its facts cannot be read; says which and why.
+    """
+    videos = [video for video in sorted(folder.glob("*.mp4")) if video.with_suffix(".parquet").exists()]
+    if not videos:
+        raise FileNotFoundError(f"no recording in {folder}: expected <name>.mp4 with its truth in <name>.parquet")
+    facts = _read_facts(folder)
+    return [_read_recording(video, facts.get(video.stem, {})) for video in videos]
+
+
+def _read_recording(video: Path, facts: dict[str, Any]) -> Recording:
+    import pyarrow.parquet as pq
+
+    path = video.with_suffix(".parquet")
+    try:
+        truth = read_truth(pq.read_table(path), facts.get("fps"))
+    except (ValueError, OSError) as error:  # pyarrow's errors are both
+        raise BadInputError(f"{path}: {error}") from error
+    box = facts.get("box")
+    skin = facts.get("skin_id") or facts.get("skin") or ""
+    return Recording(video, truth, facts.get("family") or "", skin, tuple(box) if box else None)
+
+
+def _read_facts(folder: Path) -> dict[str, dict[str, Any]]:
+    facts: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            content = json.loads(path.read_text())
+        except ValueError as error:
+            raise BadInputError(f"{path}: no JSON: {error}") from error
+        entries = content if isinstance(content, list) else [content]
+        facts |= {entry["name"]: entry for entry in entries if isinstance(entry, dict) and "name" in entry}
+    return facts
+
+
+def read_truth(table: pa.Table, fps: float | None = None) -> PadTrace:
+    """Return the truth that a table of any of the three kinds holds.
+
+    Args:
+        table: see the module.
+        fps: rate of a table without times.
+
+    Raises:
+        ValueError: it is none of the three kinds, or its rate is not known.
+    """
+    names = set(table.column_names)
+    if "pts_s" in names:
+        return table_to_trace(table)
+    if {"time", *_INPUT_REC.values(), *_INPUT_REC_AXES} <= names:
+        return _read_input_rec(table)
+    columns = [f"j_{axis}" for axis in AXES]
+    if not {*DATASET.buttons, *columns} <= names:
+        raise ValueError(f"neither an action table nor one of input-rec: it has the columns {table.column_names}")
+    if not fps:
+        raise ValueError("a truth without `pts_s` needs `fps` in the recording's facts (<name>.json)")
+    buttons, sticks = (
+        np.stack([table[name].to_numpy(zero_copy_only=False) for name in wanted], axis=1).astype(np.float32)
+        for wanted in (DATASET.buttons, columns)
+    )
+    return PadTrace.known(np.arange(table.num_rows) / fps, buttons, sticks)
+
+
+def _read_input_rec(table: pa.Table) -> PadTrace:
+    """Read `<recording>.parquet` of input-rec: microseconds, booleans, 16-bit axes, polled about every 2 ms."""
+
+    def column(name: str) -> np.ndarray:
+        return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    pts_s = column("time") / 1e6
+    buttons = np.full((table.num_rows, DATASET.num_buttons), np.nan, np.float32)
+    for button, name in _INPUT_REC.items():
+        buttons[:, DATASET.index(button)] = column(name) > 0.5
+    for button in _TRIGGERS:
+        travel = column(button.upper()) / _FULL_SCALE
+        middle = (travel > _TRIGGER_MIDDLE[0]) & (travel < _TRIGGER_MIDDLE[1])
+        buttons[:, DATASET.index(button)] = np.where(middle, np.nan, travel >= 0.5)
+    sticks = np.stack([np.clip(column(name) / _FULL_SCALE, -1, 1) for name in _INPUT_REC_AXES], axis=1)
+    if table.num_rows and pts_s[0] > 0:  # nothing was polled until a pad was there; times count from the video's start
+        pts_s = np.concatenate([[0.0], pts_s])
+        buttons, sticks = (np.concatenate([np.full_like(rows[:1], np.nan), rows]) for rows in (buttons, sticks))
+    return PadTrace.known(pts_s, buttons, sticks.astype(np.float32))
