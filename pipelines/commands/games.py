@@ -1,7 +1,7 @@
 """`overplay games` and `overplay replay-check`: which games this machine can play, and whether they replay exactly."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -118,3 +118,54 @@ def replay_check(
     )
     if report.first_divergence >= 0:
         raise fail(f"the runs part at frame {report.first_divergence}: {out / f'{name}.png'}")
+
+
+@app.command()
+def sheet(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[GAME]...", help="Games; all by default.")] = None,
+    seconds: Annotated[float, typer.Option(min=0, help="Game seconds of random play before the picture.")] = 2.0,
+    out: Annotated[Path, typer.Option(help="JPEG file to write.")] = Path("artifacts/games.jpg"),
+) -> None:
+    """Bring every installed game to play and write one picture of them all."""
+    from ops.pictures import encode, film_strip, fit_width
+    from simulator.backends.protocol import GameEndedError
+    from simulator.env import GameEnv
+    from simulator.games import GAMES, find_game
+    from simulator.install import game_status
+    from simulator.native.build import NativeError
+    from simulator.replay import random_inputs
+
+    try:
+        games = [find_game(name) for name in names or GAMES]
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    frames, labels = [], []
+    for game in games:
+        if not (status := game_status(game)).installed:
+            say(f"{game.name} is left out: {status.note}")
+            continue
+        env = GameEnv(game.name)
+        try:
+            observation, _ = env.reset(seed=0)
+            inputs = random_inputs(0)
+            for _ in range(round(seconds * game.control_hz)):
+                buttons, sticks = next(inputs)
+                observation, _, terminated, truncated, _ = env.step({"buttons": buttons, "sticks": sticks})
+                if terminated or truncated:
+                    break
+        except (GameEndedError, NativeError) as error:
+            raise fail(str(error)) from error
+        finally:
+            env.close()
+        canvas = fit_width(observation, 320)[:240]
+        frames.append(_padded(canvas, 240))
+        labels.append(game.title)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_bytes(encode(film_strip(frames, labels), quality=85))
+    say(f"{len(frames)} games: {out}")
+
+
+def _padded(picture: Any, height: int) -> Any:
+    import numpy as np
+
+    return np.pad(picture, ((0, height - picture.shape[0]), (0, 0), (0, 0)))

@@ -4,6 +4,8 @@
  * clocks, by a guard against busy waiting. Before the first present the main threads drive. All other threads wait for
  * the driver's time. When everybody waits for a sleeping worker, the stall rule lets that worker move time.
  */
+#include <errno.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -13,8 +15,8 @@ enum {
   BUSY_NS = 10000,
   SETTLE_CHECKS = 2,        /* consecutive readings of all threads asleep that count as settled */
   SETTLE_SLICE_NS = 200000, /* real time between them while somebody still runs */
-  SETTLE_TRIES = 5000,      /* a thread that never sleeps does not hold time for ever, ... */
-  HASTY_TRIES = 50,         /* ... and after the first time not for long */
+  PATIENT_TICKS = 200,      /* processor time (10 ms each) for which a thread that never sleeps holds time, ... */
+  HASTY_TICKS = 2,          /* ... and after the first time; one that is starved of its core is waited for */
   RIVAL_PRESENTS = 3,       /* presents in a row by another thread of the process that make it the driver */
 };
 
@@ -58,11 +60,10 @@ static void set_now(struct overplay_page *page, uint64_t now) {
 }
 
 /* The step is over: say so and stand still until the next one is granted. */
-static void stop_at_limit(struct overplay_page *page) {
+static void stop_at_limit(struct overplay_page *page, uint64_t limit) {
   uint32_t grant = LOAD(page->grant);
-  uint64_t limit = LOAD(page->limit_ns);
+  if (LOAD(page->limit_ns) != limit) return; /* granted since the caller looked, as the first step may be */
   set_now(page, limit);
-  if (LOAD(page->limit_ns) != limit) return;
   uint32_t done = LOAD(page->done);
   while ((int32_t)(grant - done) > 0 &&
          !__atomic_compare_exchange_n(&page->done, &done, grant, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
@@ -72,9 +73,10 @@ static void stop_at_limit(struct overplay_page *page) {
   op_pad_flush();
 }
 
-static bool settled(struct overplay_page *page) {
+static bool settled(struct overplay_page *page, uint64_t *busy_ticks) {
+  *busy_ticks = 0;
   for (int check = 0; check < SETTLE_CHECKS; check++)
-    if (op_wait_is_due(LOAD(page->now_ns)) || !op_others_sleep()) return false;
+    if (op_wait_is_due(LOAD(page->now_ns)) || !op_others_sleep(busy_ticks)) return false;
   return true;
 }
 
@@ -87,11 +89,14 @@ static bool pause_briefly(void *context, uint64_t slice_ns) {
 
 /* Give the other threads real time, which costs no game time, until they sleep or a try succeeds. */
 static bool settle(struct overplay_page *page, op_try attempt, void *context) {
-  static int patience = SETTLE_TRIES;
-  int tries = 0;
-  for (; tries < patience && !settled(page); tries++)
+  static uint64_t patience = PATIENT_TICKS;
+  uint64_t busy, last = 0, spent = 0;
+  while (!settled(page, &busy) && spent < patience) {
+    if (last > 0 && busy > last) spent += busy - last;
+    last = busy;
     if (attempt(context, SETTLE_SLICE_NS)) return true;
-  if (tries == patience) patience = HASTY_TRIES;
+  }
+  if (spent >= patience) patience = HASTY_TICKS;
   return false;
 }
 
@@ -99,7 +104,7 @@ static void advance_clamped(struct overplay_page *page, uint64_t target) {
   for (;;) {
     uint64_t now = clamped_ns(page), limit = LOAD(page->limit_ns);
     if (now >= limit) {
-      stop_at_limit(page);
+      stop_at_limit(page, limit);
       continue;
     }
     if (now >= target) return;
@@ -126,7 +131,7 @@ void op_advance(uint64_t target) {
     if (next <= limit)
       set_now(page, next);
     else
-      stop_at_limit(page);
+      stop_at_limit(page, limit);
   }
 }
 
@@ -156,9 +161,20 @@ uint64_t op_now(void) {
   return op_game_ns();
 }
 
+/* A driver that was killed or left by _exit cannot hand time back. */
+bool op_drop_dead_driver(void) {
+  struct overplay_page *page = op_page();
+  int32_t pid = LOAD(page->driver_pid);
+  if (pid == 0 || pid == getpid() || kill(pid, 0) == 0 || errno != ESRCH) return false;
+  STORE(page->driver_tid, 0);
+  STORE(page->driver_pid, 0);
+  return true;
+}
+
 void op_claim_driver(void) {
   static int rival, rival_presents;
   struct overplay_page *page = op_page();
+  if (LOAD(page->driver_pid) != getpid()) op_drop_dead_driver();
   int pid = getpid(), driver = LOAD(page->driver_tid);
   if (driver == op_tid()) {
     rival_presents = 0;

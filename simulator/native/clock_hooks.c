@@ -8,7 +8,9 @@
 
 static bool is_wall(clockid_t id) { return id == CLOCK_REALTIME || id == CLOCK_REALTIME_COARSE || id == CLOCK_TAI; }
 
-static uint64_t read_clock(clockid_t id) { return op_add(op_now(), is_wall(id) ? op_page()->epoch_ns : MONOTONIC_BASE_NS); }
+static uint64_t read_clock(clockid_t id) {
+  return op_add(op_now(), is_wall(id) ? op_page()->epoch_ns : MONOTONIC_BASE_NS);
+}
 
 /* The game time at which a clock shows an absolute time; times before the start are 0. */
 uint64_t op_deadline_of(clockid_t id, const struct timespec *absolute) {
@@ -51,7 +53,9 @@ HOOK clock_t clock(void) {
   return (clock_t)(op_now() / (NS_PER_S / CLOCKS_PER_SEC));
 }
 
-static bool is_bad(const struct timespec *time) { return time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec > 999999999; }
+static bool is_bad(const struct timespec *time) {
+  return time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec > 999999999;
+}
 
 HOOK int nanosleep(const struct timespec *wanted, struct timespec *left) {
   if (!op_controlled()) return REAL(nanosleep)(wanted, left);

@@ -1,9 +1,10 @@
 /* overplay-guard CONTROL_FD FOLDER GRACE_MS PROGRAM [ARGUMENT...]
  *
- * Runs a program and sees to it that nothing of it outlives whoever started the guard. When CONTROL_FD reaches its end
- * (the starter closed it or was killed), or the starter is no longer the parent, or a TERM comes, the program gets TERM,
- * GRACE_MS later everything below it is killed, and FOLDER ("-" for none) is removed. Ends with the program's exit code,
- * or 128 + the signal that ended it. OVERPLAY_PRELOAD becomes the program's LD_PRELOAD, so that the guard runs without it.
+ * Runs a program and sees to it that nothing of it outlives whoever started the guard. When CONTROL_FD reaches its
+ * end (the starter closed it or was killed), or the starter is no longer the parent, or a TERM comes, the program gets
+ * TERM, GRACE_MS later everything below it is killed, and FOLDER ("-" for none) is removed. Ends with the program's
+ * exit code, or 128 + the signal that ended it. OVERPLAY_PRELOAD becomes the program's LD_PRELOAD; the guard runs
+ * without it.
  */
 #include <dirent.h>
 #include <errno.h>

@@ -39,7 +39,7 @@ static inline bool op_controlled(void) { return op_page()->mode != OVERPLAY_OFF;
 uint32_t op_process_index(void); /* 0 for the first process that attached, and so on */
 
 /* resolve.c */
-void *op_next(const char *name);                   /* the definition after ours; aborts with one line if there is none */
+void *op_next(const char *name); /* the definition after ours; ends the program with one line if there is none */
 void *op_find(const char *name, const char *library); /* in any loaded library whose path contains `library`; or NULL */
 void *op_present_hook(const char *name, void *real);  /* present.c: our function for a looked-up name, or NULL */
 
@@ -51,6 +51,7 @@ void op_advance(uint64_t target_ns); /* the caller owns time: move it, stopping 
 bool op_is_driver(void);
 bool op_frozen(void);
 void op_claim_driver(void); /* the calling thread presented */
+bool op_drop_dead_driver(void); /* true where the driver's process was gone: main threads own time again */
 void op_note_present(bool is_gl); /* after the frame is out: time of the refresh */
 
 extern bool op_stalled;           /* waits.c: the stall rule moved time, and the driver has not shown life since */
@@ -63,7 +64,8 @@ bool op_driver_wait(uint64_t deadline_ns, op_try attempt, void *context); /* the
 
 /* threads.c */
 int op_tid(void);
-bool op_others_sleep(void);                 /* every other thread of the process is in an interruptible sleep */
+/* Every other thread of the process is in an interruptible sleep; else tells the processor time of those awake. */
+bool op_others_sleep(uint64_t *busy_ticks);
 bool op_thread_waits_for_threads(int tid);  /* the thread is in futex or wait4, or nobody can tell */
 int op_enter_wait(uint64_t deadline_ns);    /* register a worker's wait; returns a slot */
 void op_leave_wait(int slot);

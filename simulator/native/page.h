@@ -5,7 +5,7 @@
  * unless a comment says otherwise. `page.py` mirrors this file; a test compares every offset.
  *
  * A step: the controller writes the pad, raises `limit_ns`, adds one to `grant` and wakes it; the library runs the game
- * until its time would pass `limit_ns`, sets `done` to `grant`, wakes it and stands still. So `done == grant` means frozen.
+ * until its time would pass `limit_ns`, sets `done` to `grant`, wakes it and stands still: `done == grant` is frozen.
  */
 #ifndef OVERPLAY_PAGE_H
 #define OVERPLAY_PAGE_H

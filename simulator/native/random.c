@@ -121,7 +121,9 @@ static int open_at(int folder, const char *path, int flags, mode_t mode) {
 
 HOOK int open(const char *path, int flags, ...) { return open_at(AT_FDCWD, path, flags, MODE(flags, flags)); }
 HOOK int open64(const char *path, int flags, ...) { return open_at(AT_FDCWD, path, flags, MODE(flags, flags)); }
-HOOK int openat(int folder, const char *path, int flags, ...) { return open_at(folder, path, flags, MODE(flags, flags)); }
+HOOK int openat(int folder, const char *path, int flags, ...) {
+  return open_at(folder, path, flags, MODE(flags, flags));
+}
 HOOK int openat64(int folder, const char *path, int flags, ...) {
   return open_at(folder, path, flags, MODE(flags, flags));
 }

@@ -36,21 +36,29 @@ static bool read_small(const char *path, char *text, size_t size) {
   return length > 0;
 }
 
-static bool sleeps(const char *id) {
-  char path[64], text[512];
+/* True where a thread sleeps or has ended; else its processor time, in the kernel's ticks, is added. */
+static bool sleeps(const char *id, uint64_t *busy_ticks) {
+  char path[64], text[512], state = 'S';
+  unsigned long user = 0, kernel = 0;
   snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", id);
-  if (!read_small(path, text, sizeof text)) return true; /* it has ended */
+  if (!read_small(path, text, sizeof text)) return true;
   const char *name_end = strrchr(text, ')');
-  return name_end == NULL || name_end[1] == '\0' || strchr("SZXTt", name_end[2]) != NULL;
+  if (name_end == NULL || sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state, &user,
+                                 &kernel) != 3)
+    return true;
+  if (strchr("SZXTt", state) != NULL) return true;
+  *busy_ticks += user + kernel;
+  return false;
 }
 
-bool op_others_sleep(void) {
+bool op_others_sleep(uint64_t *busy_ticks) {
+  uint64_t ticks = 0;
   DIR *folder = opendir("/proc/self/task");
-  if (folder == NULL) return true;
   bool all = true;
-  for (struct dirent *entry; all && (entry = readdir(folder)) != NULL;)
-    if (entry->d_name[0] != '.' && atoi(entry->d_name) != op_tid()) all = sleeps(entry->d_name);
-  closedir(folder);
+  for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
+    if (entry->d_name[0] != '.' && atoi(entry->d_name) != op_tid()) all = sleeps(entry->d_name, &ticks) && all;
+  if (folder != NULL) closedir(folder);
+  if (busy_ticks != NULL) *busy_ticks = ticks;
   return all;
 }
 

@@ -26,10 +26,11 @@ static bool is_stalled(struct stall *stall, int slot) {
   uint64_t real = op_real_ns(), now = LOAD(page->now_ns), queries = LOAD(page->queries);
   if (real < stall->next_check_ns) return false;
   bool known = op_stalled;
+  op_drop_dead_driver();
   stall->next_check_ns = real + (known ? KNOWN_CHECK_NS : CHECK_NS);
   int owner = LOAD(page->driver_pid), pid = getpid();
   bool quiet = !op_frozen() && now == stall->now_ns && queries == stall->queries && (owner == 0 || owner == pid) &&
-               op_wait_is_first(slot) && op_others_sleep();
+               op_wait_is_first(slot) && op_others_sleep(NULL);
   stall->now_ns = now;
   stall->queries = queries;
   stall->checks = quiet ? stall->checks + 1 : 0;
@@ -55,6 +56,10 @@ bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
   while (!happened && op_game_ns() < deadline) {
     happened = attempt(context, op_frozen() ? FROZEN_SLICE_NS : op_stalled ? KNOWN_CHECK_NS : SLICE_NS);
     if (happened || page->mode != OVERPLAY_LOCKED) continue;
+    if (op_is_driver()) { /* it became the driver meanwhile */
+      op_leave_wait(slot);
+      return op_driver_wait(deadline, attempt, context);
+    }
     if (is_stalled(&stall, slot)) {
       op_leave_wait(slot);
       move_time(page, deadline);

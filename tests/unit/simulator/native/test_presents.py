@@ -45,6 +45,17 @@ def test_a_program_that_sleeps_by_itself_does_not_wait_for_the_refresh(start, co
         assert shown == [0, *(DT_NS // 1000 * (frame + 1) + 10_000 for frame in range(4))]
 
 
+@pytest.mark.parametrize("way", ["symbol", "vanish"])
+def test_the_next_program_takes_time_over(start, compile_toy, way):
+    toy = compile_toy("gl", "gl")
+    launcher = start("sh", "-c", f"{toy} {way}; sleep 0.1; {toy} symbol")
+    shown = [int(line.split()[0]) for line in launcher.run()]
+    assert shown[:5] == [frame * DT_NS // 1000 for frame in range(5)]
+    assert shown[5] >= 5 * DT_NS // 1000 + 100_000
+    assert [later - shown[5] for later in shown[6:]][-1] >= 3 * DT_NS // 1000
+    assert launcher.page.counters()["presents"] == 10
+
+
 def test_one_frame_a_step_and_the_step_ends_after_the_present(start, compile_toy):
     toy = start(compile_toy("gl", "gl"))
     for frame in range(1, 5):

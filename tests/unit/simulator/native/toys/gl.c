@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 typedef void (*any_function)(void);
 typedef void (*swap_function)(void *, unsigned long);
@@ -24,5 +25,7 @@ int main(int count, char **arguments) {
     printf("%ld %d\n", now.tv_nsec / 1000, num_swaps());
     swap(NULL, 0);
   }
+  fflush(stdout);
+  if (!strcmp(way, "vanish")) _exit(0); /* without a chance to hand time back */
   return 0;
 }
