@@ -1,8 +1,9 @@
 """`overplay benchmark`: how well the parser reads recordings whose truth is known."""
 
+import math
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -64,13 +65,18 @@ def _write(found: "ParserBenchmark", out: Path) -> None:
     from ops.storage import to_json
 
     out.mkdir(parents=True, exist_ok=True)
-    tables = {field.name: getattr(found, field.name) for field in fields(found)}
+    tables = {field.name: [_without_nan(row) for row in getattr(found, field.name)] for field in fields(found)}
     (out / "benchmark.json").write_bytes(to_json(tables))
     parts = [f"## {name.capitalize()}\n\n{md_table(rows)}" for name, rows in tables.items() if rows]
     (out / "benchmark.md").write_text("# Parser benchmark\n\n" + "\n".join(parts))
-    f1 = {row["family"]: row["press_f1"] for row in found.families if row["press_f1"] == row["press_f1"]}
+    f1 = {row["family"]: row["press_f1"] for row in found.families if not math.isnan(row["press_f1"])}
     if f1:
         (out / "families.png").write_bytes(encode(bar_chart(f1, "Press F1 by family")))
     known, error = ([row["known"] for row in found.doubt], [1 - row["accuracy"] for row in found.doubt])
     chart = line_chart({"error": (known, error)}, "Button error over the share that is known", "known")
     (out / "doubt.png").write_bytes(encode(chart))
+
+
+def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with None for what there is no figure of: JSON has no NaN."""
+    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}

@@ -150,8 +150,11 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
         (tmp_path / f"{name}.mp4").touch()
         pq.write_table(trace_to_table(truth[name]), tmp_path / f"{name}.parquet")
         (tmp_path / f"{name}.json").write_text(json.dumps({"name": name, "family": family, "box": [0, 0, 10, 10]}))
-    report = {"outcome": "ok", "template": "t", "box": [0, 0, 10, 5], "reason": ""}
-    monkeypatch.setattr("models.overlay_parser.label.LabelJob.run", lambda *arguments: report)
+    (tmp_path / "plain.mp4").touch()
+    pq.write_table(trace_to_table(truth["one"]), tmp_path / "plain.parquet")
+    reports = {key: {"outcome": "ok", "template": "t", "box": [0, 0, 10, 5], "reason": ""} for key in truth}
+    reports["plain"] = {"outcome": "rejected", "template": "", "box": None, "reason": "no overlay found"}
+    monkeypatch.setattr("models.overlay_parser.label.LabelJob.run", lambda job, video, *_: reports[video.stem])
     monkeypatch.setattr("assets.parser_scores.read_labels", lambda folder: truth[folder.name])
     out = tmp_path / "out"
     result = run("benchmark", "parser", tmp_path, "--out", out)
@@ -159,6 +162,7 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
     tables = json.loads((out / "benchmark.json").read_text())
     assert [row["family"] for row in tables["families"]] == ["ps4", "ps5"]
     assert tables["recordings"][0]["box IoU"] == 0.5
+    assert tables["recordings"][1]["accuracy"] is None
     assert tables["recordings"][-1]["press_f1"] == 1
     assert {row["reading"] for row in tables["baselines"]} == {"always released", "copy last frame"}
     assert tables["events"][0]["within 0"] == 1
