@@ -56,7 +56,8 @@ class LinuxSetup:
         copy_program: run a copy, because the installed program is setgid.
         boot: what is played before the first frame; a task's `launch["boot"]` follows.
         boot_frames: control frames that the program may take until it shows its first frame.
-        probe: home folder -> further facts; read after every step, so it must be quick.
+        probe: home folder -> further facts; read after every step, so it must be quick. It may say that `running` is 0
+            where the attempt is over though the program is not.
     """
 
     packages: tuple[str, ...]

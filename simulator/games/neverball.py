@@ -29,13 +29,14 @@ joystick_button_start 7
 
 
 def probe(home: Path) -> Mapping[str, float]:
-    """Return `coins`, `goal` and `fall` of the last attempt that ended."""
+    """Return `coins`, `goal` and `fall` of the attempt once it ended, and then `running` 0: a menu would follow."""
     path = home / ".neverball" / "Replays" / "Last.nbr"
     data = path.read_bytes()[: _HEADER.size] if path.exists() else b""
     if len(data) < _HEADER.size:
         return {"coins": 0.0, "goal": 0.0, "fall": 0.0}
     _, _, _, coins, status, _ = _HEADER.unpack(data)
-    return {"coins": float(coins), "goal": float(status == _GOAL), "fall": float(status == _FALL)}
+    facts = {"coins": float(coins), "goal": float(status == _GOAL), "fall": float(status == _FALL)}
+    return facts if status == 0 else {**facts, "running": 0.0}
 
 
 def _roll(name: str, level: str) -> Task:

@@ -1,5 +1,6 @@
 """Debian's games under the clock: `make test-games` installs and runs them."""
 
+import dataclasses
 import os
 from pathlib import Path
 
@@ -57,6 +58,23 @@ def test_the_pad_moves_something(name):
         finally:
             backend.stop()
     assert not np.array_equal(*last)
+
+
+@pytest.mark.parametrize("name", ["Neverball"])
+def test_a_ball_that_falls_ends_the_attempt_and_is_no_success(name):
+    game = GAMES[name]
+    task = dataclasses.replace(game.tasks[0], launch={"arguments": ("-l", "map-easy/hole.sol")})
+    backend = LinuxBackend(game, task, 160, 90)
+    try:
+        backend.start(0)
+        assert (backend.facts()["running"], backend.facts()["fall"]) == (1, 0)
+        backend.set(np.zeros(16, np.int8), np.array([0, -0.6, 0, 0], np.float32))  # straight into the hole
+        backend.advance(240)
+        facts = backend.facts()
+        assert (facts["running"], facts["fall"], facts["goal"]) == (0, 1, 0)
+        assert not task.success(facts)
+    finally:
+        backend.stop()
 
 
 def test_a_level_of_supertux_that_is_left_is_no_success():
