@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from simulator.backends.linux import LinuxBackend
+from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.install import game_status
 from simulator.replay import random_inputs, replay_check
@@ -58,6 +59,24 @@ def test_the_pad_moves_something(name):
         finally:
             backend.stop()
     assert not np.array_equal(*last)
+
+
+@pytest.mark.parametrize("name", LINUX)
+def test_a_thousand_random_actions_hang_and_crash_nothing(name):
+    env = GameEnv(name)
+    try:
+        env.reset(seed=0)
+        env.action_space.seed(0)
+        num_episodes = 1
+        for _ in range(1000):
+            _, _, terminated, truncated, info = env.step(env.action_space.sample())
+            assert info["facts"]["exit_code"] in (-1, 0), "the game crashed"
+            if terminated or truncated:
+                env.reset(seed=num_episodes)
+                num_episodes += 1
+        assert num_episodes < 20
+    finally:
+        env.close()
 
 
 @pytest.mark.parametrize("name", ["Neverball"])
