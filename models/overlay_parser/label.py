@@ -15,7 +15,8 @@ import numpy as np
 from models.control_finder.modeling import find_controls, load_finder
 from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
-from ops.crop import GAMEPAD_CLIP, CropConfig, CropReport, crop_video
+from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
+from ops.delay import DelayConfig, estimate_delay, measure_motion
 from ops.gamepad import STICKS, PadTrace
 from ops.locate import LocateConfig, Track
 from ops.nitrogen_layout import ChunkSource, write_chunk
@@ -30,6 +31,11 @@ from ops.storage import to_json
 from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in
 
 REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"
+#: Of the report, what is null until it is known. The offset is how many frames after the overlay the game answers.
+_FACTS = (
+    "box", "template", "family", "inliers", "score", "fps_mean", "num_frames",
+    "offset_frames", "offset_interval", "offset_reason",
+)  # fmt: skip
 #: Called with what is being done now.
 Say = Callable[[str], None]
 
@@ -45,6 +51,7 @@ class LabelJob:
         locate: see `LocateConfig`.
         crop: see `CropConfig`.
         refine: see `RefineConfig`.
+        delay: see `DelayConfig`.
     """
 
     libraries: tuple[Path, ...]
@@ -53,15 +60,14 @@ class LabelJob:
     locate: LocateConfig = field(default_factory=LocateConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
+    delay: DelayConfig = field(default_factory=DelayConfig)
 
     def run(self, video: Path, out: Path, say: Say = lambda _: None) -> dict[str, Any]:
         """Label a video into `out/<stem>/`; return what `report.json` there holds. Never raises for a bad video."""
         started = time.monotonic()
         folder = out / video.stem
         folder.mkdir(parents=True, exist_ok=True)
-        facts: dict[str, Any] = dict.fromkeys(
-            ("box", "template", "family", "inliers", "score", "fps_mean", "num_frames", "offset_frames")
-        )
+        facts: dict[str, Any] = dict.fromkeys(_FACTS)
         try:
             self._label(video, folder, facts, say)
             outcome = Outcome.ok()
@@ -92,13 +98,21 @@ class LabelJob:
             say("reading")
             affine = np.array(report.affine)
             raw = read_clip(Path(scratch) / GAMEPAD_CLIP, report.pts_s, template, affine, self.predict)
-        known_travel = all(template.controls[stick].travel > 0 for stick in STICKS if stick in template.controls)
-        processed = refine(raw, known_travel, self.refine)
+            known_travel = all(template.controls[stick].travel > 0 for stick in STICKS if stick in template.controls)
+            processed = refine(raw, known_travel, self.refine)
+            say("looking for the game's answer")
+            facts |= self._delay(Path(scratch) / GAME_CLIP, processed)
         self._write(video, folder, probed, track, raw, processed)
         if self.preview:
             say("drawing the preview")
             limits = Limits(wall_s=300 + 60 * probed.duration_s, cpu_s=120 + 30 * probed.duration_s)
             call(write_preview, video, folder / PREVIEW, track.box, processed, limits=limits)
+
+    def _delay(self, game: Path, processed: PadTrace) -> dict[str, Any]:
+        """Return what the report says of the frames between the overlay and the game's answer."""
+        delay = estimate_delay(processed, call(measure_motion, game), self.delay)
+        interval = None if delay.frames is None else [delay.low, delay.high]
+        return {"offset_frames": delay.frames, "offset_interval": interval, "offset_reason": delay.reason or None}
 
     def _locate(self, video: Path, probed: VideoProbe) -> Track:
         tracks: Sequence[Track] = call(

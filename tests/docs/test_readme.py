@@ -58,7 +58,7 @@ def test_overplay_commands_that_documents_name_exist(document: Path) -> None:
     from pipelines.cli import app
 
     known = set(get_command(app).commands)  # type: ignore[attr-defined]
-    named = re.findall(r"(?:`|^\s*)overplay ([a-z]+)", (REPOSITORY / document).read_text(), re.MULTILINE)
+    named = re.findall(r"(?:`|^\s*)overplay ([a-z-]+)", (REPOSITORY / document).read_text(), re.MULTILINE)
     assert set(named) <= known
 
 

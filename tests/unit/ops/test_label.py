@@ -17,7 +17,7 @@ from tests.factories.overlays import overlap, place, write_overlay_clip
 
 FIELDS = {
     "video_id", "outcome", "reason", "box", "template", "family", "inliers", "score", "fps_mean", "num_frames",
-    "offset_frames", "wall_s",
+    "offset_frames", "offset_interval", "offset_reason", "wall_s",
 }  # fmt: skip
 RENDERER = place("xbox_one-flat-01", 300, 330, 160)
 #: 22 s: two chunks.
@@ -50,7 +50,10 @@ def test_the_report_keeps_its_contract(labelled) -> None:
     assert (report["template"], report["family"]) == ("xbox_one-flat-01", "xbox_one")
     assert overlap(report["box"], RENDERER.box) > 0.93 and report["inliers"] >= 20 and 0.5 < report["score"] <= 1
     assert report["num_frames"] == len(PTS_S) and report["fps_mean"] == pytest.approx(4, abs=0.1)
-    assert said == ["probing", "looking for the overlay", "cropping", "reading", "drawing the preview"]
+    assert said == [
+        "probing", "looking for the overlay", "cropping", "reading", "looking for the game's answer",
+        "drawing the preview",
+    ]  # fmt: skip
 
 
 def test_chunks_in_the_published_layout_cover_all_frames(labelled) -> None:

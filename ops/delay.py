@@ -1,0 +1,208 @@
+"""How many frames after the overlay the game answers, estimated per video from motion after changes of the pad.
+
+The game's response (its picture's shift and change, per frame) is regressed on the pad's changes some frames before;
+the delay is where that explains most. Blocks of the video drawn again and again give an interval, and pads shifted by
+seconds show how much chance would explain: no more, and there is no estimate. It is reported and never applied.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import PadTrace
+
+#: Sides of the grey picture that motion is measured on, and of its tiles, in pixels.
+_SIDE_PX, _TILE_PX = 128, 32
+#: Mean change of grey levels below which a tile stands still.
+_STILL_LEVELS = 0.5
+_RIDGE = 1e-3
+#: A picture whose shift is found less surely is another scene; so many frames around it tell nothing.
+_CUT_SURENESS, _CUT_FRAMES = 0.5, 3
+
+
+@dataclass(frozen=True)
+class DelayConfig:
+    """How the delay is sought.
+
+    Attributes:
+        min_delay_s: the earliest answer; below 0 the overlay lags behind the game.
+        max_delay_s: the latest answer.
+        block_s: length of the blocks that are drawn for the interval.
+        num_draws: how often they are drawn, and how many shifted pads stand for chance.
+        max_width_frames: an interval wider than this is too little to go by.
+        min_changes: as many frames in which the pad changes are needed.
+    """
+
+    min_delay_s: float = -0.2
+    max_delay_s: float = 0.5
+    block_s: float = 2.0
+    num_draws: int = 200
+    max_width_frames: float = 4.0
+    min_changes: int = 40
+
+
+@dataclass(frozen=True)
+class Delay:
+    """What was found.
+
+    Attributes:
+        frames: from the frame whose overlay shows a change to the first that shows its effect; None when refused.
+        low: end of the 95 % interval, in frames; None when refused.
+        high: its other end.
+        explained: share of the picture's changes that the pad explains at the best delay, beyond what chance does.
+        reason: why there is no estimate; empty when there is one.
+    """
+
+    frames: int | None
+    low: int | None
+    high: int | None
+    explained: float
+    reason: str = ""
+
+
+def measure_motion(clip: Path) -> npt.NDArray[np.float64]:
+    """Return (num_frames, 3) of a clip: shift right and down in pixels of 1/128 of the picture, and how sure it is.
+
+    The shift is that of the picture's tiles, those that change more counting more: what stands still, as a head-up
+    display does, has no say. Row i compares frame i with the one before; the first row is 0. Meant to run inside
+    `ops.sandbox.call`.
+
+    Raises:
+        BadInputError: the clip cannot be read.
+    """
+    import cv2
+
+    from ops.video import decode_frames, open_video
+
+    window = cv2.createHanningWindow((_TILE_PX, _TILE_PX), cv2.CV_32F)
+    rows: list[tuple[float, float, float]] = []
+    before: list[Any] = []
+    with open_video(clip) as video:
+        for frame in decode_frames(video):
+            grey = frame.reformat(_SIDE_PX, _SIDE_PX, "gray").to_ndarray().astype(np.float32)
+            places = range(0, _SIDE_PX, _TILE_PX)
+            tiles = [np.ascontiguousarray(grey[y : y + _TILE_PX, x : x + _TILE_PX]) for y in places for x in places]
+            changes = np.array([np.abs(now - old).mean() for now, old in zip(tiles, before, strict=False)])
+            moved, sure = np.zeros(2), 0.0
+            for now, old, change in zip(tiles, before, changes, strict=False):
+                if change > _STILL_LEVELS:
+                    shift, peak = cv2.phaseCorrelate(
+                        old.copy(), now.copy(), window
+                    )  # it may write into what it is given
+                    moved += change * np.clip(shift, -_TILE_PX / 4, _TILE_PX / 4)
+                    sure += change * min(peak, 1.0)
+                else:
+                    sure += change
+            total = max(float(changes.sum()), 1e-9)
+            rows.append((float(moved[0]) / total, float(moved[1]) / total, sure / total if before else 0.0))
+            before = tiles
+    return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def estimate_delay(trace: PadTrace, motion: npt.NDArray[np.float64], config: DelayConfig, seed: int = 0) -> Delay:
+    """Return how many frames after the overlay the game answers.
+
+    Args:
+        trace: refined labels, one row per frame; unknown values count as unchanged.
+        motion: (num_frames, 3) of the same frames, from `measure_motion`.
+        config: where to look.
+        seed: of the draws.
+    """
+    if len(motion) != trace.num_frames:
+        raise ValueError(f"motion and labels are of the same frames, got {len(motion)} and {trace.num_frames}")
+    period_s = float(np.median(np.diff(trace.pts_s))) if trace.num_frames > 1 else 1.0
+    lags = np.arange(round(config.min_delay_s / period_s), round(config.max_delay_s / period_s) + 1)
+    changes = _pad_changes(trace)
+    num_changes = int((np.abs(changes) > 0.1).any(axis=1).sum())
+    block = max(2, round(config.block_s / period_s))
+    if num_changes < config.min_changes or trace.num_frames < 8 * block:
+        return _refused(f"the pad changes in {num_changes} frames of {trace.num_frames}, too little to go by")
+    response, cut = _response(motion), _around_cuts(motion)
+    response[cut] = 0
+    changes[cut] = 0
+    rng = np.random.default_rng(seed)
+    parts = _Parts(changes, response, lags, block)
+    curve = parts.explained(np.ones(parts.num_blocks))
+    shifts = rng.integers(2 * block, trace.num_frames - 2 * block, config.num_draws // 2)
+    chance = [_Parts(np.roll(changes, shift, axis=0), response, lags, block).best() for shift in shifts]
+    gain = float(curve.max() - np.median(chance))
+    if curve.max() <= np.quantile(chance, 0.99):
+        return _refused("the picture changes no more after the pad does than at any other time", gain)
+    draws = rng.multinomial(parts.num_blocks, np.full(parts.num_blocks, 1 / parts.num_blocks), config.num_draws)
+    places = lags[[int(parts.explained(draw).argmax()) for draw in draws]]
+    low, high = (int(value) for value in np.quantile(places, [0.025, 0.975], method="nearest"))
+    if high - low > config.max_width_frames:
+        return _refused(f"anything from {low} to {high} frames fits", gain)
+    return Delay(int(lags[curve.argmax()]), low, high, gain)
+
+
+def _refused(reason: str, explained: float = 0.0) -> Delay:
+    return Delay(None, None, None, explained, reason)
+
+
+def _pad_changes(trace: PadTrace) -> npt.NDArray[np.float64]:
+    """Return (num_frames, channels): change of each stick axis, and onsets and releases of buttons that are used."""
+    sticks = np.diff(_filled(trace.sticks), axis=0, prepend=0)
+    buttons = np.diff(_filled(trace.buttons), axis=0, prepend=0)
+    buttons = buttons[:, (buttons != 0).sum(axis=0) >= 8]
+    changes = np.concatenate([sticks, buttons], axis=1)
+    changes[0] = 0
+    return changes
+
+
+def _filled(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+    """Return values with the last known one where unknown, 0 before the first."""
+    known = np.isfinite(values)
+    last = np.maximum.accumulate(np.where(known, np.arange(len(values))[:, None], -1), axis=0)
+    filled = np.take_along_axis(np.nan_to_num(values), np.maximum(last, 0), axis=0)
+    return np.where(last >= 0, filled, 0).astype(np.float64)
+
+
+def _response(motion: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return (num_frames, 2): how the picture's shift changes from frame to frame, each column of spread 1."""
+    shift = motion[:, :2] - np.median(motion[:, :2], axis=0)
+    spread = np.quantile(np.abs(shift), 0.9, axis=0) + 1e-9
+    return np.diff(np.clip(shift / spread, -3, 3), axis=0, prepend=0)
+
+
+def _around_cuts(motion: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Return (num_frames,) where nothing is learnt: around a cut the pad may change *because* the picture does."""
+    return np.convolve(motion[:, 2] < _CUT_SURENESS, np.ones(2 * _CUT_FRAMES + 1), "same") > 0
+
+
+class _Parts:
+    """Sums for the regression at each lag, kept by block, so that drawing blocks again costs no pass over frames."""
+
+    def __init__(
+        self,
+        changes: npt.NDArray[np.float64],
+        response: npt.NDArray[np.float64],
+        lags: npt.NDArray[np.int64],
+        block: int,
+    ) -> None:
+        margin = int(np.abs(lags).max())
+        self.num_blocks = (len(changes) - 2 * margin) // block
+        rows = margin + np.arange(self.num_blocks * block).reshape(self.num_blocks, block)
+        inputs = changes[rows]
+        self._squares = np.einsum("bti,btj->bij", inputs, inputs)
+        outputs = [response[rows + lag] for lag in lags]
+        self._products = np.stack([np.einsum("bti,bto->bio", inputs, output) for output in outputs], axis=1)
+        self._totals = np.stack([(output**2).sum(axis=1) for output in outputs], axis=1)
+
+    def explained(self, weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
+        """Return (num_lags,) the share of the response that the pad explains, blocks weighted."""
+        squares = np.einsum("b,bij->ij", weights, self._squares)
+        squares += _RIDGE * (np.trace(squares) / len(squares) + 1e-9) * np.eye(len(squares))
+        products = np.einsum("b,blio->lio", weights, self._products)
+        totals = np.einsum("b,blo->lo", weights, self._totals)
+        fitted = np.linalg.solve(squares, products)
+        return np.asarray(np.mean((fitted * products).sum(axis=1) / (totals + 1e-9), axis=1))
+
+    def best(self) -> float:
+        """Return the most that any lag explains."""
+        return float(self.explained(np.ones(self.num_blocks)).max())

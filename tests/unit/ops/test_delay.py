@@ -1,0 +1,73 @@
+"""The scenes here answer a pad a known number of frames late; `measure_motion` sees them through real H.264."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from ops.delay import DelayConfig, estimate_delay, measure_motion
+from ops.gamepad import PadTrace
+
+FRAMES = 700
+
+
+@pytest.fixture(scope="module")
+def sticks() -> np.ndarray:
+    """Left stick at rest, right stick pushed to somewhere else every half second."""
+    rng = np.random.default_rng(3)
+    sticks = np.zeros((FRAMES, 4), np.float32)
+    sticks[:, 2] = np.repeat(rng.uniform(-1, 1, FRAMES // 14 + 1), 14)[:FRAMES]
+    return sticks
+
+
+def trace_of(sticks: np.ndarray) -> PadTrace:
+    return PadTrace.known(np.arange(FRAMES) / 30, np.zeros((FRAMES, 17)), sticks)
+
+
+def scene(tmp_path: Path, speed: np.ndarray) -> Path:
+    """A textured wall that passes at so many pixels a frame."""
+    rng = np.random.default_rng(0)
+    wall = np.kron(rng.integers(30, 220, (16, 512, 3)), np.ones((8, 8, 1))).astype(np.uint8)
+    places = 2000 + np.round(np.cumsum(speed)).astype(int)
+    frames = np.stack([wall[:, place : place + 128] for place in places])
+    with av.open(str(tmp_path / "scene.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "ultrafast"})
+        stream.width = stream.height = 128
+        for frame in frames:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(stream.encode())
+    return tmp_path / "scene.mp4"
+
+
+@pytest.mark.parametrize("delay", [0, 1, 4, 9])
+def test_a_known_delay_is_found(tmp_path: Path, sticks: np.ndarray, delay: int) -> None:
+    speed = 3 * np.roll(sticks[:, 2], delay)
+    speed[:delay] = 0
+    motion = measure_motion(scene(tmp_path, speed))
+    found = estimate_delay(trace_of(sticks), motion, DelayConfig())
+    assert found.reason == ""
+    assert found.low <= delay <= found.high
+    assert abs(found.frames - delay) <= 1
+    assert found.explained > 0.1
+
+
+def test_a_game_that_ignores_the_pad_gives_no_delay(tmp_path: Path, sticks: np.ndarray) -> None:
+    other = np.repeat(np.random.default_rng(8).uniform(-3, 3, FRAMES // 10), 10)[:FRAMES]
+    motion = measure_motion(scene(tmp_path, other))
+    found = estimate_delay(trace_of(sticks), motion, DelayConfig())
+    assert found.frames is None
+    assert found.reason
+
+
+def test_a_pad_at_rest_gives_no_delay() -> None:
+    found = estimate_delay(trace_of(np.zeros((FRAMES, 4), np.float32)), np.zeros((FRAMES, 3)), DelayConfig())
+    assert (found.frames, found.low, found.high) == (None, None, None)
+    assert "too little" in found.reason
+    unknown = estimate_delay(trace_of(np.full((FRAMES, 4), np.nan, np.float32)), np.zeros((FRAMES, 3)), DelayConfig())
+    assert unknown.frames is None
+
+
+def test_motion_and_labels_must_be_of_the_same_frames(sticks: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="same frames"):
+        estimate_delay(trace_of(sticks), np.zeros((3, 3)), DelayConfig())
