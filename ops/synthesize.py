@@ -7,6 +7,7 @@ control that the skin does not show is unknown.
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ class SynthesisConfig:
     num_frames: int = 9
     width_px: tuple[float, float] = (150.0, 440.0)
     opacity: tuple[float, float] = (0.5, 1.0)
-    crf: tuple[int, int] = (18, 34)
+    crf: tuple[int, int] = (18, 37)
     max_crop_px: int = 384
     box_error: float = 0.001
     events: float = 2.0
@@ -223,39 +224,71 @@ def through_h264(frames: Pixels, crf: int) -> Pixels:
 
 
 def procedural_background(rng: np.random.Generator, num_frames: int, height: int, width: int) -> Pixels:
-    """Return a moving scene of noise, flat shapes and HUD-like marks: a stand-in for game footage."""
+    """Return a moving scene of noise, shapes, rows of lights and HUD-like marks, sometimes cut: like game footage."""
+    speed = rng.normal(0, 4 if rng.random() < 0.7 else 14, 2) * (rng.random() < 0.8)
+    reach = np.ceil(np.abs(speed) * num_frames).astype(int) + 4
+    scene = _scene(rng, height + int(reach[1]), width + int(reach[0]))
+    origin = np.where(speed < 0, reach - 2, 2)
+    cut = int(rng.integers(1, num_frames)) if num_frames > 1 and rng.random() < 0.25 else num_frames
+    frames = np.empty((num_frames, height, width, 3), dtype=np.uint8)
+    flicker = 1 + rng.normal(0, 0.03 * (rng.random() < 0.3), num_frames)
+    for index in range(num_frames):
+        if index == cut:  # another view of the same place
+            scene = np.roll(scene[:, ::-1], rng.integers(0, scene.shape[:2]), axis=(0, 1))
+        left, top = (origin + np.round(speed * index)).astype(int)
+        left, top = int(np.clip(left, 0, reach[0])), int(np.clip(top, 0, reach[1]))
+        frames[index] = np.clip(scene[top : top + height, left : left + width] * flicker[index], 0, 255)
+    return frames
+
+
+def _scene(rng: np.random.Generator, height: int, width: int) -> Pixels:
     import cv2
 
-    speed = rng.normal(0, 4, 2) * (rng.random() < 0.8)
-    reach = np.ceil(np.abs(speed) * num_frames).astype(int) + 4
-    big_height, big_width = height + int(reach[1]), width + int(reach[0])
-    scene = np.full((big_height, big_width, 3), rng.uniform(0, 220, 3), dtype=np.float32)
+    scene = np.full((height, width, 3), rng.uniform(0, 220, 3), dtype=np.float32)
     for octave in (4, 12, 40):
-        shape = (max(2, big_height // octave), max(2, big_width // octave), 3)
-        noise = rng.normal(0, 1, shape).astype(np.float32)
+        noise = rng.normal(0, 1, (max(2, height // octave), max(2, width // octave), 3)).astype(np.float32)
         if rng.random() < 0.5:
             noise = noise.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-        scene += cv2.resize(noise, (big_width, big_height)) * rng.uniform(0, 14 + octave)
+        scene += cv2.resize(noise, (width, height)) * rng.uniform(0, 14 + octave)
     for _ in range(int(rng.integers(0, 14))):
-        corner = (int(rng.integers(0, big_width)), int(rng.integers(0, big_height)))
+        corner = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         size = rng.integers(4, 90, 2)
         colour = rng.uniform(0, 255, 3).tolist()
         if rng.random() < 0.6:
             cv2.rectangle(scene, corner, (corner[0] + int(size[0]), corner[1] + int(size[1])), colour, -1)
         else:
             cv2.circle(scene, corner, int(size[0] / 2), colour, int(rng.choice([-1, 2, 3])))
-    scene8 = np.clip(scene * rng.uniform(0.3, 1.1), 0, 255).astype(np.uint8)
+    scene *= rng.uniform(0.3, 1.1)
+    if rng.random() < 0.4:
+        _draw_lights(rng, scene)
+    scene8 = np.clip(scene, 0, 255).astype(np.uint8)
     for _ in range(int(rng.integers(0, 4))):
-        corner = (int(rng.integers(0, big_width)), int(rng.integers(0, big_height)))
+        corner = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         cv2.putText(scene8, "SCORE 0123 HP", corner, 0, rng.uniform(0.3, 1.2), rng.uniform(0, 255, 3).tolist(), 2)
-    origin = np.where(speed < 0, reach - 2, 2)
-    frames = np.empty((num_frames, height, width, 3), dtype=np.uint8)
-    flicker = 1 + rng.normal(0, 0.03 * (rng.random() < 0.3), num_frames)
-    for index in range(num_frames):
-        left, top = (origin + np.round(speed * index)).astype(int)
-        left, top = int(np.clip(left, 0, big_width - width)), int(np.clip(top, 0, big_height - height))
-        frames[index] = np.clip(scene8[top : top + height, left : left + width] * flicker[index], 0, 255)
-    return frames
+    return np.asarray(scene8)
+
+
+def _draw_lights(rng: np.random.Generator, scene: Floats) -> None:
+    """Draw a slanted grid of bars, bright on dark or dark on bright: what shines through translucent overlays most."""
+    import cv2
+
+    height, width = scene.shape[:2]
+    colour = rng.uniform(180, 255, 3) * rng.choice([1.0, 1.0, 0.05], 3)
+    if rng.random() < 0.3:
+        colour = np.full(3, rng.uniform(0, 40))
+    step = rng.uniform(16, 110, 2)
+    size = step * rng.uniform(0.1, 0.7, 2)
+    angle, shear = rng.uniform(-0.6, 0.6, 2)
+    along = np.array([math.cos(angle), math.sin(angle)])
+    across = np.array([shear, 1.0]) - along * shear * 0.5
+    corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)]) * size
+    reach = min(40, int(max(height, width) / step.min()))
+    places = np.array([(column, row) for column in range(-reach, reach) for row in range(-reach, reach)]) * step
+    bars = places[:, None] + corners
+    bars = bars[..., :1] * along + bars[..., 1:] * across + np.array([width, height]) / 2
+    seen = (bars.max(axis=1) > 0).all(axis=1) & (bars.min(axis=1) < (width, height)).all(axis=1)
+    for bar in np.round(bars[seen]).astype(np.int32):
+        cv2.fillConvexPoly(scene, bar, colour.tolist())
 
 
 def footage_background(footage: Sequence[Pixels]) -> Background:
