@@ -16,7 +16,7 @@ import numpy.typing as npt
 from ops.gamepad import DATASET, STICKS, Floats
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels, Template
 
-TriggerMode = Literal["binary", "fill_up", "opacity"]
+TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
 #: An analog trigger is "pressed" from here on.
 TRIGGER_PRESSED = 0.5
 
@@ -44,11 +44,23 @@ class ControlArt:
         area: where it is; what the reader is told.
         off: what is drawn while it is up (None: nothing).
         on: what is drawn while it is down (None: as `off`); for a stick, while its thumb button is down.
+        moved: for a stick, what is drawn while it is off its centre and its thumb button up (None: as `off`).
+        mode: for a trigger, how it shows its travel (None: as the skin says).
+        slide: for a trigger, by how many canvas pixels (x, y) it moves at full travel.
+        tilt_deg: for a stick, by how much its cap leans at full deflection (its picture is foreshortened).
     """
 
     area: ControlArea
     off: Sprite | None
     on: Sprite | None
+    moved: Sprite | None = None
+    mode: TriggerMode | None = None
+    slide: tuple[float, float] = (0.0, 0.0)
+    tilt_deg: float = 0.0
+
+
+#: Names in a drawing order that are no control.
+BODY, DPAD = "body", "dpad"
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,14 @@ class Skin:
         body: what never changes.
         controls: by name, in drawing order; a control that is absent is not drawn by this skin.
         trigger_mode: how analog triggers show their travel.
-        dead_zone: per axis, smaller stick deflections are drawn as centred.
+        dead_zone: smaller stick deflections are drawn as centred.
+        round_dead_zone: whether the dead zone is a circle; else it is one per axis.
+        trigger_threshold: from which travel on a binary trigger is drawn as down.
+        statics: further pictures that never change, by the name that `order` calls them.
+        dpad: one picture per direction of a d-pad that is drawn as a whole, in the order of `dpad_direction`;
+            `controls` then says where its four buttons are and has no sprites for them. Empty for four buttons.
+        order: what is drawn after what: `BODY`, `DPAD`, names of statics and controls; empty for the body, then
+            the controls in their order.
     """
 
     skin_id: str
@@ -74,6 +93,16 @@ class Skin:
     controls: dict[str, ControlArt]
     trigger_mode: TriggerMode = "binary"
     dead_zone: float = 0.0
+    round_dead_zone: bool = False
+    trigger_threshold: float = TRIGGER_PRESSED
+    statics: dict[str, Sprite] = field(default_factory=dict)
+    dpad: tuple[Sprite, ...] = ()
+    order: tuple[str, ...] = ()
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """What is drawn, the lowest first."""
+        return self.order or (BODY, *self.controls)
 
     @property
     def drawn(self) -> tuple[str, ...]:
@@ -84,7 +113,7 @@ class Skin:
         """Return where each shown control is; thumb buttons are where their stick is."""
         areas = {name: art.area for name, art in self.controls.items()}
         for stick, thumb in zip(STICKS, ("left_thumb", "right_thumb"), strict=True):
-            if stick in self.controls and self.controls[stick].on is not None:
+            if thumb not in areas and stick in self.controls and self.controls[stick].on is not None:
                 areas[thumb] = areas[stick]
         return areas
 
@@ -113,6 +142,22 @@ def over(canvas: Floats, sprite: Floats, x: int, y: int) -> None:
     region += part
 
 
+def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
+    """Return which of nine d-pad pictures shows a state: 0 none, left, right, up, down, then the four diagonals.
+
+    Up wins over down and right over left, as Input Overlay has it.
+    """
+    vertical = 1 if up else 2 if down else 0
+    horizontal = 2 if right else 1 if left else 0
+    return ((0, 1, 2), (3, 5, 6), (4, 7, 8))[vertical][horizontal]
+
+
+def _lean(axes: Floats, tilt_deg: float) -> npt.NDArray[np.float64]:
+    """Return (2, 2): a flat cap that leans `tilt_deg` at full deflection, seen from the front without perspective."""
+    turn_x, turn_y = np.radians(-tilt_deg * axes[1]), np.radians(tilt_deg * axes[0])
+    return np.array([[np.cos(turn_y), 0], [np.sin(turn_x) * np.sin(turn_y), np.cos(turn_x)]])
+
+
 @dataclass(frozen=True)
 class _Placed:
     """A sprite resampled to output pixels."""
@@ -139,8 +184,8 @@ class SkinRenderer:
     x: float = 0.0
     y: float = 0.0
     opacity: float = 1.0
-    _placed: dict[tuple[str, bool], _Placed] = field(init=False, repr=False)
-    _blurred: dict[tuple[str, bool], Floats] = field(init=False, repr=False)
+    _placed: dict[tuple[str, bool | int], _Placed] = field(init=False, repr=False)
+    _blurred: dict[tuple[str, str], Floats] = field(init=False, repr=False)
     _size: tuple[int, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -150,7 +195,8 @@ class SkinRenderer:
         left, top = int(np.floor(self.x)), int(np.floor(self.y))
         right, bottom = self.x + self.width_px, self.y + self.skin.height * self.scale
         self._size = (int(np.ceil(right)) - left, int(np.ceil(bottom)) - top)
-        self._placed["body", False] = self._place(self.skin.body, (0.0, 0.0))
+        for name, sprite in {BODY: self.skin.body, **self.skin.statics}.items():
+            self._placed[name, False] = self._place(sprite, (0.0, 0.0))
 
     @property
     def scale(self) -> float:
@@ -168,8 +214,14 @@ class SkinRenderer:
         x, y, w, h = self.skin.template().drawn_box()
         return self.x + x * self.scale, self.y + y * self.scale, w * self.scale, h * self.scale
 
-    def _place(self, sprite: Sprite, shift: tuple[float, float], blurred: Floats | None = None) -> _Placed:
-        """Resample a sprite, moved by `shift` canvas pixels, to the pixel grid of the output."""
+    def _place(
+        self,
+        sprite: Sprite,
+        shift: tuple[float, float],
+        blurred: Floats | None = None,
+        lean: npt.NDArray[np.float64] | None = None,
+    ) -> _Placed:
+        """Resample a sprite, moved by `shift` canvas pixels, leaning about its centre, to the output's pixel grid."""
         import cv2
 
         scale = self.scale
@@ -181,6 +233,10 @@ class SkinRenderer:
         height = int(np.ceil(top + sprite.rgba.shape[0] * scale)) - y
         # Pixel centres are at +0.5 on both sides.
         matrix = np.array([[scale, 0, left - x + 0.5 * scale - 0.5], [0, scale, top - y + 0.5 * scale - 0.5]])
+        if lean is not None:
+            centre = np.array([sprite.rgba.shape[1] - 1, sprite.rgba.shape[0] - 1]) / 2
+            matrix[:, 2] += matrix[:, :2] @ (centre - lean @ centre)
+            matrix[:, :2] = matrix[:, :2] @ lean
         border = cv2.BORDER_CONSTANT
         warped = cv2.warpAffine(
             source, matrix, (max(width, 1), max(height, 1)), flags=cv2.INTER_LINEAR, borderMode=border
@@ -199,14 +255,26 @@ class SkinRenderer:
 
     def _stick(self, name: str, pressed: bool, axes: Floats) -> _Placed | None:
         art = self.skin.controls[name]
-        sprite = art.on if pressed and art.on is not None else art.off
+        dead = np.hypot(*axes) if self.skin.round_dead_zone else np.abs(axes)
+        axes = np.where(dead < self.skin.dead_zone, 0, axes)
+        look, sprite = _stick_look(art, pressed, bool(axes.any()))
         if sprite is None:
             return None
-        key = (name, pressed)
+        key = (name, look)
         if key not in self._blurred:
             self._blurred[key] = _antialias(sprite.rgba, self.scale)
-        shift = np.where(np.abs(axes) < self.skin.dead_zone, 0, axes) * art.area.travel
-        return self._place(sprite, (float(shift[0]), float(shift[1])), self._blurred[key])
+        shift = axes * art.area.travel
+        lean = _lean(axes, art.tilt_deg) if art.tilt_deg and axes.any() else None
+        return self._place(sprite, (float(shift[0]), float(shift[1])), self._blurred[key], lean)
+
+    def _dpad(self, buttons: Floats) -> _Placed:
+        up, down, left, right = (
+            bool(buttons[DATASET.index(f"dpad_{name}")] > 0.5) for name in ("up", "down", "left", "right")
+        )
+        direction = dpad_direction(up, down, left, right)
+        if (DPAD, direction) not in self._placed:
+            self._placed[DPAD, direction] = self._place(self.skin.dpad[direction], (0.0, 0.0))
+        return self._placed[DPAD, direction]
 
     def compose(self, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> Floats:
         """Return the overlay in a pad state: (height, width, 4) premultiplied, at full opacity.
@@ -217,34 +285,53 @@ class SkinRenderer:
             triggers: (2,) travel in [0, 1] of left and right; None takes the buttons.
         """
         canvas = np.zeros((self._size[1], self._size[0], 4), dtype=np.float32)
-        body = self._placed["body", False]
-        over(canvas, body.rgba, body.x, body.y)
         axes = np.nan_to_num(np.asarray(sticks, dtype=np.float32))
-        for name in self.skin.controls:
-            if name in STICKS:
-                index = STICKS.index(name)
-                thumb = bool(buttons[DATASET.index(("left_thumb", "right_thumb")[index])] > 0.5)
-                placed = self._stick(name, thumb, axes[2 * index : 2 * index + 2])
-            elif triggers is not None and name.endswith("_trigger"):
-                placed = self._trigger(name, float(triggers[0 if name.startswith("left") else 1]))
-            else:
-                placed = self._control(name, bool(buttons[DATASET.index(name)] > 0.5))
+        for name in self.skin.layers:
+            placed = self._layer(name, buttons, axes, triggers)
             if placed is not None:
                 over(canvas, placed.rgba, placed.x, placed.y)
         return canvas
 
+    def _layer(self, name: str, buttons: Floats, axes: Floats, triggers: Floats | None) -> _Placed | None:
+        if name == BODY or name in self.skin.statics:
+            return self._placed[name, False]
+        if name == DPAD:
+            return self._dpad(buttons)
+        if name in STICKS:
+            index = STICKS.index(name)
+            thumb = bool(buttons[DATASET.index(("left_thumb", "right_thumb")[index])] > 0.5)
+            return self._stick(name, thumb, axes[2 * index : 2 * index + 2])
+        pressed = bool(buttons[DATASET.index(name)] > 0.5)
+        if name.endswith("_trigger"):
+            if triggers is not None:
+                return self._trigger(name, float(triggers[0 if name.startswith("left") else 1]))
+            if self._mode(name) == "slide":
+                return self._trigger(name, float(pressed))
+        return self._control(name, pressed)
+
+    def _mode(self, name: str) -> TriggerMode:
+        return self.skin.controls[name].mode or self.skin.trigger_mode
+
     def _trigger(self, name: str, travel: float) -> _Placed | None:
-        mode = self.skin.trigger_mode
+        mode = self._mode(name)
+        if mode == "slide":
+            art = self.skin.controls[name]
+            sprite = art.on if travel > 0 and art.on is not None else art.off
+            return self._place(sprite, (art.slide[0] * travel, art.slide[1] * travel)) if sprite is not None else None
         if mode == "binary" or travel <= 0 or travel >= 1:
-            return self._control(name, travel > 0 if mode != "binary" else travel >= TRIGGER_PRESSED)
+            return self._control(name, travel > 0 if mode != "binary" else travel >= self.skin.trigger_threshold)
         off, on = self._control(name, False), self._control(name, True)
-        if off is None or on is None or off.rgba.shape != on.rgba.shape:
+        if on is None:
+            return off
+        if off is None:
+            off = _Placed(np.zeros_like(on.rgba), on.x, on.y)
+        if off.rgba.shape != on.rgba.shape:
             return on
         if mode == "opacity":
             return _Placed(off.rgba * (1 - travel) + on.rgba * travel, on.x, on.y)
         filled = off.rgba.copy()
-        rows = round(on.rgba.shape[0] * travel)
-        filled[filled.shape[0] - rows :] = on.rgba[on.rgba.shape[0] - rows :]
+        part = _filled_part(mode, filled.shape[0], filled.shape[1], travel)
+        filled[part] = on.rgba[part]
         return _Placed(filled, on.x, on.y)
 
     def draw(self, frame: Pixels, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> None:
@@ -261,6 +348,20 @@ class SkinRenderer:
         region += part[..., :3] * np.float32(255 * self.opacity)
         region += np.float32(0.5)
         frame[top:bottom, left:right] = np.minimum(region, 255).astype(np.uint8)
+
+
+def _filled_part(mode: TriggerMode, height: int, width: int, travel: float) -> tuple[slice, slice]:
+    """Return which rows and columns of a trigger's picture show it as pulled."""
+    rows, columns = round(height * travel), round(width * travel)
+    if mode in ("fill_left", "fill_right"):
+        return slice(None), slice(width - columns, None) if mode == "fill_left" else slice(0, columns)
+    return slice(height - rows, None) if mode == "fill_up" else slice(0, rows), slice(None)
+
+
+def _stick_look(art: ControlArt, pressed: bool, moved: bool) -> tuple[str, Sprite | None]:
+    if pressed and art.on is not None:
+        return "on", art.on
+    return ("moved", art.moved) if moved and art.moved is not None else ("off", art.off)
 
 
 def _antialias(rgba: Floats, scale: float) -> Floats:

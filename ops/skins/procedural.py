@@ -18,15 +18,24 @@ from ops.skins.template import ControlArea
 
 STYLES = ("line", "flat", "solid", "minimal")
 PRESS_LOOKS = ("fill", "recolour", "outline", "glow", "move")
-#: Variants per family and style in the library of a fresh clone.
-LIBRARY_VARIANTS = 2
+#: The template libraries: variants per family and style. `core` (64 skins) is what the demo and the tests match with,
+#: `full` (320) what videos of unknown skins are matched with; the first is part of the second.
+CORE, FULL = "core", "full"
+LIBRARIES = {CORE: 2, FULL: 10}
 _WIDTH = 640
 _MARGIN = 14.0
 
 
-def skin_ids(variants: int = LIBRARY_VARIANTS) -> tuple[str, ...]:
-    """Return the names of the library, sorted."""
-    return tuple(sorted(f"{f}-{s}-{v:02d}" for f in FAMILIES for s in STYLES for v in range(1, variants + 1)))
+def skin_ids(library: str = CORE) -> tuple[str, ...]:
+    """Return the names of a library's skins, sorted.
+
+    Raises:
+        ValueError: there is no library of this name.
+    """
+    if library not in LIBRARIES:
+        raise ValueError(f"no template library {library!r}; expected one of {', '.join(LIBRARIES)}")
+    variants = range(1, LIBRARIES[library] + 1)
+    return tuple(sorted(f"{f}-{s}-{v:02d}" for f in FAMILIES for s in STYLES for v in variants))
 
 
 def make_skin(skin_id: str) -> Skin:

@@ -15,9 +15,14 @@ def label(
     templates: Annotated[
         list[Path] | None,
         typer.Option(
-            help="Folder of further templates, PNG with alpha; may be repeated.", file_okay=False, exists=True
+            help="Folder of further templates, PNG with alpha or imported skins; may be repeated.",
+            file_okay=False,
+            exists=True,
         ),
     ] = None,
+    library: Annotated[
+        str, typer.Option(help="Procedural templates to look for: core (64), or full (320; slower, made once).")
+    ] = "core",
     parser: Annotated[
         Path | None, typer.Option(help="Parser checkpoint folder; by default the one that comes with overplay.")
     ] = None,
@@ -33,8 +38,8 @@ def label(
 
     _refuse_equal_names(videos)
     try:
-        job = LabelJob((cached_library(), *(templates or ())), load_predictor(parser or SHIPPED), preview)
-    except BadInputError as error:
+        job = LabelJob((cached_library(library), *(templates or ())), load_predictor(parser or SHIPPED), preview)
+    except (BadInputError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     num_failed = 0
     with progress("label") as advance:

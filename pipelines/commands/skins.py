@@ -1,53 +1,136 @@
-"""`overplay skins`: the pad drawings that the project knows."""
+"""`overplay skins`: the pad drawings that the project knows, and those of other programs."""
 
+import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipelines.commands.console import fail, say
 
-app = typer.Typer(no_args_is_help=True, help="List and draw gamepad skins.")
+if TYPE_CHECKING:
+    from ops.skins.form import Skin
+
+app = typer.Typer(no_args_is_help=True, help="Import, list and draw gamepad skins.")
+
+#: Skins that a sheet of the whole folder shows at most; more make a picture that no viewer opens.
+_MOST_ON_A_SHEET = 60
+
+LibraryOption = Annotated[
+    Path | None,
+    typer.Option("--library", help="Folder of imported skins; by default skins/ in OVERPLAY_HOME.", file_okay=False),
+]
+
+
+def _library(folder: Path | None) -> Path:
+    home = os.environ.get("OVERPLAY_HOME") or "data"
+    return folder or Path("data" if "://" in home else home) / "skins"
+
+
+@app.command("import")
+def import_skins(
+    path: Annotated[Path, typer.Argument(help="A skin's file or folder, or a folder of many.", exists=True)],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder to write to; by default skins/ in OVERPLAY_HOME.", file_okay=False),
+    ] = None,
+) -> None:
+    """Import skins of Input Overlay, VSCView, Open Joystick Display and GamePad Viewer, and PNG templates.
+
+    One line per skin: what it draws, or why it was refused. Label with them: overplay label --templates FOLDER.
+    """
+    from ops.outcomes import BadInputError
+    from ops.skins.files import save_skin
+    from ops.skins.form import Skin
+    from ops.skins.importers.discover import find_skins
+
+    library = _library(out)
+    num_done = num_refused = 0
+    try:
+        for found in find_skins(path):
+            try:
+                loaded = found.load()
+                library.mkdir(parents=True, exist_ok=True)
+                if isinstance(loaded, Skin):
+                    save_skin(loaded, library)
+                else:
+                    loaded.save(library)
+            except BadInputError as error:
+                num_refused += 1
+                say(f"{found.name}: refused: {' '.join(str(error).split())}")
+                continue
+            num_done += 1
+            name = loaded.skin_id if isinstance(loaded, Skin) else loaded.template_id
+            drawn = loaded.areas() if isinstance(loaded, Skin) else loaded.controls
+            say(f"{found.name}: {name}, {loaded.family}, {_drawn(tuple(drawn))}")
+    except BadInputError as error:
+        raise fail(str(error)) from error
+    except OSError as error:
+        raise fail(f"could not write to {library}: {error}") from error
+    say(f"{num_done} imported into {library}, {num_refused} refused")
+    if num_refused:
+        raise typer.Exit(1)
+
+
+def _drawn(names: tuple[str, ...]) -> str:
+    from ops.gamepad import CONTROLS
+
+    if not names:
+        return "a picture alone: where its controls are is found when it is used"
+    missing = [name for name in CONTROLS if name not in names]
+    return f"{len(names)} controls drawn" + (f", unknown in labels: {', '.join(missing)}" if missing else "")
 
 
 @app.command("list")
-def list_skins() -> None:
-    """List the procedural skins of the template library."""
-    from ops.skins.procedural import skin_ids
+def list_skins(library: LibraryOption = None) -> None:
+    """List the procedural skins of the full template library, then the imported ones."""
+    from ops.skins.files import imported_skins
+    from ops.skins.procedural import FULL, skin_ids
 
-    for skin_id in skin_ids():
+    for skin_id in (*skin_ids(FULL), *imported_skins(_library(library))):
         say(skin_id)
 
 
 @app.command()
 def render(
-    skin_id: Annotated[str, typer.Argument(help="Name of a skin, such as ps4-flat-01.")],
+    skin_ids: Annotated[
+        list[str] | None, typer.Argument(help="Names of skins, such as ps4-flat-01; none for all imported ones.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="PNG file to write.")] = Path("skin.png"),
     press: Annotated[list[str] | None, typer.Option(help="A button to show pressed; may be repeated.")] = None,
-    left: Annotated[tuple[float, float], typer.Option(help="Left stick, x right and y down.")] = (0.0, 0.0),
-    right: Annotated[tuple[float, float], typer.Option(help="Right stick, x right and y down.")] = (0.0, 0.0),
-    width: Annotated[int, typer.Option(min=32, max=4096, help="Width in pixels.")] = 480,
+    left: Annotated[tuple[float, float] | None, typer.Option(help="Left stick, x right and y down.")] = None,
+    right: Annotated[tuple[float, float] | None, typer.Option(help="Right stick, x right and y down.")] = None,
+    width: Annotated[int, typer.Option(min=32, max=4096, help="Width in pixels of a picture.")] = 320,
+    library: LibraryOption = None,
 ) -> None:
-    """Draw a skin in a given state over grey."""
-    import numpy as np
-
-    from ops.gamepad import DATASET
+    """Draw skins over grey: a contact sheet of idle and pressed states, or one state where one is given."""
+    from ops.outcomes import BadInputError
     from ops.pictures import encode
-    from ops.skins.form import SkinRenderer
-    from ops.skins.procedural import make_skin
+    from ops.skins.files import imported_skins
+    from ops.skins.sheet import contact_sheet, one_state
 
-    buttons = np.zeros(DATASET.num_buttons, dtype=np.float32)
+    folder = _library(library)
+    names = skin_ids or list(imported_skins(folder))[:_MOST_ON_A_SHEET]
+    if not names:
+        raise typer.BadParameter(f"no imported skins in {folder}; name a procedural one, or import some first")
     try:
-        for button in press or []:
-            buttons[DATASET.index(button)] = 1
-        skin = make_skin(skin_id)
-    except ValueError as error:
+        skins = [_skin(name, folder) for name in names]
+        if press or left or right:
+            frame = one_state(skins[0], press or (), (*(left or (0, 0)), *(right or (0, 0))), width)
+        else:
+            frame = contact_sheet(skins, width)
+    except (ValueError, BadInputError) as error:
         raise typer.BadParameter(str(error)) from error
-    frame = np.full((round(width * skin.height / skin.width), width, 3), 96, dtype=np.uint8)
-    SkinRenderer(skin, float(width)).draw(frame, buttons, np.array([*left, *right], dtype=np.float32))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(encode(frame))
     except OSError as error:
         raise fail(f"could not write {out}: {error}") from error
     say(f"wrote {out}")
+
+
+def _skin(name: str, library: Path) -> "Skin":
+    from ops.skins.files import SKIN_FILE, load_skin
+    from ops.skins.procedural import make_skin
+
+    return load_skin(library / name) if (library / name / SKIN_FILE).is_file() else make_skin(name)

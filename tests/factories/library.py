@@ -8,4 +8,4 @@ import pytest
 def use_small_library(patch: pytest.MonkeyPatch, ids: Sequence[str]) -> None:
     """Let `overlay/templates` hold these skins only, in this process."""
     for module in ("assets.overlay", "models.matchers.library"):
-        patch.setattr(f"{module}.skin_ids", lambda: tuple(ids))
+        patch.setattr(f"{module}.skin_ids", lambda *_: tuple(ids))

@@ -51,7 +51,7 @@ def test_the_name_tells_what_shapes_the_features() -> None:
 
 @pytest.fixture
 def small_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(library, "skin_ids", lambda: ("generic-flat-01", "ps4-flat-01"))
+    monkeypatch.setattr(library, "skin_ids", lambda *_: ("generic-flat-01", "ps4-flat-01"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     return tmp_path
 
@@ -60,13 +60,13 @@ def test_the_library_is_made_once_and_found_again(small_library: Path, monkeypat
     folder = cached_library()
     assert folder.parent == small_library / "cache" / "overplay"
     assert {path.name for path in folder.iterdir()} >= {"ps4-flat-01.png", "ps4-flat-01.json", INDEX_FILE}
-    monkeypatch.setattr(library, "write_library", lambda _: pytest.fail("made again"))
+    monkeypatch.setattr(library, "write_library", lambda *_: pytest.fail("made again"))
     assert cached_library() == folder
     assert len(TemplateIndex.load(folder, SiftMatcher(), LocateConfig()).templates) == 2
 
 
 def test_a_library_that_failed_half_way_is_not_there(small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(folder: Path) -> None:
+    def break_down(folder: Path, library: str) -> None:
         (folder / "ps4-flat-01.png").write_bytes(b"half")
         raise OSError("disk full")
 

@@ -8,7 +8,7 @@ from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS
 from ops.outcomes import BadInputError
 from ops.skins.families import FAMILIES
 from ops.skins.form import Skin, SkinRenderer
-from ops.skins.procedural import STYLES, make_skin, skin_ids
+from ops.skins.procedural import CORE, FULL, STYLES, make_skin, skin_ids
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Template, load_library
 from ops.storage import to_json
 from tests.factories.overlays import REST, pressed
@@ -33,6 +33,19 @@ def test_the_library_has_every_family_in_every_style() -> None:
     ids = skin_ids()
     assert len(ids) == len(set(ids)) == 2 * len(FAMILIES) * len(STYLES) and list(ids) == sorted(ids)
     assert {tuple(skin_id.split("-")[:2]) for skin_id in ids} == {(f, s) for f in FAMILIES for s in STYLES}
+    assert ids == skin_ids(CORE) and set(ids) < set(skin_ids(FULL)) and len(skin_ids(FULL)) >= 300
+    with pytest.raises(ValueError, match="no template library 'huge'"):
+        skin_ids("huge")
+
+
+def test_the_core_library_looks_as_it_did() -> None:
+    """The repository's clips and the shipped parser depend on these pixels."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    for skin_id in ("ps4-flat-01", "xbox_one-line-02", "switch-minimal-01", "generic-solid-02"):
+        digest.update(make(skin_id).template().rgba.tobytes())
+    assert digest.hexdigest() == "6baac021dfc1d2bbd179989e454e0b00db5b6e312fccf229d1b3a38d5ad88cb2"
 
 
 @pytest.mark.parametrize("skin_id", SAMPLE)

@@ -1,0 +1,1 @@
+"""Importers of other programs' skins into the internal form (`ops.skins.form`)."""
