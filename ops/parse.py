@@ -16,7 +16,7 @@ from ops import atlas
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.skins.template import Pixels, Template
 
-VERSION = "2"
+VERSION = "3"
 
 
 @dataclass(frozen=True)
@@ -154,12 +154,26 @@ def _check_thumbs(reading: Reading, caps: Pixels) -> None:
         reading.pressed[:, channel] = np.minimum(reading.pressed[:, channel], unusual)
 
 
+def _is_readable(control: str, template: Template) -> bool:
+    """Whether a template draws a control where the network looks for it: a thumb button at its stick's cap only."""
+    areas = template.controls
+    if control not in areas or not control.endswith("_thumb"):
+        return control in areas
+    stick = control.replace("thumb", "stick")
+    if stick not in areas:
+        return False
+    reach = atlas.window(stick, areas[stick], template.width)[0]
+    return max(abs(areas[control].cx - areas[stick].cx), abs(areas[control].cy - areas[stick].cy)) < reach
+
+
 def reading_to_trace(reading: Reading, template: Template, pts_s: npt.NDArray[np.float64]) -> PadTrace:
     """Return a reading as a trace: sticks over nominal travel (not clipped), NaN for what the template does not draw.
 
+    A thumb button that is drawn as a sign of its own, away from its stick, is unknown too: it is read off the cap.
+
     A button's confidence is the probability of the state that was read (.5 to 1), a stick's its certainty.
     """
-    drawn = np.array([control in template.controls for control in CONTROLS])
+    drawn = np.array([_is_readable(control, template) for control in CONTROLS])
     buttons = (reading.pressed > 0.5).astype(np.float32)
     reach = atlas.stick_reach(template.controls, template.width)
     sticks = (reading.places / reach[:, None]).reshape(-1, 2 * len(STICKS)).astype(np.float32)

@@ -6,8 +6,10 @@ The page may load files of this machine and nothing else: scripts of the skin do
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -20,7 +22,8 @@ from ops.skins.importers.common import read_rgba
 from ops.skins.shapes import premultiplied
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-_TIMEOUT_S = 90
+_TIMEOUT_S = 45
+_ATTEMPTS = 2
 #: Room around a skin, for what it draws beyond its box.
 _ROOM_PX = 40
 _MAX_SIDE_PX = 1400
@@ -33,7 +36,6 @@ _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--mute-audio",
     "--force-device-scale-factor=1", "--default-background-color=00000000", "--host-resolver-rules=MAP * ~NOTFOUND",
-    "--virtual-time-budget=3000", "--run-all-compositor-stages-before-draw",
 )  # fmt: skip
 
 
@@ -107,15 +109,26 @@ def shoot(page: Page, states: Sequence[State]) -> list[Floats]:
         source.write_text(_document(page, states, columns), encoding="utf-8")
         command = [browser, *_FLAGS, f"--user-data-dir={scratch}/profile", f"--screenshot={picture}",
                    f"--window-size={columns * width},{rows * height}", source.as_uri()]  # fmt: skip
-        try:
-            done = subprocess.run(command, capture_output=True, timeout=_TIMEOUT_S, check=False, cwd=scratch)
-        except subprocess.TimeoutExpired as error:
-            raise BadInputError(f"the browser needed more than {_TIMEOUT_S} s; the skin was left out") from error
-        if not picture.is_file():
-            raise BadInputError(f"the browser made no picture (exit code {done.returncode})")
+        if not any(_ended(command) and picture.is_file() for _ in range(_ATTEMPTS)):
+            raise BadInputError(
+                f"the browser made no picture within {_ATTEMPTS} x {_TIMEOUT_S} s; the skin was left out"
+            )
         sheet = premultiplied(read_rgba(picture))
     cells = [(number // columns * height, number % columns * width) for number in range(len(states))]
     return [sheet[top : top + height, left : left + width] for top, left in cells]
+
+
+def _ended(command: Sequence[str]) -> bool:
+    """Run a browser; return whether it ended in time. One that hangs, as they do now and then, is killed whole."""
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as process:
+        try:
+            process.wait(_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            return False
+    return True
 
 
 def _document(page: Page, states: Sequence[State], columns: int) -> str:

@@ -1,10 +1,11 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ops import atlas
-from ops.gamepad import CONTROLS, DATASET, STICKS
+from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, STICKS
 from ops.parse import Reading, read_clip, reading_to_trace, reference_atlas
 from ops.skins.template import Template
 from tests.factories.media import write_clip
@@ -113,6 +114,16 @@ def test_what_the_template_does_not_draw_is_unknown() -> None:
     known = [name for name, value in zip(CONTROLS, trace.confidence[0], strict=True) if value > 0]
     assert known == ["south", STICKS[0]]
     assert np.isfinite(trace.buttons).sum() == 1 and np.isfinite(trace.sticks[0]).tolist() == [True, True, False, False]
+
+
+def test_a_thumb_button_drawn_away_from_its_stick_is_unknown(template: Template) -> None:
+    controls = dict(template.controls)
+    controls["left_thumb"] = replace(controls["left_thumb"], cx=controls["left_stick"].cx + 0.4 * template.width)
+    del controls["right_stick"]
+    reading = Reading(np.zeros((1, 17), np.float32), np.zeros((1, 2, 2), np.float32), np.ones((1, 2), np.float32))
+    trace = reading_to_trace(reading, Template("a", "b", template.rgba, controls), np.zeros(1))
+    unknown = {name for name, value in zip(DATASET_BUTTONS, trace.buttons[0], strict=True) if np.isnan(value)}
+    assert {"left_thumb", "right_thumb"} <= unknown and "south" not in unknown
 
 
 def test_the_reference_has_idle_and_usual_look(template: Template) -> None:
