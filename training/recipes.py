@@ -17,7 +17,7 @@ def tiny() -> TrainConfig:
         optimizer=OptimizerConfig(lr=1e-3, warmup_steps=20, decay_steps=150, ema_decay=0.98),
         data=DataConfig(batch_size=32, frame_stride=2, window_chunks=8, num_streams=2),
         augment=AugmentConfig(brightness=0.1, contrast=0.1, saturation=0, hue=0, rotation_deg=0, crop=0),
-        steps=500,
+        steps=400,
         noise_draws=2,
         checkpoint_every=100,
     )

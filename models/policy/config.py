@@ -170,14 +170,12 @@ class PolicyConfig:
 
 
 def tiny() -> PolicyConfig:
-    """A policy that one CPU core trains in a minute: 128 px, one patch of convolved features, width 128.
+    """A policy that one CPU core trains in a minute: 96 px, one patch of convolved features, width 128.
 
     Labels in the demo's recordings answer the frame that they are drawn on, so its rows start at the frame itself.
     """
     return PolicyConfig(
-        vision=VisionConfig(
-            128, layers=2, heads=4, mlp=256, image_px=128, patch_px=128, stem=(16, 32, 48, 64), name=""
-        ),
+        vision=VisionConfig(128, layers=2, heads=4, mlp=256, image_px=96, patch_px=96, stem=(16, 32, 48, 64), name=""),
         mixing=StackConfig(1, 4, 32),
         dit=StackConfig(2, 4, 32),
         flow=FlowConfig(steps=8, predicts="action"),

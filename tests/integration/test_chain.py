@@ -60,8 +60,11 @@ def results(run: DemoRun, store: Store, config: DemoConfig) -> DemoResults:
 
 def test_every_clip_ends_as_it_should(results: DemoResults) -> None:
     assert {clip.clip["name"]: clip.outcome.outcome.kind for clip in results.clips} == {
-        "gallery-06": "ok", "gallery-08-variable": "ok", "gallery-09-plain": "rejected", "gallery-10-truncated": "failed",
-    }  # fmt: skip
+        "gallery-06": "ok",
+        "gallery-08-variable": "ok",
+        "gallery-09-plain": "rejected",
+        "gallery-10-truncated": "failed",
+    }
     reasons = {clip.clip["name"]: clip.outcome.outcome.reason for clip in results.clips}
     assert reasons["gallery-09-plain"].startswith("no overlay found")
     assert reasons["gallery-10-truncated"].startswith("truncated")

@@ -107,7 +107,7 @@ def test_shuffled_labels_are_a_fixed_permutation(store):
 
 def test_frames_belong_to_their_labels(store):
     """The block is where the left stick says, in every decoded frame."""
-    policy = dataclasses.replace(tiny(), vision=dataclasses.replace(tiny().vision, image_px=128))
+    policy = dataclasses.replace(tiny(), vision=dataclasses.replace(tiny().vision, image_px=128, patch_px=128))
     for source in list_sources(store, ["batch-000001"], "val"):
         chunk = load_chunk(store, source, 5, policy.vision.image_px)
         red = chunk.frames[:, 0].astype(int) - chunk.frames[:, 1:].max(axis=1)
