@@ -20,9 +20,9 @@ from ops import video_stages as stages
 from ops.batch import Stage, Unit, read_batch
 from ops.parallel import Mapper
 from ops.pictures import caption, encode, fit_width, grid
-from ops.skins.procedural import skin_ids
+from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
-from ops.storage import Store
+from ops.storage import Store, fingerprint, sha256_file
 
 TEMPLATES = "overlay/templates"
 LOCATIONS = stages.LOCATIONS
@@ -35,6 +35,15 @@ _TEMPLATES_VERSION = f"{LIBRARY_VERSION}-{locate_ops.VERSION}"
 _MAX_TEMPLATES = 24
 _MAX_PICTURES = 4
 _JPEG_QUALITY = 80
+
+
+class TemplateLibrary(dg.Config):
+    """Which overlays are known."""
+
+    library: str = Field(default=CORE, description="Procedural skins: core (64) or full (320, slower).")
+    folders: list[str] = Field(
+        default=[], description="Folders of further templates: PNG files, or what `overplay skins import` wrote."
+    )
 
 
 class Locating(dg.Config):
@@ -60,21 +69,23 @@ class Cropping(dg.Config):
 
 
 @dg.asset(**labelled(TEMPLATES, _TEMPLATES_VERSION, {"opencv"}))
-def templates(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
-    """The template library: the idle look of every procedural skin, its keypoints, and the places of its controls.
+def templates(config: TemplateLibrary, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """The template library: the idle look of every known skin, its keypoints, and the places of its controls.
 
-    Templates of your own go to `overplay label --templates`; third-party art stays outside the repository.
+    It holds the procedural skins, and the templates of the folders in the config: third-party art stays outside the
+    repository.
     """
-    ids = skin_ids()
+    folders = [Path(name) for name in config.folders]
+    inputs = {"skins": ",".join(skin_ids(config.library))} | {str(folder): _content(folder) for folder in folders}
 
     def build(folder: Path) -> dict[str, object]:
         (folder / LIBRARY).mkdir()
-        return {"templates": list(write_library(folder / LIBRARY))}
+        return {"templates": list(write_library(folder / LIBRARY, config.library, folders))}
 
-    report = build_folder(store, TEMPLATES, _TEMPLATES_VERSION, MATCHER.name, {"skins": ",".join(ids)}, build)
+    report = build_folder(store, TEMPLATES, _TEMPLATES_VERSION, MATCHER.name, inputs, build)
     with local_folder(store, TEMPLATES) as folder:
         preview = _preview_library(load_library(folder / LIBRARY))
-    facts = {"num_templates": len(ids)}
+    facts = {"num_templates": len(report.facts["templates"])}
     return dg.MaterializeResult(
         metadata=folder_metadata(store.uri(TEMPLATES), report.num_done, report.wall_s, facts, preview),
         data_version=dg.DataVersion(report.content),
@@ -116,6 +127,12 @@ def crops(
     stage = Stage(CROPS, crop_ops.VERSION, config.to_op(), (content,))
     crop = stages.CropVideo(LIBRARY_KEY, content, config.to_op())
     return materialize_stage(context, store, mapper, stage, read_inputs(LOCATIONS), crop, _preview_crops)
+
+
+def _content(folder: Path) -> str:
+    """Return the hash of a folder's files; that of no files where there is none."""
+    files = sorted(path for path in folder.glob("*") if path.is_file())
+    return fingerprint([(path.name, sha256_file(path)) for path in files])
 
 
 def _preview_library(library: Sequence[Template]) -> str:

@@ -1,30 +1,54 @@
-"""The procedural template library as a folder: pictures, control places and SIFT features, made once."""
+"""The template library as a folder: pictures, control places and SIFT features, made once."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from models.matchers.sift import SiftMatcher
 from ops import locate
 from ops.locate import LocateConfig, TemplateIndex
+from ops.outcomes import BadInputError
 from ops.skins.procedural import CORE, make_skin, skin_ids
+from ops.skins.template import Template, load_library
 from ops.storage import fingerprint
 
 #: Changes when the same skins would be drawn or described otherwise.
 VERSION = "1"
 
 
-def write_library(folder: Path, library: str = CORE) -> tuple[str, ...]:
-    """Write the templates of a library's skins and their features into an empty folder; return their ids."""
-    ids = skin_ids(library)
-    templates = [make_skin(skin_id).template() for skin_id in ids]
+def write_library(folder: Path, library: str = CORE, further: Sequence[Path] = ()) -> tuple[str, ...]:
+    """Write templates and their features into an empty folder; return their ids.
+
+    Args:
+        folder: where to.
+        library: of procedural skins.
+        further: folders of further templates; where one's controls are is found out if nobody said.
+
+    Raises:
+        BadInputError: a folder has no template, one cannot be read, or two have the same name.
+    """
+    templates = [make_skin(skin_id).template() for skin_id in skin_ids(library)]
+    templates.extend(with_controls(template) for more in further for template in load_library(more))
+    ids = tuple(template.template_id for template in templates)
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise BadInputError(f"two templates are called {twice[0]!r}; rename one of the files")
     for template in templates:
         template.save(folder)
     TemplateIndex.build(templates, SiftMatcher(), LocateConfig()).save(folder)
     return ids
+
+
+def with_controls(template: Template) -> Template:
+    """Return a template that says where its controls are; if it does not, the shipped finder looks."""
+    from models.control_finder.modeling import find_controls, load_finder
+
+    return template if template.controls else replace(template, controls=find_controls(load_finder(), template))
 
 
 def cached_library(library: str = CORE) -> Path:

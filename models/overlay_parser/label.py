@@ -6,13 +6,13 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from models.control_finder.modeling import find_controls, load_finder
+from models.matchers.library import with_controls
 from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
@@ -122,10 +122,9 @@ class LabelJob:
         return tracks[0]
 
     def _template(self, template_id: str) -> Template:
-        """Return a template of the libraries; where its controls are is found out if nobody said."""
+        """Return a template of the libraries."""
         files = [folder / f"{template_id}.png" for folder in self.libraries]
-        template = Template.load(next(file for file in files if file.exists()))
-        return template if template.controls else replace(template, controls=find_controls(load_finder(), template))
+        return with_controls(Template.load(next(file for file in files if file.exists())))
 
     def _write(
         self, video: Path, folder: Path, probed: VideoProbe, track: Track, raw: PadTrace, processed: PadTrace

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 
 from assets.labels import ACTIONS, RAW_ACTIONS, actions, raw_actions
-from assets.overlay import CROPS, LOCATIONS, TEMPLATES, crops, locations, templates
+from assets.overlay import CROPS, LIBRARY_KEY, LOCATIONS, TEMPLATES, crops, locations, templates
 from assets.parser import BENCHMARK, CHECKPOINT, SYNTHETIC, benchmark, checkpoint, synthetic
 from assets.raw import catalog, videos
 from assets.sources import write_plan
 from ops.batch import read_batch
 from ops.gamepad import DATASET
+from ops.outcomes import BadInputError
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
 from ops.storage import Store
@@ -37,6 +38,24 @@ def test_templates_are_drawn_once(materialize) -> None:
     assert (metadata_of(first, TEMPLATES)["num_done"], metadata_of(second, TEMPLATES)["num_done"]) == (1, 0)
     assert metadata_of(second, TEMPLATES)["num_templates"] == 1
     assert "data:image/png" in metadata_of(second, TEMPLATES)["preview"]
+
+
+def test_templates_of_other_folders_join_the_library(materialize, tmp_path: Path, store: Store) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    make_skin("switch-solid-01").template().save(mine)
+    for sidecar in mine.glob("*.json"):  # a plain picture, whose controls nobody named
+        sidecar.unlink()
+    (mine / "switch-solid-01.png").rename(mine / "my-pad.png")
+    config = {"ops": {"overlay__templates": {"config": {"folders": [str(mine)]}}}}
+    first, again = (metadata_of(materialize([templates], run_config=config), TEMPLATES) for _ in range(2))
+    assert (first["num_templates"], first["num_done"], again["num_done"]) == (2, 1, 0)
+    with store.reading(f"{LIBRARY_KEY}/my-pad.png") as path:
+        picture = path.read_bytes()
+    assert picture[:4] == b"\x89PNG"
+    (mine / "ps4-flat-01.png").write_bytes((mine / "my-pad.png").read_bytes())
+    with pytest.raises(BadInputError, match="two templates are called 'ps4-flat-01'"):
+        materialize([templates], run_config=config)
 
 
 def test_parser_is_trained_once_or_comes_with_the_repository(materialize, store: Store) -> None:
