@@ -22,8 +22,6 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
-from ops.gamepad import DATASET_BUTTONS, PadTrace
-
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLIPS = REPOSITORY / "demo" / "clips"
 #: Real skins over other games; not part of the repository.
@@ -235,72 +233,21 @@ def bench_labels() -> None:
     import torch
 
     torch.set_num_threads(1)
-    show("Labels of the demo's clips (bar: accuracy >= .97, stick R² >= .85)", label_rows(demo_cases(), ()))
+    show("Labels of the demo's clips (bar: accuracy >= .97, stick R² >= .85)", label_rows(CLIPS, ()))
     if SAMPLES.is_dir():
-        rows = label_rows(sample_cases(), (SAMPLES / "templates",))
+        rows = label_rows(SAMPLES, (SAMPLES / "templates",))
         show("Labels of sample clips with published skins, given as pictures", rows)
     else:
         print(f"\nno sample clips in {SAMPLES.relative_to(REPOSITORY.parent)}: left out", flush=True)
 
 
-def demo_cases() -> list[tuple[Path, list[float] | None, PadTrace]]:
-    """Return (video, true box or None, truth) of each demo clip that can be read."""
-    import pyarrow.parquet as pq
+def label_rows(recordings: Path, templates: tuple[Path, ...]) -> list[dict[str, Any]]:
+    """Return one row per recording and one over all."""
+    from assets.parser_scores import score_recordings
+    from models.overlay_parser.checkpoint import SHIPPED
 
-    from ops.tables import table_to_trace
-
-    clips = demo_clips() + demo_clips("rejected")
-    return [(CLIPS / c["file"], c.get("box") or None, table_to_trace(pq.read_table(CLIPS / c["truth"]))) for c in clips]
-
-
-def sample_cases() -> list[tuple[Path, list[float] | None, PadTrace]]:
-    """Return (video, true box or None, truth) of each sample clip; values that are not scored are NaN."""
-    import pandas as pd
-
-    cases = []
-    for clip in json.loads((SAMPLES / "truth.json").read_text()):
-        table = pd.read_parquet(SAMPLES / f"{clip['name']}.parquet")
-        buttons = table[list(DATASET_BUTTONS)].to_numpy(np.float32)
-        sticks = table[["j_left_x", "j_left_y", "j_right_x", "j_right_y"]].to_numpy(np.float32)
-        truth = PadTrace.known(np.arange(len(table)) / clip["fps"], buttons, sticks)
-        cases.append((SAMPLES / f"{clip['name']}.mp4", clip.get("box"), truth))
-    return cases
-
-
-def label_rows(
-    cases: Sequence[tuple[Path, list[float] | None, PadTrace]], templates: tuple[Path, ...]
-) -> list[dict[str, Any]]:
-    """Return one row per video and one over all."""
-    from models.matchers.library import cached_library
-    from models.overlay_parser.checkpoint import load_predictor
-    from models.overlay_parser.label import LabelJob
-    from ops.scores import LabelScores, score_trace
-
-    job = LabelJob((cached_library(), *templates), load_predictor())
-    rows, pooled = [], LabelScores.none()
-    for video, box, truth in cases:
-        with tempfile.TemporaryDirectory() as folder:
-            report = job.run(video, Path(folder))
-            row = {"clip": video.stem, "outcome": report["outcome"], "template": report["template"] or "-"}
-            row["IoU"] = overlap(report["box"], box) if box and report["box"] else float("nan")
-            scores = LabelScores.none()
-            if report["outcome"] == "ok":
-                scores = score_trace(read_labels(Path(folder) / video.stem), truth)
-            pooled += scores
-            rows.append(row | scores.to_dict() | {"wall s": report["wall_s"]})
-    total = {"clip": "all", "outcome": "", "template": "", "IoU": ""} | pooled.to_dict() | {"wall s": ""}
-    return [*rows, total]
-
-
-def read_labels(folder: Path) -> PadTrace:
-    """Return the processed labels of all chunks of a labelled video."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    from ops.tables import table_to_trace
-
-    chunks = sorted(folder.glob("*_chunk_*"))
-    return table_to_trace(pa.concat_tables([pq.read_table(chunk / "actions_processed.parquet") for chunk in chunks]))
+    with tempfile.TemporaryDirectory() as folder:
+        return score_recordings(recordings, SHIPPED, Path(folder), lambda doing: None, templates).recordings
 
 
 BENCHES: dict[str, Callable[[], None]] = {

@@ -1,18 +1,15 @@
 """Real skins over other games, where those clips are; the figures of all of them are printed by `make bench`."""
 
-import json
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from models.overlay_parser.checkpoint import load_predictor
 from models.overlay_parser.label import LabelJob
-from ops.gamepad import DATASET_BUTTONS, PadTrace
 from ops.locate import LocateConfig
+from ops.recordings import Recording, list_recordings
 from ops.scores import score_trace
 from ops.tables import table_to_trace
 from pipelines.instance import REPOSITORY
@@ -30,25 +27,18 @@ def job() -> LabelJob:
     return LabelJob((SAMPLES / "templates",), load_predictor(), locate=LocateConfig(num_frames=8))
 
 
-def _facts(name: str) -> dict:
-    return next(clip for clip in json.loads((SAMPLES / "truth.json").read_text()) if clip["name"] == name)
-
-
-def _truth(name: str) -> PadTrace:
-    table = pd.read_parquet(SAMPLES / f"{name}.parquet")
-    buttons = table[list(DATASET_BUTTONS)].to_numpy(np.float32)
-    sticks = table[["j_left_x", "j_left_y", "j_right_x", "j_right_y"]].to_numpy(np.float32)
-    return PadTrace.known(np.arange(len(table)) / _facts(name)["fps"], buttons, sticks)
+def _recording(name: str) -> Recording:
+    return next(recording for recording in list_recordings(SAMPLES) if recording.video.stem == name)
 
 
 def test_a_published_skin_given_as_a_picture_is_found_and_read(job: LabelJob, tmp_path: Path) -> None:
     name = "doom-xbox-one-line"
     report = job.run(SAMPLES / f"{name}.mp4", tmp_path)
     assert report["outcome"] == "ok", report["reason"]
-    assert overlap(report["box"], _facts(name)["box"]) >= 0.9
+    assert overlap(report["box"], _recording(name).box) >= 0.9
     chunks = sorted((tmp_path / name).glob("*_chunk_*"))
     read = table_to_trace(pa.concat_tables([pq.read_table(c / "actions_processed.parquet") for c in chunks]))
-    truth = _truth(name)
+    truth = _recording(name).truth
     assert read.num_frames == report["num_frames"] == truth.num_frames
     scores = score_trace(read, truth)
     assert scores.accuracy > 0.9 and scores.press_f1 > 0.4 and scores.stick_r2 > 0.6, scores.to_dict()
