@@ -17,6 +17,7 @@ from ops.scores import (
     TOLERANCES,
     LabelScores,
     always_released,
+    box_iou,
     copy_last,
     hide_doubt,
     on_frames,
@@ -120,9 +121,10 @@ def score_recordings(
         scores = LabelScores.none()
         if report["outcome"] == "ok":
             scores = pools.add(read_labels(out / name), recording)
+        boxes = report["box"], recording.box
         rows.append({
             "recording": name, "outcome": report["outcome"], "template": report["template"],
-            "box IoU": _overlap(report["box"], recording.box), **_figures(scores), "reason": report["reason"],
+            "box IoU": box_iou(*boxes) if all(boxes) else None, **_figures(scores), "reason": report["reason"],
         })  # fmt: skip
     total = {"recording": "all", "outcome": "", "template": "", "box IoU": None, **_figures(pools.total), "reason": ""}
     return pools.summarize([*rows, total])
@@ -168,16 +170,6 @@ class _Pools:
 def _figures(scores: LabelScores) -> Row:
     sticks = {"left stick r2": scores.axis_r2(slice(0, 2)), "right stick r2": scores.axis_r2(slice(2, 4))}
     return scores.to_dict() | sticks
-
-
-def _overlap(first: Sequence[float] | None, second: Sequence[float] | None) -> float | None:
-    """Return the intersection over union of two boxes x, y, w, h."""
-    if not first or not second:
-        return None
-    low = np.maximum(first[:2], second[:2])
-    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
-    common = float(np.prod(np.maximum(high - low, 0)))
-    return common / (first[2] * first[3] + second[2] * second[3] - common)
 
 
 def read_labels(folder: Path) -> PadTrace:

@@ -6,6 +6,7 @@ many clips are pooled and not averaged.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -210,6 +211,14 @@ def match_frames(
     nearest = np.where(np.abs(theirs[before] - mine) <= np.abs(theirs[after] - mine), before, after)
     same = np.abs(theirs[nearest] - mine) <= _SAME_FRAME_S
     return np.flatnonzero(same), nearest[same]
+
+
+def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return the intersection over union of two boxes x, y, w, h."""
+    low = np.maximum(first[:2], second[:2])
+    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
+    common = float(np.prod(np.maximum(high - low, 0)))
+    return common / (first[2] * first[3] + second[2] * second[3] - common)
 
 
 def on_frames(truth: PadTrace, read: PadTrace) -> PadTrace:

@@ -174,6 +174,7 @@ def bench_locate() -> None:
     from models.matchers.sift import SiftMatcher
     from ops.locate import LocateConfig, TemplateIndex, locate_video
     from ops.outcomes import RejectedError
+    from ops.scores import box_iou
 
     cv2.setNumThreads(1)
     config, matcher, folder = LocateConfig(), SiftMatcher(), cached_library()
@@ -195,18 +196,10 @@ def bench_locate() -> None:
         rows.append({
             "clip": clip["name"], "CPU s": seconds, "wall s": time.monotonic() - started,
             "found": found[0].template_id if found else "none", "inliers": found[0].inliers if found else 0,
-            "IoU": overlap(found[0].box, clip["box"]) if found else float("nan"),
+            "IoU": box_iou(found[0].box, clip["box"]) if found else float("nan"),
         })  # fmt: skip
     num = len(index[0].templates)
     show(f"Locating with {num} templates (bar: <= 20 s a clip; {loading:.2f} s once to load the index)", rows)
-
-
-def overlap(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the intersection over union of two boxes x, y, w, h."""
-    low = np.maximum(first[:2], second[:2])
-    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
-    common = float(np.prod(np.maximum(high - low, 0)))
-    return common / (first[2] * first[3] + second[2] * second[3] - common)
 
 
 def bench_parser() -> None:

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
+
+#: Shared with the other ports of the engine, which have the same keys and levels.
+KEYS = InputMap(
+    buttons=(("right_trigger", "Control_L"), ("south", "space"), ("left_trigger", "Shift_L"),
+             ("left_shoulder", "comma"), ("right_shoulder", "period")),
+    axes=(("left_y", "Up|Down", 0.3), ("left_x", "comma|period", 0.3), ("right_x", "Left|Right", 0.3)),
+)  # fmt: skip
+LEVEL = free_play("Find the way through the level and shoot what comes")
 
 GAME = GameSpec(
     name="ChocolateDoom",
@@ -12,21 +20,8 @@ GAME = GameSpec(
     width=320,
     height=240,
     control_hz=60,
-    input_map=InputMap(
-        buttons=(("right_trigger", "Control_L"), ("south", "space"), ("left_trigger", "Shift_L"),
-                 ("left_shoulder", "comma"), ("right_shoulder", "period")),
-        axes=(("left_y", "Up|Down", 0.3), ("left_x", "comma|period", 0.3), ("right_x", "Left|Right", 0.3)),
-    ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Find the way through the level and shoot what comes; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    input_map=KEYS,
+    tasks=(LEVEL,),
     licence="GPL-2.0-or-later (engine), BSD-3-Clause (Freedoom)",
     setup=LinuxSetup(
         packages=("chocolate-doom", "freedoom"),

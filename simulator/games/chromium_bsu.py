@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
 
 GAME = GameSpec(
     name="ChromiumBSU",
@@ -16,16 +16,7 @@ GAME = GameSpec(
         buttons=(("south", "space"),),
         axes=(("left_x", "Left|Right", 0.3), ("left_y", "Up|Down", 0.3)),
     ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Let nobody pass; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    tasks=(free_play("Let nobody pass"),),
     licence="Clarified Artistic License",
     setup=LinuxSetup(
         packages=("chromium-bsu",),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from simulator.games.chocolate_doom import KEYS, LEVEL
 from simulator.games.linux import Hold, LinuxSetup
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec
 
 GAME = GameSpec(
     name="CrispyDoom",
@@ -12,21 +13,8 @@ GAME = GameSpec(
     width=512,
     height=288,
     control_hz=60,
-    input_map=InputMap(
-        buttons=(("right_trigger", "Control_L"), ("south", "space"), ("left_trigger", "Shift_L"),
-                 ("left_shoulder", "comma"), ("right_shoulder", "period")),
-        axes=(("left_y", "Up|Down", 0.3), ("left_x", "comma|period", 0.3), ("right_x", "Left|Right", 0.3)),
-    ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Find the way through the level and shoot what comes; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    input_map=KEYS,
+    tasks=(LEVEL,),
     licence="GPL-2.0-or-later (engine), BSD-3-Clause (Freedoom)",
     setup=LinuxSetup(
         packages=("crispy-doom", "freedoom"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
 
 _SETTINGS = "[fullscreen] 0\n[res_type] 0\n[framerate] 60\n[perf_level] 1\n[sound_volume] 0\n[music_volume] 0\n"
 
@@ -18,16 +18,7 @@ GAME = GameSpec(
         buttons=(("south", "space"), ("west", "t")),
         axes=(("left_x", "Left|Right", 0.3), ("left_y", "Up|Down", 0.3)),
     ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Slide down the slope, fast, and catch herring; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    tasks=(free_play("Slide down the slope, fast, and catch herring"),),
     licence="GPL-2.0-or-later",
     setup=LinuxSetup(
         packages=("extremetuxracer",),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
 
 GAME = GameSpec(
     name="KoboDeluxe",
@@ -16,16 +16,7 @@ GAME = GameSpec(
         buttons=(("south", "Shift_L"),),
         axes=(("left_x", "Left|Right", 0.3), ("left_y", "Up|Down", 0.3)),
     ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Destroy the bases; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    tasks=(free_play("Destroy the bases"),),
     licence="GPL-2.0-or-later",
     setup=LinuxSetup(
         packages=("kobodeluxe",),

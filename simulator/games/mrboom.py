@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
 
 GAME = GameSpec(
     name="MrBoom",
@@ -17,16 +17,7 @@ GAME = GameSpec(
                  ("dpad_up", "up"), ("dpad_down", "down")),
         axes=(("left_x", "move", 1.0), ("left_y", "move", 1.0)),
     ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Blow up the others and not yourself; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    tasks=(free_play("Blow up the others and not yourself"),),
     licence="MIT",
     setup=LinuxSetup(
         packages=("mrboom",),

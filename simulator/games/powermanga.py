@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
 
 GAME = GameSpec(
     name="Powermanga",
@@ -16,16 +16,7 @@ GAME = GameSpec(
         buttons=(("south", "fire"), ("east", "option")),
         axes=(("left_x", "move", 1.0), ("left_y", "move", 1.0)),
     ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Shoot what comes and stay alive; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    tasks=(free_play("Shoot what comes and stay alive"),),
     licence="GPL-3.0-or-later",
     setup=LinuxSetup(
         packages=("powermanga",),

@@ -64,6 +64,18 @@ class Task:
     launch: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
+def free_play(goal: str) -> Task:
+    """Return a minute of a game that no rule judges yet: every return is 0 and nothing succeeds."""
+    return Task(
+        name="Free",
+        kind="game-specific",
+        goal=f"{goal}; free play without a judge.",
+        time_limit_s=60.0,
+        score=lambda facts: 0.0,
+        success=lambda facts: False,
+    )
+
+
 @dataclass(frozen=True)
 class GameSpec:
     """A game and its tasks.

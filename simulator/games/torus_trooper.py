@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap
-from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.spec import GameSpec, InputMap, free_play
 
 GAME = GameSpec(
     name="TorusTrooper",
@@ -16,16 +16,7 @@ GAME = GameSpec(
         buttons=(("south", "shot"), ("east", "charge")),
         axes=(("left_x", "move", 1.0), ("left_y", "speed", 1.0)),
     ),
-    tasks=(
-        Task(
-            name="Free",
-            kind="game-specific",
-            goal="Go fast and shoot what comes; free play without a judge.",
-            time_limit_s=60.0,
-            score=lambda facts: 0.0,
-            success=lambda facts: False,
-        ),
-    ),
+    tasks=(free_play("Go fast and shoot what comes"),),
     licence="BSD-2-Clause",
     setup=LinuxSetup(
         packages=("torus-trooper",),

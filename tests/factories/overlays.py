@@ -67,15 +67,6 @@ def write_overlay_clip(
     return PadTrace.known(pts_s, buttons, sticks)
 
 
-def overlap(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the intersection over union of two boxes x, y, w, h."""
-    sides = [
-        max(0.0, min(first[k] + first[k + 2], second[k] + second[k + 2]) - max(first[k], second[k])) for k in (0, 1)
-    ]
-    common = sides[0] * sides[1]
-    return common / (first[2] * first[3] + second[2] * second[3] - common)
-
-
 def place(skin_id: str, width_px: float, x: float, y: float, opacity: float = 1.0) -> SkinRenderer:
     """Return a library skin at a place."""
     return SkinRenderer(make_skin(skin_id), width_px, x, y, opacity)

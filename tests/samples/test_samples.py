@@ -10,10 +10,9 @@ from models.overlay_parser.checkpoint import load_predictor
 from models.overlay_parser.label import LabelJob
 from ops.locate import LocateConfig
 from ops.recordings import Recording, list_recordings
-from ops.scores import score_trace
+from ops.scores import box_iou, score_trace
 from ops.tables import table_to_trace
 from pipelines.instance import REPOSITORY
-from tests.factories.overlays import overlap
 
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 pytestmark = [
@@ -35,7 +34,7 @@ def test_a_published_skin_given_as_a_picture_is_found_and_read(job: LabelJob, tm
     name = "doom-xbox-one-line"
     report = job.run(SAMPLES / f"{name}.mp4", tmp_path)
     assert report["outcome"] == "ok", report["reason"]
-    assert overlap(report["box"], _recording(name).box) >= 0.9
+    assert box_iou(report["box"], _recording(name).box) >= 0.9
     chunks = sorted((tmp_path / name).glob("*_chunk_*"))
     read = table_to_trace(pa.concat_tables([pq.read_table(c / "actions_processed.parquet") for c in chunks]))
     truth = _recording(name).truth

@@ -9,11 +9,11 @@ from models.overlay_parser.checkpoint import load_predictor
 from models.overlay_parser.label import REPORT, LabelJob
 from ops.gamepad import PadTrace
 from ops.locate import LocateConfig
-from ops.scores import score_trace
+from ops.scores import box_iou, score_trace
 from ops.skins.procedural import make_skin
 from ops.tables import ACTION_SCHEMA, table_to_trace
 from tests.factories import media
-from tests.factories.overlays import overlap, place, write_overlay_clip
+from tests.factories.overlays import place, write_overlay_clip
 
 FIELDS = {
     "video_id", "outcome", "reason", "box", "template", "family", "inliers", "score", "fps_mean", "num_frames",
@@ -48,7 +48,7 @@ def test_the_report_keeps_its_contract(labelled) -> None:
     assert set(report) == FIELDS and json.loads((folder / REPORT).read_text()) == report
     assert (report["video_id"], report["outcome"], report["reason"]) == ("clip", "ok", "")
     assert (report["template"], report["family"]) == ("xbox_one-flat-01", "xbox_one")
-    assert overlap(report["box"], RENDERER.box) > 0.93 and report["inliers"] >= 20 and 0.5 < report["score"] <= 1
+    assert box_iou(report["box"], RENDERER.box) > 0.93 and report["inliers"] >= 20 and 0.5 < report["score"] <= 1
     assert report["num_frames"] == len(PTS_S) and report["fps_mean"] == pytest.approx(4, abs=0.1)
     assert said == [
         "probing", "looking for the overlay", "cropping", "reading", "looking for the game's answer",

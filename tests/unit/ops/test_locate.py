@@ -9,9 +9,10 @@ from ops import locate
 from ops.locate import Features, LocateConfig, TemplateIndex, locate_frames, locate_video
 from ops.outcomes import RejectedError
 from ops.place_fit import fit_place
+from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
-from tests.factories.overlays import overlap, overlay_frames, place, write_overlay_clip
+from tests.factories.overlays import overlay_frames, place, write_overlay_clip
 
 CONFIG = LocateConfig(num_frames=4, stages=(3,))
 SMALL = (640, 480)
@@ -44,7 +45,7 @@ def test_an_overlay_is_found_to_the_pixel_whatever_is_pressed(index, skin_id, wi
     assert found is not None
     template, affine, inliers, score = found
     assert template.template_id == skin_id and inliers >= CONFIG.min_inliers and score > 0.5
-    assert overlap(_box(template, affine), renderer.box) >= 0.95
+    assert box_iou(_box(template, affine), renderer.box) >= 0.95
 
 
 def test_without_an_overlay_nothing_is_found(index: TemplateIndex) -> None:
@@ -64,7 +65,7 @@ def test_a_user_s_picture_without_controls_is_found(tmp_path: Path) -> None:
     renderer = place("ps4-flat-01", 320, 300, 40)
     found = locate_frames(overlay_frames(renderer, 4, SMALL)[0], index, MATCHER, CONFIG)
     assert found is not None and found[0].controls == {}
-    assert overlap(_box(found[0], found[1]), renderer.box) >= 0.95
+    assert box_iou(_box(found[0], found[1]), renderer.box) >= 0.95
 
 
 def test_a_saved_index_is_used_while_it_fits(index: TemplateIndex, tmp_path: Path, monkeypatch) -> None:
@@ -136,7 +137,7 @@ def test_a_video_s_track_is_in_source_pixels(index: TemplateIndex, tmp_path: Pat
     small = replace(CONFIG, max_height=300)
     (track,) = locate_video(tmp_path / "a.mp4", index, MATCHER, small, duration_s=1.3, height=360)
     assert (track.start_s, track.stop_s, track.template_id, track.family) == (0.0, 1.3, "ps4-flat-01", "ps4")
-    assert overlap(track.box, renderer.box) >= 0.93
+    assert box_iou(track.box, renderer.box) >= 0.93
     np.testing.assert_allclose(np.array(track.affine), renderer.affine, atol=2)
 
 

@@ -15,6 +15,7 @@ from ops.outcomes import Outcome
 from ops.parallel import SerialMapper
 from ops.parse import Reading
 from ops.refine import RefineConfig
+from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.storage import Store, sha256_file
 from ops.tables import table_to_trace
@@ -32,7 +33,7 @@ from ops.video_stages import (
     local_library,
     track_from,
 )
-from tests.factories.overlays import overlap, place, write_overlay_clip
+from tests.factories.overlays import place, write_overlay_clip
 
 BATCH, LIBRARY = "batch-000001", "overlay/templates/library"
 NUM_FRAMES = 24
@@ -98,7 +99,7 @@ def test_each_video_ends_where_it_should(chain) -> None:
 def test_the_track_is_where_the_overlay_is(chain) -> None:
     data = {unit.video_id: unit.outcome.data for unit in chain[1][LOCATIONS]}["good"]
     track = track_from(data["tracks"][0])
-    assert overlap(track.box, place("ps4-flat-01", 260, 360, 180).box) > 0.93
+    assert box_iou(track.box, place("ps4-flat-01", 260, 360, 180).box) > 0.93
     assert track.template_id == "ps4-flat-01" and data["video"] == "video.mp4"
 
 
