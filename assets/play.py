@@ -6,7 +6,7 @@ Workers import this module, so it does not know Dagster.
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, Lock
+from threading import Condition
 from typing import Any
 
 import numpy as np
@@ -139,7 +139,7 @@ def _play_together(match: Match) -> Played:
             try:
                 player = ActorPolicy(shared.seat(place), env.game_spec.control_hz, match.replan_rows)
                 film_every = match.film_every if seed == match.seeds[0] else 0
-                return rollout(player, _OneStartAtATime(env), seed, film_every), env
+                return rollout(player, env, seed, film_every), env
             finally:
                 env.close()
                 shared.leave(place)
@@ -149,22 +149,6 @@ def _play_together(match: Match) -> Played:
                 reports.append(report)
                 spec = env
     return Played(_summarize(reports, spec), reports[0].film)
-
-
-class _OneStartAtATime:
-    """An environment whose game is started while no other is: ViZDoom crashes where two start at once."""
-
-    _starting = Lock()
-
-    def __init__(self, env: Any) -> None:
-        self._env = env
-
-    def reset(self, *, seed: int) -> Any:
-        with self._starting:
-            return self._env.reset(seed=seed)
-
-    def step(self, action: Any) -> Any:
-        return self._env.step(action)
 
 
 def _summarize(reports: list[Any], env: Any) -> Any:

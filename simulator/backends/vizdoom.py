@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 #: Facts that every task can read, by ViZDoom's game variable.
 _FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO",
           "x": "POSITION_X", "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
+#: Held while an engine starts: two that start at once in one process crash (ViZDoom 1.3).
+_STARTING = Lock()
 #: Facts that the engine counts per level.
 _COUNTED = ("kills", "hits")
 #: A stick nearer to its centre than this does not move the player, as on a real pad.
@@ -80,6 +83,10 @@ class VizdoomBackend:
 
     def start(self, seed: int) -> None:
         """Begin an episode whose randomness follows from the seed (any non-negative int) alone."""
+        with _STARTING:
+            self._start(seed)
+
+    def _start(self, seed: int) -> None:
         if self._game is None:
             self._game = self._launch()
         self._seed, self._round = seed, 0
