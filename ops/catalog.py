@@ -11,7 +11,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -44,6 +44,7 @@ class Discovered:
         genre: of the game, else empty.
         duration_s: length in seconds if the source says.
         licence: as the source words it, else empty.
+        channel_id: the site's own name of the creator, which stays when `channel` changes; else empty.
     """
 
     video_id: str
@@ -55,6 +56,7 @@ class Discovered:
     genre: str = ""
     duration_s: float | None = None
     licence: str = ""
+    channel_id: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +86,7 @@ class MergeReport:
         videos: all rows, in order of first sight.
         num_new: rows added.
         num_seen: rows that were there and were come across again.
+        num_opted_out: videos that were left alone, since their creators do not want them used.
         new_batches: batches that the new rows fill.
     """
 
@@ -91,6 +94,7 @@ class MergeReport:
     num_new: int
     num_seen: int
     new_batches: tuple[str, ...]
+    num_opted_out: int = 0
 
 
 def clean_id(text: str) -> str:
@@ -110,7 +114,11 @@ def batch_name(number: int) -> str:
 
 
 def merge_discovered(
-    videos: Sequence[Video], discovered: Iterable[Discovered], now: str, batch_size: int = 50
+    videos: Sequence[Video],
+    discovered: Iterable[Discovered],
+    now: str,
+    batch_size: int = 50,
+    unwanted: Callable[[Discovered], bool] = lambda video: False,
 ) -> MergeReport:
     """Return the ledger with what a crawl came across; the same crawl again adds nothing.
 
@@ -119,18 +127,24 @@ def merge_discovered(
         discovered: in the order that new rows shall have; of equal ids the first counts.
         now: ISO-8601 UTC of the crawl.
         batch_size: at most so many videos in each new batch.
+        unwanted: says which videos are on the opt-out list: no row is added for them, and none is brought back.
     """
     if batch_size < 1:
         raise ValueError(f"batch_size: expected at least 1 video, got {batch_size}")
     rows = {video.video_id: video for video in videos}
     seen: set[str] = set()
     new: list[Discovered] = []
+    num_opted_out = 0
     for found in discovered:
         if found.video_id in seen:
             continue
         seen.add(found.video_id)
         row = rows.get(found.video_id)
-        if row is None:
+        if unwanted(found) or (row is not None and row.opt_out):
+            num_opted_out += 1
+            if row is not None and not row.opt_out:
+                rows[found.video_id] = dataclasses.replace(row, opt_out=True)
+        elif row is None:
             new.append(found)
         else:
             rows[found.video_id] = dataclasses.replace(row, url=found.url, last_seen=now, alive=True)
@@ -140,7 +154,8 @@ def merge_discovered(
         rows[found.video_id] = Video(**dataclasses.asdict(found), first_seen=now, last_seen=now, batch=batch)
     num_batches = -(-len(new) // batch_size)
     new_batches = tuple(batch_name(first_number + index) for index in range(num_batches))
-    return MergeReport(tuple(rows.values()), len(new), len(seen) - len(new), new_batches)
+    num_seen = len(seen) - len(new) - num_opted_out
+    return MergeReport(tuple(rows.values()), len(new), num_seen, new_batches, num_opted_out)
 
 
 def _batch_number(batch: str) -> int:

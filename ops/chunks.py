@@ -266,7 +266,7 @@ def build_chunks(store: Store, batch: str, config: ChunkConfig = ChunkConfig()) 
         table = store.read_table(f"{LABELS}/{batch}/{unit.video_id}/actions.parquet")
         chunks += score_video(table_to_trace(table), unit.video_id, *names[unit.video_id], config)
     store.write_table(table_key(batch), chunks_to_table(chunks))
-    report = _report(current, len(labelled), chunks)
+    report = summarize(current, len(labelled), chunks)
     store.write_json(key, {name: value for name, value in asdict(report).items() if name != "changed"})
     return report
 
@@ -275,7 +275,8 @@ def _names(data: dict[str, Any]) -> tuple[str, str]:
     return data.get("channel") or "", data.get("game") or ""
 
 
-def _report(current: str, num_videos: int, chunks: Sequence[Chunk]) -> ChunksReport:
+def summarize(current: str, num_videos: int, chunks: Sequence[Chunk]) -> ChunksReport:
+    """Return the counts of a batch's chunks; `current` is the fingerprint that the manifest will carry."""
     kept = [chunk for chunk in chunks if chunk.kept]
     return ChunksReport(
         fingerprint=current,

@@ -18,6 +18,7 @@ from urllib.request import url2pathname
 
 from ops.catalog import Discovered, catalog_lock, clean_id, merge_discovered, read_catalog, write_catalog
 from ops.crawl_errors import CrawlError, classify
+from ops.optout import opted_out, read_optouts
 from ops.storage import Store
 from ops.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
 
@@ -67,6 +68,7 @@ class CrawlReport:
         num_found: videos that the sources listed.
         num_new: of them, added to the ledger.
         num_seen: known ones come across again.
+        num_opted_out: left alone, as the opt-out list says.
         new_batches: batch ids that now exist.
         errors: source or video with the error that kept it.
         wall_s: how long it took.
@@ -75,6 +77,7 @@ class CrawlReport:
     num_found: int = 0
     num_new: int = 0
     num_seen: int = 0
+    num_opted_out: int = 0
     new_batches: tuple[str, ...] = ()
     errors: tuple[tuple[str, CrawlError], ...] = ()
     wall_s: float = 0.0
@@ -206,6 +209,7 @@ def to_discovered(entry: Mapping[str, Any], source: Source) -> Discovered:
         source=source.url,
         url=url,
         title=str(entry.get("title") or ""),
+        channel_id=str(entry.get("channel_id") or entry.get("uploader_id") or ""),
         channel=str(entry.get("channel") or entry.get("uploader") or entry.get("playlist_channel") or ""),
         duration_s=float(duration_s) if duration_s else None,
         game=words.get("game") or source.game,
@@ -249,13 +253,15 @@ def crawl_tick(
     errors += clashes
     with catalog_lock(store):
         before = read_catalog(store)
-        merged = merge_discovered(before, found, now, batch_size)
+        optouts = read_optouts(store)
+        merged = merge_discovered(before, found, now, batch_size, lambda video: opted_out(video, optouts))
         if merged.videos != before:
             write_catalog(store, merged.videos)
     return CrawlReport(
         num_found=merged.num_new + merged.num_seen,
         num_new=merged.num_new,
         num_seen=merged.num_seen,
+        num_opted_out=merged.num_opted_out,
         new_batches=merged.new_batches,
         errors=tuple(errors),
         wall_s=time.monotonic() - started,

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.policy.checkpoint import save_policy
-from ops.shards import dataset_content
-from ops.storage import Store, fingerprint, sha256_file
+from ops.optout import TRAINED_ON
+from ops.shards import dataset_content, read_index
+from ops.storage import Store, fingerprint, sha256_file, to_json
 from training.checkpoint import load_state
 from training.config import EVALUATE_VERSION, TrainConfig
 from training.evaluate import EvalConfig, evaluate
@@ -70,6 +71,8 @@ def train_policy(
         rows = "".join(json.dumps(row) + "\n" for row in state.metrics)
         (folder / _METRICS).write_text(rows, encoding="utf-8")
         (folder / _REPORT).write_text(json.dumps(summary), encoding="utf-8")
+        videos = {batch: sorted({row.video_id for row in read_index(store, batch)}) for batch in batches}
+        (folder / TRAINED_ON).write_bytes(to_json(videos))
         publish_folder(store, key, folder, current)
     return report
 

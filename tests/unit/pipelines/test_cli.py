@@ -24,6 +24,7 @@ COMMANDS = {
     "crawl": (),
     "skins": ("import", "list", "render"),
     "dataset": ("stats", "verify"),
+    "optout": ("add", "list", "apply"),
     "train": ("parser", "policy"),
     "benchmark": ("parser",),
     "play": (),
