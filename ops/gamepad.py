@@ -114,7 +114,9 @@ class Layout:
 DATASET: Final = Layout("dataset", DATASET_BUTTONS)
 MODEL: Final = Layout("model", tuple(sorted(DATASET_BUTTONS + RIGHT_STICK_TOKENS)))
 BENCHMARK: Final = Layout("benchmark", tuple(button for button in DATASET_BUTTONS if button != "guide"))
-LAYOUTS: Final[dict[str, Layout]] = {layout.name: layout for layout in (DATASET, MODEL, BENCHMARK)}
+#: The paper counts 24 channels and does not name them; `guide`, which is never pressed, is what we leave out.
+PAPER: Final = Layout("paper", tuple(button for button in MODEL.buttons if button != "guide"))
+LAYOUTS: Final[dict[str, Layout]] = {layout.name: layout for layout in (DATASET, MODEL, BENCHMARK, PAPER)}
 
 
 @dataclass(frozen=True)

@@ -111,6 +111,7 @@ class TrainConfig:
         log_every: steps between rows of metrics.
         freeze: parameters whose names start with one of these are not trained.
         init: a policy checkpoint (folder or `.pt` file) to start from; empty: random weights.
+        vision_init: SigLIP weights (a folder, or a name on the hub) for the encoder; unused where `init` is given.
     """
 
     policy: PolicyConfig
@@ -125,6 +126,7 @@ class TrainConfig:
     log_every: int = 10
     freeze: tuple[str, ...] = ()
     init: str = ""
+    vision_init: str = ""
 
     def __post_init__(self) -> None:
         if min(self.steps, self.noise_draws, self.checkpoint_every, self.log_every) < 1:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from models.policy.checkpoint import load_weights
 from models.policy.flow_matching import sample_times
 from models.policy.modeling import Policy
+from models.policy.vision import load_pretrained
 from ops.shards import dataset_content
 from ops.storage import Store, fingerprint
 from training.augment import build_augmentation
@@ -136,6 +137,8 @@ class _Trainer:
             policy.load_state_dict(state.model)
         elif config.init:
             load_weights(policy, config.init)
+        elif config.vision_init:
+            load_pretrained(policy.vision_encoder, config.vision_init)
         for name, parameter in policy.named_parameters():
             if name.startswith(config.freeze):
                 parameter.requires_grad_(False)

@@ -7,7 +7,9 @@ Ours is a folder that appears whole: `model.safetensors`, `config.json`, `README
 from __future__ import annotations
 
 import json
+import math
 import os
+import re
 import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -20,13 +22,19 @@ from torch import Tensor
 
 from models.policy.config import FlowConfig, PolicyConfig, StackConfig, VisionConfig
 from models.policy.modeling import Policy
+from ops.gamepad import MODEL
 from ops.storage import to_json
 
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"
 CARD: Final = "README.md"
-#: Published encoders of the shape that `VisionConfig` has by default.
-_LARGE_ENCODERS: Final = ("google/siglip2-large-patch16-256", "google/siglip-large-patch16-256")
+#: Published encoders whose width the other parts can have: their names tell patch and picture, the size the rest.
+_ENCODERS: Final = re.compile(r"google/siglip2?-(base|large)-patch(\d+)-(\d+)")
+_ENCODER_SIZES: Final[dict[str, dict[str, Any]]] = {
+    "base": {"hidden": 768, "layers": 12, "heads": 12, "mlp": 3072},
+    "large": {"hidden": 1024, "layers": 24, "heads": 16, "mlp": 4096},
+}
+_POSITIONS: Final = "position_embedding.weight"
 #: Our key for the encoder's shape, which other readers ignore; the released file names its encoder instead.
 _OUR_VISION: Final = "vision_cfg"
 
@@ -59,8 +67,14 @@ def save_policy(folder: Path, config: PolicyConfig, weights: dict[str, Tensor], 
         temporary.rename(folder)
 
 
-def load_policy_weights(path: Path) -> tuple[PolicyConfig, dict[str, Tensor], dict[str, Any]]:
+def load_policy_weights(
+    path: Path, vision: VisionConfig | None = None
+) -> tuple[PolicyConfig, dict[str, Tensor], dict[str, Any]]:
     """Return (config, state_dict, facts) of a checkpoint folder or of a file of the released form.
+
+    Args:
+        path: the checkpoint.
+        vision: shape of the image encoder, for files of the released form that name one which is not published.
 
     Raises:
         FileNotFoundError: there is no checkpoint.
@@ -74,7 +88,10 @@ def load_policy_weights(path: Path) -> tuple[PolicyConfig, dict[str, Tensor], di
     if missing:
         raise ValueError(f"{path} lacks {', '.join(sorted(missing))}; a released checkpoint has model and ckpt_config")
     facts = {"recipe": released["ckpt_config"].get("experiment_name", ""), "steps": released.get("step", 0)}
-    return from_ckpt_config(released["ckpt_config"]), released["model"], facts
+    config, weights = from_ckpt_config(released["ckpt_config"], vision), dict(released["model"])
+    if not released["ckpt_config"]["model_cfg"].get("add_pos_embed", False):
+        weights[_POSITIONS] = torch.zeros(config.max_positions, config.hidden)  # adding nothing is what it does
+    return config, weights, facts
 
 
 def load_weights(policy: Policy, path: str) -> None:
@@ -96,34 +113,36 @@ def save_released(path: Path, config: PolicyConfig, weights: dict[str, Tensor], 
     Raises:
         ValueError: the policy predicts actions; such programs take its output for velocities.
     """
-    contents = {"model": weights, "step": step, "epoch": 0, "ckpt_config": to_ckpt_config(config, name)}
-    torch.save(contents, path)
+    plain = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+    contents = {"model": plain, "step": step, "epoch": 0, "ckpt_config": to_ckpt_config(config, name)}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=path.parent) as folder:
+        temporary = Path(folder) / path.name
+        torch.save(contents, temporary)
+        temporary.replace(path)
 
 
-def from_ckpt_config(values: dict[str, Any]) -> PolicyConfig:
+def from_ckpt_config(values: dict[str, Any], vision: VisionConfig | None = None) -> PolicyConfig:
     """Return the config of a released checkpoint; keys that we have no use for are ignored.
 
-    The file does not say at which rate its action rows follow each other; we take the 60 Hz at which it is played.
+    A key that is absent has the default that the released reader gives it. The file does not say at which rate its
+    action rows follow each other; we take the 60 Hz at which it is played.
+
+    Args:
+        values: the file's `ckpt_config`.
+        vision: shape of the image encoder where its name does not tell it.
 
     Raises:
         ValueError: it needs something that this network does not have.
     """
-    model, tokenizer, modality = values["model_cfg"], values["tokenizer_cfg"], values["modality_cfg"]
+    model, tokenizer = values["model_cfg"], values.get("tokenizer_cfg") or {}
+    modality = values.get("modality_cfg") or {}
     dit, mixing = model["diffusion_model_cfg"], model["vl_self_attention_cfg"]
-    unsupported = {
-        "positional embeddings inside the blocks": dit.get("positional_embeddings"),
-        "game conditioning": tokenizer.get("game_mapping_cfg"),
-        "the old action layout": tokenizer.get("old_layout"),
-        "several frames per sample": modality.get("frame_per_sample", 1) > 1,
-        "blocks that all attend to the image": not dit.get("interleave_self_attention", True),
-        f"encoder {model.get('vision_encoder_name')!r}": _OUR_VISION not in model
-        and model.get("vision_encoder_name") not in _LARGE_ENCODERS,
-    }
-    named = [name for name, value in unsupported.items() if value]
-    if named:
-        raise ValueError(f"this network has no {', '.join(named)}; only checkpoints like the released one can be read")
+    vision = vision or _read_vision(model)
+    _refuse_unknown(model, tokenizer, modality, vision)
+    assert vision is not None
     return PolicyConfig(
-        vision=VisionConfig(**model[_OUR_VISION]) if _OUR_VISION in model else VisionConfig(),
+        vision=vision,
         mixing=_stack(mixing),
         dit=_stack(dit),
         flow=FlowConfig(
@@ -133,17 +152,58 @@ def from_ckpt_config(values: dict[str, Any]) -> PolicyConfig:
             buckets=model.get("num_timestep_buckets", 1000),
             steps=model.get("num_inference_timesteps") or 16,
         ),
-        horizon=model["action_horizon"],
-        action_shift=modality["action_shift"],
-        hidden=model["hidden_size"],
-        dit_output=dit["output_dim"],
-        max_positions=model["max_seq_len"],
+        horizon=model.get("action_horizon") or tokenizer.get("action_horizon", 16),
+        action_shift=modality.get("action_shift", 1),
+        hidden=model.get("hidden_size", 1024),
+        dit_output=dit.get("output_dim", 26),
+        max_positions=model.get("max_seq_len", 1024),
     )
 
 
+def _refuse_unknown(
+    model: dict[str, Any], tokenizer: dict[str, Any], modality: dict[str, Any], vision: VisionConfig | None
+) -> None:
+    dit, mixing = model["diffusion_model_cfg"], model["vl_self_attention_cfg"]
+    stacks = (dit, mixing)
+    channels = model.get("action_dim") or tokenizer.get("max_action_dim", 25)
+    unsupported = {
+        "positional embeddings inside the blocks": any(
+            part.get("positional_embeddings", "sinusoidal") for part in stacks
+        ),
+        "game conditioning": tokenizer.get("game_mapping_cfg"),
+        "the old action layout": tokenizer.get("old_layout"),
+        "several frames per sample": modality.get("frame_per_sample", 1) > 1,
+        "blocks that all attend to the image": not dit.get("interleave_self_attention", False),
+        "several embodiments": model.get("max_num_embodiments", 1) > 1,
+        f"{channels} action channels": channels != MODEL.dim,
+        "attention without biases": not all(part.get("attention_bias", True) for part in stacks),
+        "another activation than gelu-approximate": any(
+            part.get("activation_fn", "gelu-approximate") != "gelu-approximate" for part in stacks
+        ),
+        "another norm than the released one": dit.get("norm_type", "ada_norm") != "ada_norm"
+        or dit.get("norm_elementwise_affine", False)
+        or not math.isclose(dit.get("norm_eps", 1e-5), 1e-5),
+        f"encoder {model.get('vision_encoder_name')!r} (give its shape as `vision`)": vision is None,
+    }
+    named = [name for name, value in unsupported.items() if value]
+    if named:
+        raise ValueError(f"this network has no {', '.join(named)}; only checkpoints like the released one can be read")
+
+
+def _read_vision(model: dict[str, Any]) -> VisionConfig | None:
+    """Return the encoder's shape: what we wrote, or what its published name says."""
+    if _OUR_VISION in model:
+        return VisionConfig(**model[_OUR_VISION])
+    name = str(model.get("vision_encoder_name", "google/siglip-large-patch16-256"))
+    found = _ENCODERS.fullmatch(name)
+    if found is None or int(found[3]) % int(found[2]):
+        return None
+    return VisionConfig(**_ENCODER_SIZES[found[1]], patch_px=int(found[2]), image_px=int(found[3]), name=name)
+
+
 def _stack(values: dict[str, Any]) -> StackConfig:
-    heads, head_dim = values["num_attention_heads"], values["attention_head_dim"]
-    return StackConfig(values["num_layers"], heads, head_dim, values.get("dropout", 0.0))
+    heads, head_dim = values.get("num_attention_heads", 8), values.get("attention_head_dim", 64)
+    return StackConfig(values.get("num_layers", 12), heads, head_dim, values.get("dropout", 0.1))
 
 
 def to_ckpt_config(config: PolicyConfig, name: str) -> dict[str, Any]:

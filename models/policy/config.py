@@ -204,8 +204,8 @@ def small() -> PolicyConfig:
 
 
 def paper() -> PolicyConfig:
-    """The paper's chunk of 16 actions on the released network; its 24 channels are ours without `guide`."""
-    return PolicyConfig(horizon=16)
+    """The paper's chunk of 16 actions of 24 channels, on the released network."""
+    return PolicyConfig(horizon=16, layout="paper")
 
 
 def nitrogen_500m() -> PolicyConfig:

@@ -167,7 +167,7 @@ class TimestepEncoder(nn.Module):
         """Return (B, D) for buckets (B,)."""
         half = _TIME_CHANNELS // 2
         # Frequencies end exactly at 1/10000 and cosines come first; the action encoder's sinusoids differ in both.
-        exponents = torch.arange(half, device=buckets.device, dtype=torch.float32) * (-math.log(10_000) / (half - 1))
+        exponents = -math.log(10_000) * torch.arange(half, device=buckets.device, dtype=torch.float32) / (half - 1)
         angles = buckets.float()[:, None] * exponents.exp()
         sinusoids = torch.cat([angles.cos(), angles.sin()], dim=-1)
         out: Tensor = self.timestep_embedder(sinusoids.to(self.timestep_embedder.linear_1.weight.dtype))

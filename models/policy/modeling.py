@@ -75,6 +75,11 @@ def repeat_context(cross: list[KeysValues | None], draws: int) -> list[KeysValue
     ]
 
 
+def draw_start(config: PolicyConfig, count: int, generator: torch.Generator | None = None) -> Tensor:
+    """Return (count, T, C) standard normal noise to start from, drawn on the CPU: the same for every device."""
+    return torch.randn((count, config.horizon, config.action_dim), generator=generator)
+
+
 class Policy(nn.Module):
     """The policy; `state_dict` names and shapes are those of the released checkpoint."""
 
@@ -129,16 +134,23 @@ class Policy(nn.Module):
         return (error.float().square() * valid).sum(), valid.sum()
 
     @torch.no_grad()
-    def act(self, frames: Tensor, generator: torch.Generator | None = None, steps: int | None = None) -> Tensor:
+    def act(
+        self,
+        frames: Tensor,
+        generator: torch.Generator | None = None,
+        steps: int | None = None,
+        noise: Tensor | None = None,
+    ) -> Tensor:
         """Return packed actions (B, T, C): raw button values (about 0 to 1) and sticks as (v + 1) / 2.
 
         Args:
             frames: see `vision.to_pixels`.
             generator: CPU generator of the starting noise.
             steps: Euler steps; by default the config's.
+            noise: (B, T, C) to start from, in place of a draw.
         """
-        shape = (frames.shape[0], self.config.horizon, self.config.action_dim)
-        noise = torch.randn(shape, generator=generator).to(self.position_embedding.weight)
+        noise = draw_start(self.config, len(frames), generator) if noise is None else noise
+        noise = noise.to(self.position_embedding.weight)
         cross = self.model.project(self.encode(frames))
 
         def velocity(actions: Tensor, buckets: Tensor) -> Tensor:

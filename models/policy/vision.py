@@ -32,6 +32,25 @@ def build_vision(config: VisionConfig) -> nn.Module:
     return encoder
 
 
+def load_pretrained(encoder: nn.Module, source: str) -> None:
+    """Load published SigLIP weights into an encoder.
+
+    Args:
+        encoder: from `build_vision`, of the same shape.
+        source: a folder that transformers wrote, or the name of a model on its hub.
+
+    Raises:
+        ValueError: they are of another shape, or not to be had.
+    """
+    from transformers import SiglipVisionModel
+
+    try:
+        model = SiglipVisionModel.from_pretrained(source)
+        encoder.load_state_dict(getattr(model, "vision_model", model).state_dict())
+    except (OSError, RuntimeError) as error:
+        raise ValueError(f"{source!r} has no vision weights for this encoder: {error}") from error
+
+
 def build_stem(config: VisionConfig) -> nn.Sequential:
     """Return the convolutions before the patches; without any it passes images on and has no weights."""
     stem = nn.Sequential()

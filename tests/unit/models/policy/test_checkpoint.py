@@ -101,7 +101,9 @@ def test_the_released_config_is_the_preset():
         ("tokenizer_cfg", "old_layout", True, "old action layout"),
         ("tokenizer_cfg", "game_mapping_cfg", {"src_files": []}, "game conditioning"),
         ("modality_cfg", "frame_per_sample", 4, "several frames"),
-        ("model_cfg", "vision_encoder_name", "google/other", "google/other"),
+        ("model_cfg", "vision_encoder_name", "google/other", "give its shape"),
+        ("model_cfg", "max_num_embodiments", 2, "several embodiments"),
+        ("model_cfg", "action_dim", 24, "24 action channels"),
     ],
 )
 def test_what_the_network_lacks_is_refused_by_name(section, key, value, message):
@@ -109,6 +111,47 @@ def test_what_the_network_lacks_is_refused_by_name(section, key, value, message)
     values[section][key] = value
     with pytest.raises(ValueError, match=message):
         from_ckpt_config(values)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("interleave_self_attention", None, "attend to the image"),
+        ("positional_embeddings", None, "positional embeddings"),
+        ("norm_eps", 1e-6, "another norm"),
+        ("attention_bias", False, "without biases"),
+        ("activation_fn", "geglu", "activation"),
+    ],
+)
+def test_a_denoiser_of_another_kind_is_refused_also_by_what_its_config_leaves_out(key, value, message):
+    values = released_config()
+    dit = values["model_cfg"]["diffusion_model_cfg"]
+    if value is None:
+        del dit[key]  # the released reader's default is what this network lacks
+    else:
+        dit[key] = value
+    with pytest.raises(ValueError, match=message):
+        from_ckpt_config(values)
+
+
+def test_absent_keys_have_the_released_reader_s_defaults():
+    values = released_config()
+    for name in ("noise_beta_alpha", "noise_beta_beta", "noise_s", "num_inference_timesteps", "action_horizon"):
+        del values["model_cfg"][name]
+    values["modality_cfg"], values["tokenizer_cfg"]["action_horizon"] = {}, 12
+    config = from_ckpt_config(values)
+    assert (config.flow, config.action_shift, config.horizon) == (FlowConfig(1.5, 1.0, 0.999), 1, 12)
+
+
+def test_encoders_are_known_by_name_or_given():
+    values = released_config()
+    values["model_cfg"] |= {"vision_encoder_name": "google/siglip2-base-patch16-384", "hidden_size": 768}
+    for part in ("diffusion_model_cfg", "vl_self_attention_cfg"):
+        values["model_cfg"][part] |= {"num_attention_heads": 12, "output_dim": 768}
+    vision = from_ckpt_config(values).vision
+    assert (vision.hidden, vision.layers, vision.heads, vision.mlp, vision.num_tokens) == (768, 12, 12, 3072, 576)
+    values["model_cfg"]["vision_encoder_name"] = "somewhere/else"
+    assert from_ckpt_config(values, vision).vision == vision
 
 
 def test_other_forms_and_shapes_are_refused(policy, tmp_path):

@@ -92,6 +92,11 @@ def test_a_stem_leaves_the_tokens_of_its_patches():
         VisionConfig(32, 1, 2, 48, image_px=32, patch_px=16, stem=(4,) * 5)
 
 
+def test_presets_have_the_documented_action_shapes():
+    shapes = {name: (preset().horizon, preset().action_dim) for name, preset in PRESETS.items()}
+    assert (shapes["paper"], shapes["nitrogen-500m"]) == ((16, 24), (18, 25))
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_build_and_survive_their_dictionary(name):
     config = PRESETS[name]()
