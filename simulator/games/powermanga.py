@@ -20,6 +20,7 @@ GAME = GameSpec(
     licence="GPL-3.0-or-later",
     setup=LinuxSetup(
         packages=("powermanga",),
+        home={"var/games/powermanga/powermanga.hi": ""},  # scores go to a file that is there, or nowhere
         # With sound its mixer draws from the game's own random numbers, in another thread.
         command=("powermanga", "--window", "--nosync", "--nosound"),
         copy_program=True,

@@ -12,12 +12,16 @@ enum { MAX_DISPLAYS = 8 };
 static __thread int depth;
 static Display *displays[MAX_DISPLAYS]; /* SDL 1.2 has two: one for events, one to draw */
 
-/* The server has drawn the frame before the step can end. */
+/* The server has drawn the frame before the step can end, and told what it has to tell: what one connection asked for
+ * may be an event for another one, so that all are asked twice where there are several. */
 static void finish_drawing(void) {
   static int (*sync)(Display *, int);
   if (sync == NULL) sync = (int (*)(Display *, int))op_find("XSync", "libX11.so");
-  for (int i = 0; i < MAX_DISPLAYS && sync != NULL; i++)
-    if (displays[i] != NULL) sync(displays[i], 0);
+  int count = 0;
+  for (int i = 0; i < MAX_DISPLAYS; i++) count += displays[i] != NULL;
+  for (int round = 0; round < (count > 1 ? 2 : 1) && sync != NULL; round++)
+    for (int i = 0; i < MAX_DISPLAYS; i++)
+      if (displays[i] != NULL) sync(displays[i], 0);
 }
 
 static bool enter(void) { return depth++ == 0; }

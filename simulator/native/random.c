@@ -1,8 +1,6 @@
-/* Randomness that follows from the page's seed, and the files that a program opens for it or for the pad. */
+/* Randomness that follows from the page's seed. */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -94,49 +92,4 @@ HOOK unsigned op_random_device_old(void *self) __asm__("_ZNSt13random_device16_M
 HOOK unsigned op_random_device_old(void *self) {
   (void)self;
   return arc4random();
-}
-
-static int open_ours(const char *path, int flags) {
-  int fd = op_pad_open(path, flags);
-  return fd >= 0 ? fd : op_random_open(path, flags);
-}
-
-static int open_at(int folder, const char *path, int flags, mode_t mode) {
-  int fd = open_ours(path, flags);
-  if (fd >= 0) return fd;
-  return (int)syscall(SYS_openat, folder, path, flags, mode);
-}
-
-#define MODE(flags, last) \
-  ({ \
-    mode_t mode_ = 0; \
-    if ((flags) & (O_CREAT | __O_TMPFILE)) { \
-      va_list list_; \
-      va_start(list_, last); \
-      mode_ = va_arg(list_, mode_t); \
-      va_end(list_); \
-    } \
-    mode_; \
-  })
-
-HOOK int open(const char *path, int flags, ...) { return open_at(AT_FDCWD, path, flags, MODE(flags, flags)); }
-HOOK int open64(const char *path, int flags, ...) { return open_at(AT_FDCWD, path, flags, MODE(flags, flags)); }
-HOOK int openat(int folder, const char *path, int flags, ...) {
-  return open_at(folder, path, flags, MODE(flags, flags));
-}
-HOOK int openat64(int folder, const char *path, int flags, ...) {
-  return open_at(folder, path, flags, MODE(flags, flags));
-}
-HOOK int __open_2(const char *path, int flags) { return open_at(AT_FDCWD, path, flags, 0); }
-HOOK int __open64_2(const char *path, int flags) { return open_at(AT_FDCWD, path, flags, 0); }
-int __open_2(const char *path, int flags);
-int __open64_2(const char *path, int flags);
-
-HOOK FILE *fopen(const char *path, const char *mode) {
-  int fd = open_ours(path, O_RDONLY);
-  return fd >= 0 ? fdopen(fd, "r") : REAL(fopen)(path, mode);
-}
-HOOK FILE *fopen64(const char *path, const char *mode) {
-  int fd = open_ours(path, O_RDONLY);
-  return fd >= 0 ? fdopen(fd, "r") : REAL(fopen64)(path, mode);
 }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -23,11 +24,18 @@ LINUX = [name for name, game in GAMES.items() if game.backend == "linux"]
 NUM_FRAMES = 300
 
 
+def shared_scores() -> dict[str, int]:
+    return {str(path): path.stat().st_mtime_ns for path in Path("/var/games").rglob("*")}
+
+
 @pytest.fixture(autouse=True)
-def is_installed(request: pytest.FixtureRequest) -> None:
+def is_installed(request: pytest.FixtureRequest) -> Iterator[None]:
     name = request.getfixturevalue("name") if "name" in request.fixturenames else "SuperTux"
     if not (status := game_status(GAMES[name])).installed:
         pytest.skip(status.note)
+    before = shared_scores()
+    yield
+    assert shared_scores() == before, "a game left something that the next one sees"
 
 
 def make(name: str) -> LinuxBackend:

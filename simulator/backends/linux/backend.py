@@ -32,6 +32,8 @@ STEP_TIMEOUT_S: Final = 120.0
 #: Game seconds without a present or a sleep of its main thread after which the game counts as stuck.
 _QUIET_LIMIT_S: Final = 5
 _LOOK_S: Final = 0.25
+#: Score files of all users; `simulator/native/files.c` moves them into the home.
+_SHARED: Final = Path("/var/games")
 _GAME_GRACE_MS: Final = 0
 #: Calendars start in 2020 and, by seed, up to five years later.
 _EPOCH_S, _EPOCH_SPAN_S = 1_577_836_800, 5 * 365 * 86_400
@@ -177,6 +179,7 @@ class LinuxBackend:
         folder = running.folder
         home, pad, log = folder / "home", folder / "pad", folder / "game.log"
         home.mkdir()
+        _mirror_folders(_SHARED, home)
         pad.touch()
         words = {"width": self._size[0], "height": self._size[1], "home": home, "seed": seed}
         for name, text in self._setup.home.items():
@@ -296,6 +299,12 @@ class LinuxBackend:
 def _refresh_ns(control_hz: int) -> int:
     """Return the refresh period of a display of about 60 Hz that fits into a control frame."""
     return 10**9 // control_hz // max(round(60 / control_hz), 1)
+
+
+def _mirror_folders(source: Path, home: Path) -> None:
+    """Make the folders of shared score files, without the files, where the clock library moves them to."""
+    for folder, _, _ in os.walk(source):
+        Path(f"{home}{folder}").mkdir(parents=True, exist_ok=True)
 
 
 def _private_folders(home: Path) -> dict[str, str]:
