@@ -10,23 +10,20 @@ app = typer.Typer(no_args_is_help=True, help="Look at the dataset of the store t
 
 @app.command()
 def verify() -> None:
-    """Check every shard against its manifest: sizes, hashes, whole samples, no gaps, no doubles."""
-    from ops.shards import list_shard_batches
-    from ops.verify import verify_shards
+    """Check every shard: sizes, hashes, whole samples, unique keys, no gaps, labels that fit their frames, masks."""
+    from ops.verify import verify_dataset
 
     store = Store.from_environment()
-    batches = list_shard_batches(store)
-    if not batches:
+    problems = verify_dataset(store, lambda batch: say(f"{batch} ..."))
+    if not problems:
         raise fail(f"no shards in {store.uri('dataset/shards')}; make some with `overplay demo` or materialize them")
-    num_problems = 0
-    for batch in batches:
-        problems = verify_shards(store, batch)
-        num_problems += len(problems)
-        for problem in problems:
-            say(f"{batch}: {problem}")
+    for batch, lines in problems.items():
+        for line in lines:
+            say(f"{batch}: {line}")
+    num_problems = sum(map(len, problems.values()))
     if num_problems:
-        raise fail(f"{num_problems} problems in {len(batches)} batches")
-    say(f"{len(batches)} batches are sound")
+        raise fail(f"{num_problems} problems in {len(problems)} batches")
+    say(f"{len(problems)} batches are sound")
 
 
 @app.command()

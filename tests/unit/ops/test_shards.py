@@ -25,7 +25,7 @@ from ops.shards import (
 )
 from ops.storage import Store, sha256_file
 from ops.tables import table_to_trace
-from ops.verify import verify_shards
+from ops.verify import verify_dataset, verify_shards
 from tests.factories.policy_data import make_chunk, write_videos
 
 BATCH = "batch-000001"
@@ -166,6 +166,81 @@ def test_verify_finds_labels_that_do_not_fit_the_clip(store):
             tar.addfile(info, io.BytesIO(data))
     forge_manifest(store)
     assert any("59 rows of labels, 60 frames of video" in problem for problem in verify_shards(store, BATCH))
+
+
+def rewrite(store: Store, change) -> None:
+    """Write the first shard's members anew, each as `change(name, data)` gives it, and forge the manifest."""
+    with tarfile.open(shard_path(store)) as tar:
+        members = [(info, tar.extractfile(info).read()) for info in tar]
+    with tarfile.open(shard_path(store), "w", format=tarfile.USTAR_FORMAT) as tar:
+        for info, data in members:
+            data = change(info.name, data)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    forge_manifest(store)
+
+
+def test_verify_finds_labels_of_other_times_and_values(store):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    def altered(column: str, values) -> None:
+        def change(name: str, data: bytes) -> bytes:
+            if name != "a_chunk_0000.actions.parquet":
+                return data
+            table = pq.read_table(io.BytesIO(data))
+            place = table.column_names.index(column)
+            table = table.set_column(place, column, pa.array(values(table), table.schema.field(column).type))
+            sink = io.BytesIO()
+            pq.write_table(table, sink)
+            return sink.getvalue()
+
+        rewrite(store, change)
+
+    altered("pts_s", lambda table: [t + 0.02 * (n > 30) for n, t in enumerate(table["pts_s"].to_pylist())])
+    assert any("0.0200 s from its label" in problem for problem in verify_shards(store, BATCH))
+    altered("south", lambda table: [7] * table.num_rows)
+    assert any("out of range" in problem for problem in verify_shards(store, BATCH))
+
+
+def test_verify_finds_an_overlay_that_shows(store):
+    def change(name: str, data: bytes) -> bytes:
+        if name != "a_chunk_0000.json":
+            return data
+        return json.dumps(json.loads(data) | {"masks": [[0, 0, 256, 256]]}).encode()
+
+    rewrite(store, change)
+    assert any("the overlay shows" in problem for problem in verify_shards(store, BATCH))
+
+
+def test_verify_finds_a_lost_manifest_a_damaged_one_and_strays(store):
+    path = Path(store.uri(manifest_key(ASSET, BATCH)))
+    whole = path.read_bytes()
+    assert verify_dataset(store) == {BATCH: ()}
+    shard_path(store, "shard-000009.tar").write_bytes(b"")
+    assert verify_dataset(store) == {BATCH: ("shard-000009.tar: not in the manifest",)}
+    path.write_bytes(whole[:-20])
+    assert "is damaged" in verify_dataset(store)[BATCH][0]
+    path.unlink()
+    assert "is missing" in verify_dataset(store)[BATCH][0]
+    store.remove(ASSET)
+    assert "is missing" in verify_dataset(store)[BATCH][0]  # its chunks say that it should be there
+
+
+def test_verify_finds_a_key_in_two_batches_and_a_video_on_both_sides(store):
+    import pyarrow as pa
+
+    other = "batch-000002"
+    for key in store.list(f"{ASSET}/{BATCH}"):
+        store.write_bytes(key.replace(BATCH, other), store.read_bytes(key))
+    problems = verify_dataset(store)
+    assert problems[BATCH] == ()
+    assert f"key 'a_chunk_0000' is in {BATCH} too" in problems[other]
+    key = shard_key(other, "index.parquet")
+    table = store.read_table(key)
+    sides = ["val" if side == "train" else "train" for side in table["split"].to_pylist()]
+    store.write_table(key, table.set_column(table.column_names.index("split"), "split", pa.array(sides)))
+    assert any("both sides" in problem for problem in verify_dataset(store)[other])
 
 
 def test_a_video_that_does_not_fit_its_labels_does_not_stop_the_others(made, tmp_path):
