@@ -48,7 +48,8 @@ class DataConfig:
     Attributes:
         batch_size: samples per step, over all workers and streams.
         frame_stride: every n-th frame of a chunk is a sample.
-        window_chunks: chunks that a stream decodes at once and shuffles together.
+        window_chunks: chunks that a stream shuffles together; it and the next window are held decoded, for each stream
+            (2 * window_chunks * 236 MB for 20 s at 60 Hz, 256 px and stride 1).
         num_streams: independent sample streams; workers share them out evenly, so any worker count that divides this
             number sees the same samples at each step.
         cache_mib: decoded frames kept in memory per worker; what exceeds it is decoded again in the next epoch.

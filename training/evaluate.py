@@ -17,7 +17,7 @@ import torch
 
 from ops.gamepad import AXES, DATASET, NEUTRAL_PACKED, Floats
 from ops.storage import Store
-from training.data import future_actions, list_sources, load_chunk, read_source
+from training.chunks import future_actions, list_sources, load_chunk, read_source
 from training.infer import PolicyActor
 
 POLICY: Final = "policy"

@@ -7,11 +7,12 @@ started again goes on from its last checkpoint and ends with the same weights as
 from __future__ import annotations
 
 import copy
+import os
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import torch
@@ -25,9 +26,13 @@ from ops.shards import dataset_content
 from ops.storage import Store, fingerprint
 from training.augment import build_augmentation
 from training.checkpoint import TrainState, load_state, save_state
+from training.chunks import list_sources
 from training.config import TRAIN_VERSION, TrainConfig, learning_rate
-from training.data import ALONE, Batch, Loader, World, list_sources
+from training.data import ALONE, Batch, Loader, World, prefetch
 from training.metrics import Metrics, Progress
+
+#: Threads that decode for one worker, at most; a GPU step is then waiting for something else.
+_MAX_DECODERS: Final = 16
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class TrainReport:
         wall_s: of this call.
         steps_per_s: of this call.
         num_samples: training samples per epoch.
+        data_wait: share of the steps' time in which they waited for data.
         known: (channels,) which action channels had a known label.
         metrics: logged rows of the whole run.
         changed: False when the published policy was current and nothing was done.
@@ -54,6 +60,7 @@ class TrainReport:
     wall_s: float
     steps_per_s: float
     num_samples: int
+    data_wait: float
     known: tuple[bool, ...]
     metrics: list[dict[str, Any]] = field(default_factory=list)
     changed: bool = True
@@ -87,22 +94,23 @@ def train(
     """
     started = time.monotonic()
     trainer = _Trainer(config, store, batches, run, world)
-    first = trainer.step
-    batches_of_run = iter(trainer.loader)
+    first, waited_s, stepped_s = trainer.step, 0.0, 0.0
     metrics = Metrics(store, run, trainer.rows, enabled=world.rank == 0)
-    while trainer.step < config.steps:
-        waiting = time.monotonic()
-        batch = next(batches_of_run)
-        stepping = time.monotonic()
-        loss, norm = trainer.train_step(batch)
-        if trainer.step % config.log_every == 0 or trainer.step == config.steps:
-            row = {"step": trainer.step, "loss": loss.item(), "grad_norm": norm.item(), "lr": trainer.last_lr}
-            metrics.add(row)
-            if progress is not None and world.rank == 0:
-                speed = {"data_s": stepping - waiting, "step_s": time.monotonic() - stepping}
-                progress(trainer.step, config.steps, row | speed)
-        if world.rank == 0 and (trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps):
-            save_state(store, run, config, trainer.state(batch.state, metrics.rows))
+    with closing(trainer.loader), closing(prefetch(iter(trainer.loader), pin=trainer.on_gpu)) as batches_of_run:
+        while trainer.step < config.steps:
+            waiting = time.monotonic()
+            batch = next(batches_of_run)
+            stepping = time.monotonic()
+            loss, norm = trainer.train_step(batch)
+            waited_s, stepped_s = waited_s + stepping - waiting, stepped_s + time.monotonic() - stepping
+            if trainer.step % config.log_every == 0 or trainer.step == config.steps:
+                row = {"step": trainer.step, "loss": loss.item(), "grad_norm": norm.item(), "lr": trainer.last_lr}
+                metrics.add(row)
+                if progress is not None and world.rank == 0:
+                    speed = {"data_s": stepping - waiting, "step_s": time.monotonic() - stepping}
+                    progress(trainer.step, config.steps, row | speed)
+            if world.rank == 0 and (trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps):
+                save_state(store, run, config, trainer.state(batch.state, metrics.rows))
     metrics.close()
     wall_s = time.monotonic() - started
     last = [row["loss"] for row in metrics.rows[-max(1, len(metrics.rows) // 10) :]]
@@ -114,6 +122,7 @@ def train(
         wall_s=wall_s,
         steps_per_s=(trainer.step - first) / wall_s,
         num_samples=trainer.loader.num_samples,
+        data_wait=waited_s / max(waited_s + stepped_s, 1e-9),
         known=tuple(trainer.known.tolist()),
         metrics=metrics.rows,
     )
@@ -124,9 +133,11 @@ class _Trainer:
 
     def __init__(self, config: TrainConfig, store: Store, batches: Sequence[str], run: str, world: World) -> None:
         self.config, self.world = config, world
-        self.device = torch.device("cuda", torch.cuda.current_device()) if torch.cuda.is_available() else "cpu"
+        self.on_gpu = torch.cuda.is_available()
+        self.device = torch.device("cuda", torch.cuda.current_device()) if self.on_gpu else "cpu"
         sources = list_sources(store, batches, "train")
-        self.loader = Loader(store, sources, config.policy, config.data, config.seed, world)
+        threads = max(1, min(_MAX_DECODERS, (os.cpu_count() or 1) // world.size))
+        self.loader = Loader(store, sources, config.policy, config.data, config.seed, world, threads)
         self.augment = build_augmentation(config.augment, config.policy.vision.image_px)
         torch.manual_seed(config.seed)
         policy = Policy(config.policy)

@@ -1,8 +1,12 @@
 import dataclasses
+import threading
+import time
+from contextlib import closing
 from itertools import islice
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,8 +14,9 @@ from models.policy.config import PolicyConfig, tiny
 from ops.gamepad import DATASET, PadTrace
 from ops.storage import Store
 from tests.factories.policy_data import make_dataset
+from training.chunks import future_actions, list_sources, load_chunk
 from training.config import DataConfig
-from training.data import Loader, World, future_actions, list_sources, load_chunk
+from training.data import ALONE, Loader, World, prefetch
 
 POLICY = dataclasses.replace(tiny(), vision=dataclasses.replace(tiny().vision, image_px=32, patch_px=32))
 
@@ -23,10 +28,10 @@ def store(tmp_path_factory):
     return store
 
 
-def loader(store, world=None, seed=0, **changes) -> Loader:
+def loader(store, world=ALONE, seed=0, threads=0, **changes) -> Loader:
     data = DataConfig(**({"batch_size": 8, "frame_stride": 6, "window_chunks": 2} | changes))
     sources = list_sources(store, ["batch-000001"], "train")
-    return Loader(store, sources, POLICY, data, seed, *([world] if world else []))
+    return Loader(store, sources, POLICY, data, seed, world, threads)
 
 
 def ids(batches, count: int) -> list[str]:
@@ -57,7 +62,7 @@ def test_splits_share_no_video(store):
 
 
 @pytest.mark.parametrize("after", [1, 3, 9])
-@pytest.mark.parametrize("changes", [{}, {"cache_mib": 0}, {"shuffle_labels": True}])
+@pytest.mark.parametrize("changes", [{}, {"cache_mib": 0}, {"shuffle_labels": True}, {"cache_mib": 0, "threads": 2}])
 def test_a_resumed_loader_goes_on_exactly(store, after, changes):
     straight = list(islice(iter(loader(store, **changes)), after + 3))
     resumed = loader(store, **changes)
@@ -67,6 +72,58 @@ def test_a_resumed_loader_goes_on_exactly(store, after, changes):
         assert batch.state == expected.state
         assert np.array_equal(batch.frames, expected.frames)
         assert np.array_equal(batch.actions, expected.actions, equal_nan=True)
+
+
+def same_batches(one, other) -> bool:
+    return all(
+        a.ids == b.ids
+        and a.state == b.state
+        and torch.equal(a.frames, b.frames)
+        and np.array_equal(a.actions, b.actions, equal_nan=True)
+        for a, b in zip(one, other, strict=True)
+    )
+
+
+def test_threads_and_prefetching_change_nothing(store):
+    plain = list(islice(iter(loader(store, num_streams=2)), 30))
+    with closing(loader(store, num_streams=2, threads=3, cache_mib=0)) as busy, closing(prefetch(iter(busy))) as ahead:
+        assert same_batches(islice(ahead, 30), plain)
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("prefetch", "decode"))]
+
+
+def test_a_state_is_that_of_its_batch_and_not_of_what_was_made_ahead(store):
+    plain = list(islice(iter(loader(store)), 9))
+    with closing(prefetch(iter(loader(store)), depth=4)) as ahead:
+        time.sleep(0.2)  # the maker is four batches ahead by now
+        state = [next(ahead) for _ in range(3)][-1].state
+    resumed = loader(store)
+    resumed.load_state_dict(state)
+    assert same_batches(islice(iter(resumed), 6), plain[3:])
+
+
+def test_an_error_of_the_maker_is_the_reader_s(store):
+    def broken():
+        yield next(iter(loader(store)))
+        raise ValueError("the shard is gone")
+
+    batches = prefetch(broken())
+    next(batches)
+    with pytest.raises(ValueError, match="the shard is gone"):
+        next(batches)
+
+
+def test_memory_is_that_of_two_windows_when_the_cache_is_small(store):
+    one = loader(store, cache_mib=0, threads=1)
+    for _ in islice(iter(one), 40):
+        assert len(one._cache._chunks) <= 2 * 2 + 1  # one more while a batch spans two windows
+    one.close()
+
+
+def test_batches_from_an_object_store_are_the_same(store):
+    remote = Store("memory://bucket/shards")
+    for key in store.list("dataset"):
+        remote.write_bytes(key, store.read_bytes(key))
+    assert same_batches(islice(iter(loader(remote, threads=1)), 6), list(islice(iter(loader(store)), 6)))
 
 
 def test_workers_have_disjoint_shares_and_any_count_sees_the_same_steps(store):
