@@ -62,7 +62,7 @@ def _score_clip(predict: Callable[..., Any], skin_id: str, rng: np.random.Genera
     from training.parser_data import clip_pairs
 
     skin = make_skin(skin_id)
-    pairs, reference, buttons, places = clip_pairs(rng, skin, procedural_background, SynthesisConfig())
+    pairs, reference, buttons, places, _ = clip_pairs(rng, skin, procedural_background, SynthesisConfig())
     template, pts_s = skin.template(), np.arange(len(pairs)) / 30
     sure = np.ones(places.shape[:2], dtype=np.float32)
     truth = reading_to_trace(Reading(buttons, places, sure), template, pts_s)

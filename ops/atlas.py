@@ -128,13 +128,21 @@ class AtlasMap:
 
 def template_atlas(template: Template) -> Pixels:
     """Return the atlas of a template's idle look: (HEIGHT_PX, WIDTH_PX, 4) uint8 RGBA, premultiplied over mid-gray."""
+    return cut_idle(idle_picture(template), template.controls, template.width)
+
+
+def idle_picture(template: Template) -> Pixels:
+    """Return a template's idle look (h, w, 4) uint8, premultiplied over mid-gray, no wider than a crop."""
     alpha = template.rgba[..., 3:].astype(np.float32) / 255
     colour = template.rgba[..., :3] * alpha + 128 * (1 - alpha)
     picture = np.concatenate([colour + 0.5, template.rgba[..., 3:]], axis=-1).astype(np.uint8)
-    scale = min(1.0, 384 / template.width)
-    small = _shrink(picture, scale)
-    affine = np.array([[small.shape[1] / template.width, 0, 0], [0, small.shape[0] / template.height, 0]])
-    return AtlasMap.build(template.controls, template.width, affine).cut(small)
+    return _shrink(picture, min(1.0, 384 / template.width))
+
+
+def cut_idle(picture: Pixels, controls: Mapping[str, ControlArea], width: float) -> Pixels:
+    """Return the atlas of an `idle_picture`, given the controls and the width in pixels of the template it was."""
+    scale = picture.shape[1] / width
+    return AtlasMap.build(controls, width, np.array([[scale, 0, 0], [0, scale, 0]])).cut(picture)
 
 
 def _shrink(picture: Pixels, scale: float) -> Pixels:

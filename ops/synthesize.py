@@ -6,18 +6,20 @@ control that the skin does not show is unknown.
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from ops.gamepad import AXES, DATASET, Floats
-from ops.skins.form import Skin, SkinRenderer
+from ops.degradation import DegradationConfig, blend, lay_under, random_filter, scaled, through_h264
+from ops.gamepad import AXES, DATASET, STICKS, Floats
+from ops.skins.form import Skin, SkinRenderer, over
 from ops.skins.template import Pixels
 
+#: OpenCV's number for averaging over areas; OpenCV itself is imported where it is used.
+INTER_AREA = 3
 #: Gives (num_frames, height, width, 3) uint8 RGB: a background of a size, drawn with a generator.
 Background = Callable[[np.random.Generator, int, int, int], Pixels]
 
@@ -34,6 +36,7 @@ class SynthesisConfig:
         max_crop_px: wider overlays are shrunk to this width, as the crop pass does.
         box_error: standard deviation of the locator's error of place, as a fraction of the overlay's width.
         events: how often pads change, relative to a person's play (training wants more than life has).
+        degradation: what recording does to the picture.
     """
 
     num_frames: int = 9
@@ -43,6 +46,7 @@ class SynthesisConfig:
     max_crop_px: int = 384
     box_error: float = 0.001
     events: float = 2.0
+    degradation: DegradationConfig = field(default_factory=DegradationConfig)
 
 
 @dataclass(frozen=True)
@@ -66,48 +70,75 @@ class SyntheticClip:
 
 def make_clip(rng: np.random.Generator, skin: Skin, background: Background, config: SynthesisConfig) -> SyntheticClip:
     """Return one synthetic crop clip of a skin."""
+    faults = config.degradation
     width = float(np.exp(rng.uniform(*np.log(config.width_px))))
-    margin = 0.03 * width
-    canvas_height = skin.height * width / skin.width
-    frame_width, frame_height = (2 * round((side + 2 * margin) / 2) for side in (width, canvas_height))
-    x, y = margin + rng.uniform(-1, 1, 2)
-    renderer = SkinRenderer(skin, width, float(x), float(y), float(rng.uniform(*config.opacity)))
+    drawn_width = width * float(rng.uniform(0.67, 1.5)) if rng.random() < faults.rescaled else width
+    renderer, (frame_width, frame_height) = _place(rng, skin, drawn_width, config)
     frames = background(rng, config.num_frames, frame_height, frame_width)
-    usual = _usual_look(rng, renderer, frames)
+    usual = _usual_scene(rng, frames)
+    lay_under(rng, [*frames, usual], _idle_alpha(renderer, usual.shape[:2]), faults)
+    _draw_usual(rng, renderer, usual)
     buttons, sticks, triggers = make_pad_trace(rng, config.num_frames, config.events)
     for index, frame in enumerate(frames):
         renderer.draw(frame, buttons[index], sticks[index], triggers[index])
-    frames = through_h264(frames, int(rng.integers(config.crf[0], config.crf[1] + 1)))
+    if rng.random() < faults.blended:
+        blend(frames, buttons, sticks, triggers)
     affine = renderer.affine
+    if drawn_width != width:
+        interpolation = random_filter(rng, shrink=width < drawn_width)
+        frames, usual, affine = _scaled(frames, usual, affine, width / drawn_width, interpolation)
+    for _ in range(2 if rng.random() < faults.second_generation else 1):
+        frames = through_h264(frames, int(rng.integers(config.crf[0], config.crf[1] + 1)))
     affine[:, :2] *= 1 + rng.normal(0, config.box_error)
     affine[:, 2] += rng.normal(0, config.box_error * width, 2)
     if width > config.max_crop_px:
-        together, affine = _shrink(np.concatenate([frames, usual[None]]), affine, config.max_crop_px / width)
-        frames, usual = together[:-1], together[-1]
+        frames, usual, affine = _scaled(frames, usual, affine, config.max_crop_px / width, INTER_AREA)
     return SyntheticClip(frames, usual, affine, *_drawn_truth(skin, buttons, sticks, triggers))
 
 
-def _usual_look(rng: np.random.Generator, renderer: SkinRenderer, frames: Pixels) -> Pixels:
-    """Return a stand-in for a long video's median: mostly idle, now and then a control that is mostly held."""
+def _place(
+    rng: np.random.Generator, skin: Skin, width: float, config: SynthesisConfig
+) -> tuple[SkinRenderer, tuple[int, int]]:
+    """Return a renderer of a skin `width` pixels wide somewhere in a frame, and the frame's width and height."""
+    margin = 0.03 * width
+    canvas_height = skin.height * width / skin.width
+    size = 2 * round((width + 2 * margin) / 2), 2 * round((canvas_height + 2 * margin) / 2)
+    x, y = margin + rng.uniform(-1, 1, 2)
+    return SkinRenderer(skin, width, float(x), float(y), float(rng.uniform(*config.opacity))), size
+
+
+def _idle_alpha(renderer: SkinRenderer, size: tuple[int, int]) -> Floats:
+    """Return the alpha (height, width) in [0, 1] of the idle overlay in a frame of a size, its opacity left out."""
+    frame = np.zeros((*size, 4), dtype=np.float32)
+    idle = renderer.compose(np.zeros(DATASET.num_buttons, np.float32), np.zeros(2 * len(STICKS), np.float32))
+    over(frame, idle, int(np.floor(renderer.x)), int(np.floor(renderer.y)))
+    return frame[..., 3]
+
+
+def _usual_scene(rng: np.random.Generator, frames: Pixels) -> Pixels:
+    """Return a stand-in for the median of a long video's scenes (h, w, 3)."""
     import cv2
 
     elsewhere = cv2.resize(rng.uniform(0, 255, (3, 4, 3)).astype(np.float32), frames.shape[2:0:-1])
     mean = cv2.GaussianBlur(frames.mean(axis=0, dtype=np.float32), (0, 0), 6)
     part = float(rng.uniform(0.2, 0.9))
-    usual = np.clip(mean * part + elsewhere * (1 - part) * rng.uniform(0.3, 1), 0, 255).astype(np.uint8)
+    scene = mean * part + elsewhere * (1 - part) * rng.uniform(0.3, 1)
+    return np.asarray(np.clip(scene, 0, 255), dtype=np.uint8)
+
+
+def _draw_usual(rng: np.random.Generator, renderer: SkinRenderer, scene: Pixels) -> None:
+    """Draw what an overlay shows most of the time, in place: mostly idle, now and then a control that is held."""
     held = (rng.random(DATASET.num_buttons) < 0.06).astype(np.float32)
     sticks = np.concatenate([_stick_target(rng) * (rng.random() < 0.15) for _ in range(2)]).astype(np.float32)
-    renderer.draw(usual, held, sticks)
-    return np.asarray(usual, dtype=np.uint8)
+    renderer.draw(scene, held, sticks)
 
 
-def _shrink(frames: Pixels, affine: npt.NDArray[np.float64], scale: float) -> tuple[Pixels, npt.NDArray[np.float64]]:
-    import cv2
-
+def _scaled(
+    frames: Pixels, usual: Pixels, affine: npt.NDArray[np.float64], scale: float, interpolation: int
+) -> tuple[Pixels, Pixels, npt.NDArray[np.float64]]:
     size = (2 * round(frames.shape[2] * scale / 2), 2 * round(frames.shape[1] * scale / 2))
-    small = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames])
     factors = np.array([[size[0] / frames.shape[2]], [size[1] / frames.shape[1]]])
-    return small, affine * factors
+    return scaled(frames, size, interpolation), scaled(usual[None], size, interpolation)[0], affine * factors
 
 
 def _drawn_truth(skin: Skin, buttons: Floats, sticks: Floats, triggers: Floats) -> tuple[Floats, Floats]:
@@ -200,27 +231,6 @@ def _trigger(rng: np.random.Generator, pressed: Floats) -> Floats:
         level = min(level + rate, 1.0) if goal > 0.5 else max(level - rate, 0.0)
         travel[index] = level
     return travel
-
-
-def through_h264(frames: Pixels, crf: int) -> Pixels:
-    """Return frames (n, height, width, 3) after H.264 with 4:2:0 chroma; sides must be even."""
-    import av
-    import cv2
-
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as writer:
-        stream = writer.add_stream("libx264", rate=60, options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
-        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
-        for frame in frames:
-            planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
-            writer.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
-        writer.mux(stream.encode())
-    file.seek(0)
-    decoded = np.empty_like(frames)
-    with av.open(file, "r") as reader:
-        for index, picture in enumerate(reader.decode(video=0)):
-            cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2RGB_I420, dst=decoded[index])
-    return decoded
 
 
 def procedural_background(rng: np.random.Generator, num_frames: int, height: int, width: int) -> Pixels:

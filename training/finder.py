@@ -1,4 +1,4 @@
-"""Train the control finder on procedural skins: seconds of drawing, minutes of steps, one CPU core."""
+"""Train the control finder on idle looks of skins: seconds of drawing, minutes of steps, one CPU core."""
 
 from __future__ import annotations
 
@@ -19,11 +19,9 @@ from models.control_finder.modeling import (
     fit_look,
 )
 from ops.gamepad import CONTROLS
-from ops.skins.families import FAMILIES
-from ops.skins.procedural import STYLES, make_skin
 from ops.skins.template import Pixels
 from training.metrics import Progress
-from training.parser_data import FIRST_TRAINING_VARIANT
+from training.parser_skins import SkinPool
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,9 @@ class FinderTrainConfig:
 
     Attributes:
         model: the network.
-        num_skins: designs drawn; the families and styles take turns.
+        num_skins: skins drawn.
+        skins: folder of imported skins that take half of the draws; empty for procedural ones alone.
+        held_out: patterns (`io-ds3*`) of imported skins that are not trained on.
         steps: optimizer steps.
         batch_size: looks per step.
         learning_rate: peak of a one-cycle schedule.
@@ -40,8 +40,10 @@ class FinderTrainConfig:
     """
 
     model: FinderConfig = field(default_factory=FinderConfig)
-    num_skins: int = 512
-    steps: int = 800
+    num_skins: int = 768
+    skins: str = ""
+    held_out: tuple[str, ...] = ()
+    steps: int = 1500
     batch_size: int = 24
     learning_rate: float = 4e-3
     seed: int = 0
@@ -53,12 +55,12 @@ class FinderTrainConfig:
 
 def draw_examples(config: FinderTrainConfig) -> tuple[Pixels, np.ndarray]:
     """Return looks (n, H, W, 4) uint8 and truth (n, K, 4): centre and half-size in input pixels, NaN if not drawn."""
-    kinds = [(family, style) for family in FAMILIES for style in STYLES]
+    rng = np.random.default_rng((config.seed, 1))
+    pool = SkinPool(config.skins, config.held_out)
     looks = np.empty((config.num_skins, HEIGHT_PX, WIDTH_PX, 4), dtype=np.uint8)
     truth = np.full((config.num_skins, len(CONTROLS), 4), np.nan, dtype=np.float32)
     for number in range(config.num_skins):
-        family, style = kinds[number % len(kinds)]
-        template = make_skin(f"{family}-{style}-{FIRST_TRAINING_VARIANT + number // len(kinds)}").template()
+        template = pool.load(pool.choose(rng)).skin.template()
         looks[number], fitting = fit_look(template)
         for index, control in enumerate(CONTROLS):
             if control in template.controls:
@@ -72,8 +74,8 @@ def augment(look: Pixels, truth: np.ndarray, rng: np.random.Generator) -> tuple[
     """Return a look (H, W, 4) float32 in [0, 1] and its truth, moved, stretched, recoloured, blurred and cluttered."""
     import cv2
 
-    stretch = rng.uniform(0.86, 1.08, 2)
-    shift = np.array([WIDTH_PX, HEIGHT_PX]) / 2 * (1 - stretch) + rng.uniform(-4, 4, 2)
+    stretch = rng.uniform(0.75, 1.15, 2)
+    shift = np.array([WIDTH_PX, HEIGHT_PX]) / 2 * (1 - stretch) + rng.uniform(-0.07, 0.07, 2) * (WIDTH_PX, HEIGHT_PX)
     matrix = np.array([[stretch[0], 0, shift[0]], [0, stretch[1], shift[1]]])
     moved = cv2.warpAffine(look, matrix, (WIDTH_PX, HEIGHT_PX), borderValue=(128, 128, 128, 0)).astype(np.float32) / 255
     alpha = moved[..., 3:]

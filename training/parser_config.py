@@ -26,6 +26,8 @@ class ParserTrainConfig:
         clip_norm: of gradients.
         checkpoint_every: steps.
         footage: folder of videos for half of the backgrounds; empty for procedural ones alone.
+        skins: folder of imported skins that take half of the draws; empty for procedural ones alone.
+        held_out: patterns (`io-ds3*`) of imported skins that are not trained on.
         start_from: folder of a checkpoint whose weights a new run begins with; empty for random ones.
         seed: of everything.
     """
@@ -42,6 +44,8 @@ class ParserTrainConfig:
     clip_norm: float = 1.0
     checkpoint_every: int = 100
     footage: str = ""
+    skins: str = ""
+    held_out: tuple[str, ...] = ()
     start_from: str = ""
     seed: int = 0
 
@@ -52,7 +56,7 @@ class ParserTrainConfig:
 
 def shipped() -> ParserTrainConfig:
     """Return the recipe of the checkpoint in the repository."""
-    return ParserTrainConfig()
+    return ParserTrainConfig(synthesis=SynthesisConfig(opacity=(0.35, 1.0)), steps=2400)
 
 
 def smoke() -> ParserTrainConfig:

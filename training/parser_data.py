@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,19 +13,26 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from ops import atlas
-from ops.skins.families import FAMILIES
+from ops.gamepad import STICKS, Floats
 from ops.skins.form import Skin
-from ops.skins.procedural import STYLES, make_skin
-from ops.skins.template import Pixels
-from ops.synthesize import Background, SynthesisConfig, footage_background, make_clip, procedural_background
+from ops.skins.template import ControlArea, Pixels
+from ops.synthesize import (
+    Background,
+    SynthesisConfig,
+    SyntheticClip,
+    footage_background,
+    make_clip,
+    procedural_background,
+)
 from training.parser_config import ParserTrainConfig
+from training.parser_skins import SkinPool, as_found, other_travel, recoloured
 
-#: Variants below this one are the library's and are kept for evaluation; training draws designs from here on.
-FIRST_TRAINING_VARIANT = 100
-_NUM_VARIANTS = 400
 #: Steps that draw from one small pool of skins: drawing a skin costs as much as twenty frames of it.
 _POOL_STEPS = 24
 _POOL_SKINS = 32
+#: Shares of the clips whose sticks move by another share of their cap than the skin says, whose template was found
+#: by its looks alone, and whose template has other colours.
+_OTHER_TRAVEL, _FOUND_BY_LOOKS, _OTHER_COLOURS = 0.6, 0.35, 0.12
 
 
 class PairBatch(NamedTuple):
@@ -35,6 +42,7 @@ class PairBatch(NamedTuple):
     reference: Tensor
     buttons: Tensor
     places: Tensor
+    reach: Tensor
 
 
 class SyntheticPairs(Dataset[PairBatch]):
@@ -42,6 +50,7 @@ class SyntheticPairs(Dataset[PairBatch]):
 
     def __init__(self, config: ParserTrainConfig) -> None:
         self.config = config
+        self._skins = SkinPool(config.skins, config.held_out)
         self._background: Background | None = None
 
     def __len__(self) -> int:
@@ -52,13 +61,13 @@ class SyntheticPairs(Dataset[PairBatch]):
 
         cv2.setNumThreads(1)
         pool = np.random.default_rng((self.config.seed, 1, step // _POOL_STEPS))
-        names = [_training_skin(pool) for _ in range(_POOL_SKINS)]
+        names = [self._skins.choose(pool) for _ in range(_POOL_SKINS)]
         rng = np.random.default_rng((self.config.seed, 2, step))
         synthesis = ramped(self.config.synthesis, step / max(1, self.config.ramp_steps))
-        clips = [
-            clip_pairs(rng, _skin(str(rng.choice(names))), self._backgrounds(rng), synthesis)
-            for _ in range(self.config.clips_per_step)
-        ]
+        clips = []
+        for _ in range(self.config.clips_per_step):
+            skin, idle = self._skins.load(names[int(rng.integers(len(names)))])
+            clips.append(varied_pairs(rng, skin, idle, self._backgrounds(rng), synthesis))
         return PairBatch(*(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*clips, strict=True)))
 
     def _backgrounds(self, rng: np.random.Generator) -> Background:
@@ -69,34 +78,60 @@ class SyntheticPairs(Dataset[PairBatch]):
         return self._background
 
 
-def _training_skin(rng: np.random.Generator) -> str:
-    family = str(rng.choice(list(FAMILIES)))
-    variant = FIRST_TRAINING_VARIANT + int(rng.integers(_NUM_VARIANTS))
-    return f"{family}-{rng.choice(STYLES)}-{variant}"
+class ClipPairs(NamedTuple):
+    """Pairs of one synthetic clip, as `PairBatch` has them, in numpy."""
+
+    pairs: Pixels
+    reference: Pixels
+    buttons: Floats
+    places: Floats
+    reach: Floats
 
 
-@lru_cache(maxsize=2 * _POOL_SKINS)
-def _skin(name: str) -> Skin:
-    return make_skin(name)
+def clip_pairs(rng: np.random.Generator, skin: Skin, background: Background, config: SynthesisConfig) -> ClipPairs:
+    """Return the pairs of one synthetic clip, read with a template that knows all of the skin."""
+    idle = atlas.idle_picture(skin.template())
+    return _cut_pairs(make_clip(rng, skin, background, config), skin, idle, skin.areas())
 
 
-@lru_cache(maxsize=2 * _POOL_SKINS)
-def _idle(name: str) -> Pixels:
-    return atlas.template_atlas(_skin(name).template())
+def varied_pairs(
+    rng: np.random.Generator, skin: Skin, idle: Pixels, background: Background, config: SynthesisConfig
+) -> ClipPairs:
+    """Return the pairs of one synthetic clip for training, where skins differ and templates know less than they should.
+
+    Args:
+        rng: decides everything.
+        skin: to draw.
+        idle: its `atlas.idle_picture`.
+        background: to draw it on.
+        config: see `SynthesisConfig`.
+    """
+    if rng.random() < _OTHER_TRAVEL:
+        skin = other_travel(rng, skin)
+    areas = as_found(rng, skin.areas()) if rng.random() < _FOUND_BY_LOOKS else skin.areas()
+    if rng.random() < _OTHER_COLOURS:
+        idle = recoloured(rng, idle)
+    return _cut_pairs(make_clip(rng, skin, background, config), skin, idle, areas)
 
 
-def clip_pairs(
-    rng: np.random.Generator, skin: Skin, background: Background, config: SynthesisConfig
-) -> tuple[Pixels, Pixels, np.ndarray, np.ndarray]:
-    """Return pairs (n, 2, H, W, 3), reference (n, H, W, 7), buttons (n, 17), places (n, 2, 2) of one synthetic clip."""
-    clip = make_clip(rng, skin, background, config)
-    cut = atlas.AtlasMap.build(skin.areas(), skin.width, clip.affine).cut
+def _cut_pairs(clip: SyntheticClip, skin: Skin, idle: Pixels, areas: Mapping[str, ControlArea]) -> ClipPairs:
+    """Return a clip as pairs, read with a template that has an idle picture and control areas."""
+    cut = atlas.AtlasMap.build(areas, skin.width, clip.affine).cut
     frames = np.stack([cut(frame) for frame in clip.frames])
     pairs = np.stack([frames[:-1], frames[1:]], axis=1)
-    looks = np.concatenate([_idle(skin.skin_id), cut(clip.usual)], axis=-1)
+    looks = np.concatenate([atlas.cut_idle(idle, areas, skin.width), cut(clip.usual)], axis=-1)
     reference = np.broadcast_to(looks, (len(pairs), *looks.shape))
-    places = clip.sticks.reshape(-1, 2, 2) * atlas.stick_reach(skin.areas(), skin.width)[:, None]
-    return pairs, reference, clip.buttons[1:], places[1:].astype(np.float32)
+    places = np.full((len(pairs), len(STICKS), 2), np.nan, dtype=np.float32)
+    reach = np.full((len(pairs), len(STICKS)), np.nan, dtype=np.float32)
+    drawn = skin.areas()
+    for index, stick in enumerate(STICKS):
+        if stick in drawn:
+            true, told = drawn[stick], areas[stick]
+            half = atlas.window(stick, told, skin.width)[0]
+            offset = np.array([true.cx - told.cx, true.cy - told.cy])
+            places[:, index] = (offset + clip.sticks[1:, 2 * index : 2 * index + 2] * true.travel) / half
+            reach[:, index] = true.travel / half
+    return ClipPairs(pairs, reference, clip.buttons[1:], places, reach)
 
 
 def ramped(config: SynthesisConfig, progress: float) -> SynthesisConfig:

@@ -102,7 +102,7 @@ def _step(
         group["lr"] = rate
     model.train()
     output = model(batch.pairs, batch.reference)
-    loss, parts = parser_loss(output, batch.buttons, batch.places)
+    loss, parts = parser_loss(output, batch.buttons, batch.places, batch.reach)
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
     norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)

@@ -20,6 +20,8 @@ from ops.gamepad import DATASET_BUTTONS, STICKS
 #: RGB of the frame; idle look (RGB, alpha) and usual look (RGB); how far the frame is from each.
 NUM_CHANNELS = 16
 _STRIDE = 4
+#: Sticks that move by less of their window are not asked to be read any finer.
+_LEAST_REACH = 0.08
 _THUMBS = tuple(DATASET_BUTTONS.index(name) for name in ("left_thumb", "right_thumb"))
 
 
@@ -134,13 +136,16 @@ def stick_places(stick_logits: Tensor) -> tuple[Tensor, Tensor]:
     return torch.stack([x, y], dim=-1).view(batch, len(STICKS), 2), total
 
 
-def parser_loss(output: ParserOutput, buttons: Tensor, places: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def parser_loss(
+    output: ParserOutput, buttons: Tensor, places: Tensor, reach: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
     """Return (loss, its parts).
 
     Args:
         output: of the network.
         buttons: (B, 17) in {0, 1}, NaN unknown: no loss.
         places: (B, 2, 2) cap centres x, y in half-windows, NaN unknown.
+        reach: (B, 2) full travel in half-windows: an error counts by the deflection that it makes.
     """
     known = buttons.isfinite()
     button = F.binary_cross_entropy_with_logits(output.button_logits[known], buttons[known])
@@ -154,6 +159,7 @@ def parser_loss(output: ParserOutput, buttons: Tensor, places: Tensor) -> tuple[
     grid = F.cross_entropy(logits.flatten(1), target)
     mass = logits.flatten(1).softmax(dim=-1).view_as(logits)
     mean = torch.stack([(mass.sum(dim=1) * points).sum(-1), (mass.sum(dim=2) * points).sum(-1)], dim=-1)
-    place = F.smooth_l1_loss(mean, truth, beta=0.05)
-    loss = button + 0.3 * grid + 2 * place
+    travel = reach[stick_known].clamp_min(_LEAST_REACH)[:, None]
+    place = F.smooth_l1_loss(mean / travel, truth / travel, beta=0.15)
+    loss = button + 0.3 * grid + place
     return loss, {"button": button.detach(), "grid": grid.detach(), "place": place.detach()}

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import DATASET, STICKS, Floats
+from ops.skins.sampling import antialiased, leaning
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels, Template
 
 TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
@@ -152,12 +153,6 @@ def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
     return ((0, 1, 2), (3, 5, 6), (4, 7, 8))[vertical][horizontal]
 
 
-def _lean(axes: Floats, tilt_deg: float) -> npt.NDArray[np.float64]:
-    """Return (2, 2): a flat cap that leans `tilt_deg` at full deflection, seen from the front without perspective."""
-    turn_x, turn_y = np.radians(-tilt_deg * axes[1]), np.radians(tilt_deg * axes[0])
-    return np.array([[np.cos(turn_y), 0], [np.sin(turn_x) * np.sin(turn_y), np.cos(turn_x)]])
-
-
 @dataclass(frozen=True)
 class _Placed:
     """A sprite resampled to output pixels."""
@@ -165,6 +160,14 @@ class _Placed:
     rgba: Floats
     x: int
     y: int
+
+    def trimmed(self) -> _Placed:
+        """Return it without the rows and columns at its edges in which nothing is drawn."""
+        rows, columns = (np.flatnonzero(self.rgba[..., 3].any(axis=axis)) for axis in (1, 0))
+        if not len(rows):
+            return _Placed(self.rgba[:1, :1], self.x, self.y)
+        part = self.rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        return _Placed(part, self.x + int(columns[0]), self.y + int(rows[0]))
 
 
 @dataclass
@@ -187,6 +190,8 @@ class SkinRenderer:
     _placed: dict[tuple[str, bool | int], _Placed] = field(init=False, repr=False)
     _blurred: dict[tuple[str, str], Floats] = field(init=False, repr=False)
     _size: tuple[int, int] = field(init=False, repr=False)
+    _constant: Floats = field(init=False, repr=False)
+    _num_constant: int = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not self.width_px > 0 or not 0 < self.opacity <= 1:
@@ -196,7 +201,15 @@ class SkinRenderer:
         right, bottom = self.x + self.width_px, self.y + self.skin.height * self.scale
         self._size = (int(np.ceil(right)) - left, int(np.ceil(bottom)) - top)
         for name, sprite in {BODY: self.skin.body, **self.skin.statics}.items():
-            self._placed[name, False] = self._place(sprite, (0.0, 0.0))
+            self._placed[name, False] = self._place(sprite, (0.0, 0.0)).trimmed()
+        self._constant = np.zeros((self._size[1], self._size[0], 4), dtype=np.float32)
+        self._num_constant = 0
+        for name in self.skin.layers:  # the lowest layers, drawn once
+            if name != BODY and name not in self.skin.statics:
+                break
+            placed = self._placed[name, False]
+            over(self._constant, placed.rgba, placed.x, placed.y)
+            self._num_constant += 1
 
     @property
     def scale(self) -> float:
@@ -225,7 +238,7 @@ class SkinRenderer:
         import cv2
 
         scale = self.scale
-        source = _antialias(sprite.rgba, scale) if blurred is None else blurred
+        source = antialiased(sprite.rgba, scale) if blurred is None else blurred
         left = (self.x % 1) + (sprite.x + shift[0]) * scale
         top = (self.y % 1) + (sprite.y + shift[1]) * scale
         x, y = int(np.floor(left)), int(np.floor(top))
@@ -243,6 +256,11 @@ class SkinRenderer:
         )
         return _Placed(np.asarray(warped, dtype=np.float32), x, y)
 
+    def resampled(self, sprite: Sprite) -> Sprite:
+        """Return a sprite of the skin in output pixels."""
+        placed = self._place(sprite, (0.0, 0.0))
+        return Sprite(placed.rgba, placed.x, placed.y)
+
     def _control(self, name: str, pressed: bool) -> _Placed | None:
         art = self.skin.controls[name]
         sprite = art.on if pressed and art.on is not None else art.off
@@ -250,7 +268,9 @@ class SkinRenderer:
             return None
         key = (name, pressed)
         if key not in self._placed:
-            self._placed[key] = self._place(sprite, (0.0, 0.0))
+            placed = self._place(sprite, (0.0, 0.0))
+            # The two pictures of a trigger are laid over each other in part, so they keep one size.
+            self._placed[key] = placed if name.endswith("_trigger") else placed.trimmed()
         return self._placed[key]
 
     def _stick(self, name: str, pressed: bool, axes: Floats) -> _Placed | None:
@@ -262,9 +282,9 @@ class SkinRenderer:
             return None
         key = (name, look)
         if key not in self._blurred:
-            self._blurred[key] = _antialias(sprite.rgba, self.scale)
+            self._blurred[key] = antialiased(sprite.rgba, self.scale)
         shift = axes * art.area.travel
-        lean = _lean(axes, art.tilt_deg) if art.tilt_deg and axes.any() else None
+        lean = leaning(axes, art.tilt_deg) if art.tilt_deg and axes.any() else None
         return self._place(sprite, (float(shift[0]), float(shift[1])), self._blurred[key], lean)
 
     def _dpad(self, buttons: Floats) -> _Placed:
@@ -273,7 +293,7 @@ class SkinRenderer:
         )
         direction = dpad_direction(up, down, left, right)
         if (DPAD, direction) not in self._placed:
-            self._placed[DPAD, direction] = self._place(self.skin.dpad[direction], (0.0, 0.0))
+            self._placed[DPAD, direction] = self._place(self.skin.dpad[direction], (0.0, 0.0)).trimmed()
         return self._placed[DPAD, direction]
 
     def compose(self, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> Floats:
@@ -284,9 +304,9 @@ class SkinRenderer:
             sticks: (4,) in the order of `AXES`, NaN is drawn as centred.
             triggers: (2,) travel in [0, 1] of left and right; None takes the buttons.
         """
-        canvas = np.zeros((self._size[1], self._size[0], 4), dtype=np.float32)
+        canvas = self._constant.copy()
         axes = np.nan_to_num(np.asarray(sticks, dtype=np.float32))
-        for name in self.skin.layers:
+        for name in self.skin.layers[self._num_constant :]:
             placed = self._layer(name, buttons, axes, triggers)
             if placed is not None:
                 over(canvas, placed.rgba, placed.x, placed.y)
@@ -362,15 +382,6 @@ def _stick_look(art: ControlArt, pressed: bool, moved: bool) -> tuple[str, Sprit
     if pressed and art.on is not None:
         return "on", art.on
     return ("moved", art.moved) if moved and art.moved is not None else ("off", art.off)
-
-
-def _antialias(rgba: Floats, scale: float) -> Floats:
-    """Return a sprite low-passed for being shrunk by `scale`, so that bilinear sampling does not alias."""
-    import cv2
-
-    if scale >= 0.9:
-        return rgba
-    return np.asarray(cv2.GaussianBlur(rgba, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
 
 
 def is_drawn(rgba: Floats) -> npt.NDArray[np.bool_]:

@@ -42,6 +42,8 @@ def parser(
     recipe: Annotated[str, typer.Option(help="shipped, smoke or paper.")] = "shipped",
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/parser"),
     footage: Annotated[str, typer.Option(help="Folder of game videos for backgrounds; drawn ones by default.")] = "",
+    skins: Annotated[str, typer.Option(help="Folder of imported skins, for half of the clips; none by default.")] = "",
+    hold_out: Annotated[list[str] | None, typer.Option(help="Imported skins to leave out, as a pattern.")] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw clips beside this one.")] = 1,
 ) -> None:
     """Train a parser on synthetic overlays; a killed training goes on where its last checkpoint is."""
@@ -54,7 +56,7 @@ def parser(
 
     store = Store.from_environment()
     try:
-        config = replace(get_parser_recipe(recipe), footage=footage)
+        config = replace(get_parser_recipe(recipe), footage=footage, skins=skins, held_out=tuple(hold_out or ()))
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     with progress(f"train parser ({recipe})") as advance:
@@ -73,16 +75,18 @@ def parser(
 @app.command()
 def finder(
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/finder"),
-    skins: Annotated[int, typer.Option(min=32, help="Designs drawn.")] = 512,
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 800,
+    looks: Annotated[int, typer.Option(min=32, help="Skins drawn.")] = 768,
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 1500,
+    skins: Annotated[str, typer.Option(help="Folder of imported skins, for half of the looks; none by default.")] = "",
+    hold_out: Annotated[list[str] | None, typer.Option(help="Imported skins to leave out, as a pattern.")] = None,
 ) -> None:
     """Train the network that finds the controls of a template given as a picture alone (minutes on one core)."""
     from models.control_finder.modeling import save_finder
     from training.finder import FinderTrainConfig, train_finder
 
-    config = FinderTrainConfig(num_skins=skins, steps=steps)
+    config = FinderTrainConfig(num_skins=looks, steps=steps, skins=skins, held_out=tuple(hold_out or ()))
     with progress("train finder") as advance:
         model = train_finder(config, lambda step, steps, row: advance(step, steps, f"loss {row['loss']:.4f}"))
     out.mkdir(parents=True, exist_ok=True)
     save_finder(model, out)
-    say(f"{out}: {steps} steps on {skins} designs")
+    say(f"{out}: {steps} steps on {looks} looks")

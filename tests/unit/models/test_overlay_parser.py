@@ -94,7 +94,7 @@ def test_the_grid_spans_the_window() -> None:
 
 
 def _loss(output: ParserOutput, buttons: torch.Tensor, places: torch.Tensor) -> dict[str, float]:
-    loss, parts = parser_loss(output, buttons, places)
+    loss, parts = parser_loss(output, buttons, places, torch.full((len(buttons), 2), 0.4))
     return {"loss": loss.item(), **{name: part.item() for name, part in parts.items()}}
 
 
@@ -116,7 +116,7 @@ def test_what_is_unknown_has_no_loss_and_no_gradient() -> None:
     sticks = torch.zeros(2, 2, GRID, GRID, requires_grad=True)
     buttons, places = torch.zeros(2, 17), torch.zeros(2, 2, 2)
     buttons[0, 5], places[1, 1] = float("nan"), float("nan")
-    loss, _ = parser_loss(ParserOutput(logits, sticks), buttons, places)
+    loss, _ = parser_loss(ParserOutput(logits, sticks), buttons, places, torch.full((2, 2), 0.4))
     loss.backward()
     assert torch.isfinite(loss) and logits.grad[0, 5] == 0 and (sticks.grad[1, 1] == 0).all()
     assert (logits.grad != 0).sum() == 2 * 17 - 1 and (sticks.grad[0] != 0).any()

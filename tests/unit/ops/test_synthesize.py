@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops.degradation import through_h264
 from ops.gamepad import DATASET
 from ops.skins.form import Skin
 from ops.skins.procedural import make_skin
@@ -14,7 +15,6 @@ from ops.synthesize import (
     make_clip,
     make_pad_trace,
     procedural_background,
-    through_h264,
 )
 
 CONFIG = SynthesisConfig(num_frames=4, width_px=(150, 180))

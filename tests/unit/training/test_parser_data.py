@@ -9,9 +9,10 @@ from models.overlay_parser.modeling import OverlayParser
 from ops import atlas
 from ops.synthesize import SynthesisConfig
 from tests.factories.media import write_clip
-from training import parser_data
+from training import parser_data, parser_skins
 from training.parser_config import ParserTrainConfig, smoke
-from training.parser_data import FIRST_TRAINING_VARIANT, PairBatch, SyntheticPairs, load_footage, ramped
+from training.parser_data import PairBatch, SyntheticPairs, load_footage, ramped
+from training.parser_skins import FIRST_TRAINING_VARIANT
 
 CONFIG = replace(smoke(), synthesis=SynthesisConfig(num_frames=4, width_px=(150, 170)))
 
@@ -52,9 +53,9 @@ def test_pairs_overlap_by_one_frame() -> None:
 
 def test_training_skins_are_not_the_library_s(monkeypatch: pytest.MonkeyPatch) -> None:
     names: list[str] = []
-    make_skin = parser_data.make_skin
-    parser_data._skin.cache_clear()
-    monkeypatch.setattr(parser_data, "make_skin", lambda name: names.append(name) or make_skin(name))
+    make_skin = parser_skins.make_skin
+    parser_skins._procedural.cache_clear()
+    monkeypatch.setattr(parser_skins, "make_skin", lambda name: names.append(name) or make_skin(name))
     _ = SyntheticPairs(replace(CONFIG, seed=7))[0]
     assert names and all(int(name.rsplit("-", 1)[1]) >= FIRST_TRAINING_VARIANT for name in names)
 

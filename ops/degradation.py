@@ -1,0 +1,101 @@
+"""What recordings do to an overlay: boxes and shadows behind it, scaling, blended frame rates, compression."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ops.gamepad import Floats
+from ops.skins.template import Pixels
+
+_KEY_COLOURS = ((0.0, 255.0, 0.0), (255.0, 0.0, 255.0), (0.0, 0.0, 255.0))
+
+
+@dataclass(frozen=True)
+class DegradationConfig:
+    """How often each of it happens, as a share of the clips.
+
+    Attributes:
+        box: a box of one colour behind the overlay, as an unkeyed or half keyed browser source leaves it.
+        fringe: a soft rim around what is drawn: a drop shadow, or what is left of a key colour.
+        rescaled: drawn at another size and scaled by one of the usual filters.
+        blended: every other frame is a mean of its neighbours, as players do who fill 60 Hz with 30.
+        second_generation: compressed twice.
+    """
+
+    box: float = 0.1
+    fringe: float = 0.15
+    rescaled: float = 0.12
+    blended: float = 0.06
+    second_generation: float = 0.3
+
+
+def lay_under(rng: np.random.Generator, frames: Sequence[Pixels], alpha: Floats, config: DegradationConfig) -> None:
+    """Draw a box or a fringe into frames, each (h, w, 3) uint8, in place, below an overlay of an alpha (h, w)."""
+    import cv2
+
+    kind = rng.random()
+    if kind < config.box:
+        colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.array(_KEY_COLOURS[int(rng.integers(3))])
+        left, top, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
+        under = np.zeros_like(alpha)
+        under[top : top + height, left : left + width] = 1
+        under *= float(rng.uniform(0.4, 1))
+    elif kind < config.box + config.fringe:
+        shadow = rng.random() < 0.5
+        colour = np.zeros(3) if shadow else np.array(_KEY_COLOURS[int(rng.integers(3))])
+        move = rng.uniform(0, 4, 2) if shadow else np.zeros(2)
+        moved = cv2.warpAffine(alpha, np.array([[1, 0, move[0]], [0, 1, move[1]]]), alpha.shape[::-1])
+        under = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(1, 4))) * float(rng.uniform(0.3, 0.8))
+    else:
+        return
+    for frame in frames:
+        frame[:] = frame * (1 - under[..., None]) + under[..., None] * colour + 0.5
+
+
+def scaled(frames: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
+    """Return frames (n, h, w, 3) at another (width, height)."""
+    import cv2
+
+    return np.stack([cv2.resize(frame, size, interpolation=interpolation) for frame in frames])
+
+
+def random_filter(rng: np.random.Generator, shrink: bool) -> int:
+    """Return one of the filters that recorders and sites scale with, as OpenCV numbers them."""
+    import cv2
+
+    filters = [cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_LANCZOS4, cv2.INTER_NEAREST]
+    return int(rng.choice([*filters[:3], cv2.INTER_AREA] if shrink else filters))
+
+
+def blend(frames: Pixels, buttons: Floats, sticks: Floats, triggers: Floats) -> None:
+    """Make every other frame the mean of its neighbours, in place; buttons that differ between them are unknown."""
+    for index in range(1, len(frames) - 1, 2):
+        frames[index] = (frames[index - 1].astype(np.uint16) + frames[index + 1]) // 2
+        buttons[index] = np.where(buttons[index - 1] == buttons[index + 1], buttons[index - 1], np.nan)
+        for values in (sticks, triggers):
+            values[index] = (values[index - 1] + values[index + 1]) / 2
+
+
+def through_h264(frames: Pixels, crf: int) -> Pixels:
+    """Return frames (n, height, width, 3) after H.264 with 4:2:0 chroma; sides must be even."""
+    import av
+    import cv2
+
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as writer:
+        stream = writer.add_stream("libx264", rate=60, options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
+        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
+        for frame in frames:
+            planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
+            writer.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        writer.mux(stream.encode())
+    file.seek(0)
+    decoded = np.empty_like(frames)
+    with av.open(file, "r") as reader:
+        for index, picture in enumerate(reader.decode(video=0)):
+            cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2RGB_I420, dst=decoded[index])
+    return decoded

@@ -1,0 +1,23 @@
+"""How a sprite becomes the pixels of another grid."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.gamepad import Floats
+
+
+def antialiased(rgba: Floats, scale: float) -> Floats:
+    """Return a sprite low-passed for being shrunk by `scale`, so that bilinear sampling does not alias."""
+    import cv2
+
+    if scale >= 0.9:
+        return rgba
+    return np.asarray(cv2.GaussianBlur(rgba, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT), dtype=np.float32)
+
+
+def leaning(axes: Floats, tilt_deg: float) -> npt.NDArray[np.float64]:
+    """Return (2, 2): a flat cap that leans `tilt_deg` at full deflection, seen from the front without perspective."""
+    turn_x, turn_y = np.radians(-tilt_deg * axes[1]), np.radians(tilt_deg * axes[0])
+    return np.array([[np.cos(turn_y), 0], [np.sin(turn_x) * np.sin(turn_y), np.cos(turn_x)]])
