@@ -21,6 +21,9 @@ _THUMBS = ("left_thumb", "right_thumb")
 _SAME = 2.5 / 255
 _OPAQUE = 0.995
 _RIM_PX = 6
+_BLOCK_PX = 3
+#: Parts of a change with less than this share of its strongest part's difference are the browser's too.
+_FAINT = 0.1
 
 
 @dataclass(frozen=True)
@@ -95,7 +98,7 @@ def _named(idle: Floats, pressed: Mapping[str, Floats], labels: Mapping[str, str
     """Return the control of each label; face buttons by where they are drawn."""
     centres = {}
     for label, control in labels.items():
-        rows, columns = np.nonzero(np.abs(pressed[label] - idle).max(axis=-1) > _SAME)
+        rows, columns = np.nonzero(_changed(idle, pressed[label]))
         if control in _FACE and len(rows):
             centres[label] = (float(columns.min() + columns.max()) / 2, float(rows.min() + rows.max()) / 2)
     faces = {label: labels[label] for label in centres}
@@ -110,7 +113,7 @@ def _pressable(idle: Floats, pressed: Mapping[str, Floats]) -> tuple[Floats, dic
     """
     body, taken = idle.copy(), np.zeros(idle.shape[:2], dtype=bool)
     controls: dict[str, ControlArt] = {}
-    changes = {name: np.abs(look - idle).max(axis=-1) > _SAME for name, look in pressed.items()}
+    changes = {name: _changed(idle, look) for name, look in pressed.items()}
     for name, look in pressed.items():
         changed = changes[name]
         if not changed.any():
@@ -128,6 +131,24 @@ def _pressable(idle: Floats, pressed: Mapping[str, Floats]) -> tuple[Floats, dic
         off = Sprite((idle * cut[..., None])[part], float(left), float(top)) if cut.any() else None
         controls[name] = ControlArt(NO_AREA, off, Sprite(on[part].astype(np.float32), float(left), float(top)))
     return body, controls
+
+
+def _changed(idle: Floats, look: Floats) -> npt.NDArray[np.bool_]:
+    """Return where a press changes the picture.
+
+    The browser smooths the same curve or letter a little differently at another place of the sheet. Those are lines
+    one pixel wide, or faint beside what the press itself changes.
+    """
+    import cv2
+
+    difference = np.abs(look - idle).max(axis=-1)
+    differs = (difference > _SAME).astype(np.uint8)
+    whole = cv2.erode(differs, np.ones((_BLOCK_PX, _BLOCK_PX), np.uint8), borderValue=0)
+    num_parts, parts = cv2.connectedComponents(differs, connectivity=8)
+    strength = np.bincount(parts.ravel(), weights=difference.ravel(), minlength=num_parts)
+    strength[0] = 0
+    is_kept = (np.bincount(parts[whole > 0], minlength=num_parts) > 0) & (strength > _FAINT * strength.max())
+    return np.asarray(is_kept[parts], dtype=bool)
 
 
 def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
