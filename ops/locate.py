@@ -17,7 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.outcomes import RejectedError
-from ops.place_fit import fit_place, similarity
+from ops.place_fit import explained, fit_place, similarity
+from ops.scores import box_iou
 from ops.skins.template import Pixels, Template, load_library
 
 VERSION = "3"
@@ -27,6 +28,9 @@ Points = npt.NDArray[np.float32]
 
 #: Cosine below which a match hardly ever passes the ratio test, so that its rivals are not looked for.
 _LEAST_SIMILARITY = 0.72
+#: Templates with this share of the best one's inliers at the same place (IoU) are compared by their looks, in a
+#: region with a rim of this share of the box.
+_RIVAL_INLIERS, _RIVAL_IOU, _MOST_RIVALS, _RIM = 0.5, 0.8, 12, 0.05
 
 
 @dataclass(frozen=True)
@@ -237,8 +241,37 @@ def locate_frames(
             break
     if not places or places[0].inliers < config.min_inliers:
         return None
-    best, template = places[0], index.templates[places[0].number]
+    best = _most_alike(places, index, np.asarray(np.median(np.stack(frames), axis=0), dtype=np.uint8))
+    template = index.templates[best.number]
     return template, best.affine, best.inliers, similarity(template, best.affine, np.stack(grays))
+
+
+def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels) -> _Place:
+    """Return, of the best place and its rivals, the one whose look explains the picture: designs come in colours."""
+    boxes = [_drawn_box(index.templates[place.number], place.affine) for place in places]
+    rivals = [
+        (place, box)
+        for place, box in zip(places, boxes, strict=True)
+        if place.inliers >= _RIVAL_INLIERS * places[0].inliers and box_iou(box, boxes[0]) >= _RIVAL_IOU
+    ][:_MOST_RIVALS]
+    if len(rivals) == 1:
+        return places[0]
+    x, y, w, h = boxes[0]
+    height, width = median.shape[:2]
+    region = (
+        int(np.clip(x - _RIM * w, 0, width - 2)), int(np.clip(y - _RIM * h, 0, height - 2)),
+        int(np.clip(x + (1 + _RIM) * w, 2, width)), int(np.clip(y + (1 + _RIM) * h, 2, height)),
+    )  # fmt: skip
+    return max(rivals, key=lambda rival: explained(index.templates[rival[0].number], rival[0].affine, median, region))[
+        0
+    ]
+
+
+def _drawn_box(template: Template, affine: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return (x, y, w, h): where an upright affine puts what a template draws."""
+    x, y, w, h = template.drawn_box()
+    corner = affine[:, :2] @ (x, y) + affine[:, 2]
+    return float(corner[0]), float(corner[1]), float(affine[0, 0] * w), float(affine[1, 1] * h)
 
 
 def _spread_order(count: int) -> list[int]:
@@ -346,9 +379,7 @@ def locate_video(
         raise RejectedError(f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place")
     template, affine, inliers, score = found
     affine = affine * (height / frames[0].shape[0])
-    x, y, w, h = template.drawn_box()
-    corner = affine[:, :2] @ (x, y) + affine[:, 2]
-    box = (float(corner[0]), float(corner[1]), float(affine[0, 0] * w), float(affine[1, 1] * h))
+    box = _drawn_box(template, affine)
     rows = tuple(tuple(round(float(value), 6) for value in row) for row in affine)
     return [
         Track(

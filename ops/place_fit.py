@@ -64,3 +64,45 @@ def similarity(template: Template, affine: npt.NDArray[np.float64], grays: Pixel
         return 0.0
     a, b = look[drawn] - look[drawn].mean(), median[drawn] - median[drawn].mean()
     return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-6))
+
+
+def explained(
+    template: Template, affine: npt.NDArray[np.float64], median: Pixels, box: tuple[int, int, int, int]
+) -> float:
+    """Return how much of a region's temporal median a template explains: R² of its best translucent overlay.
+
+    Per channel the median is fitted as `b + (o * colour - o' * b) * alpha`: any even background, any opacity. Keypoints
+    agree as well with another colourway of a design, its colours and what it fills do not.
+
+    Args:
+        template: whose idle look is meant.
+        affine: (2, 3) template pixels to pixels of the median.
+        median: (h, w, 3) uint8 RGB.
+        box: left, top, right, bottom of the region.
+    """
+    import cv2
+
+    left, top, right, bottom = box
+    target = median[top:bottom, left:right].reshape(-1, 3).astype(np.float64) / 255
+    alpha = template.rgba[..., 3:].astype(np.float32) / 255
+    look = np.concatenate([template.rgba[..., :3] / np.float32(255) * alpha, alpha], axis=-1)
+    scale = float(affine[0, 0])
+    if scale < 1:
+        look = cv2.GaussianBlur(look, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT)
+    centres = affine.copy()
+    centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5 - (left, top)
+    drawn = cv2.warpAffine(look, centres, (right - left, bottom - top), flags=cv2.INTER_LINEAR).reshape(-1, 4)
+    # Seven unknowns: a background and its share under the overlay per channel, one opacity.
+    one, cover, zero = np.ones(len(drawn)), drawn[:, 3], np.zeros(len(drawn))
+    rows = [
+        np.stack([*(one if other == channel else zero for other in range(3)),
+                  *(cover if other == channel else zero for other in range(3)), drawn[:, channel]], axis=1)
+        for channel in range(3)
+    ]  # fmt: skip
+    known, wanted = np.concatenate(rows), target.T.ravel()
+    found, *_ = np.linalg.lstsq(known, wanted, rcond=None)
+    if found[-1] <= 0:
+        return 0.0  # a negative of the picture
+    left_over = float(((known @ found - wanted) ** 2).sum())
+    spread = float(((target - target.mean(axis=0)) ** 2).sum())
+    return 1 - left_over / max(spread, 1e-9)

@@ -145,3 +145,15 @@ def test_a_video_without_an_overlay_is_rejected(index: TemplateIndex, tmp_path: 
     write_overlay_clip(tmp_path / "a.mp4", None, np.arange(20) / 30, gop=5)
     with pytest.raises(RejectedError, match="no overlay found: no template has 20 keypoints"):
         locate_video(tmp_path / "a.mp4", index, MATCHER, CONFIG, duration_s=0.7, height=360)
+
+
+def test_of_two_colourways_of_a_design_the_one_in_the_picture_is_chosen() -> None:
+    template = make_skin("ps4-flat-01").template()
+    swapped = template.rgba.copy()
+    swapped[..., :3] = 255 - swapped[..., :3]
+    other = replace(template, template_id="other", rgba=swapped)
+    index = TemplateIndex.build([other, template], MATCHER, CONFIG)
+    both = replace(index, features=(index.features[1], index.features[1]))  # keypoints cannot tell them apart
+    frames, _ = overlay_frames(place("ps4-flat-01", 300, 20, 30, 0.7), 4, SMALL)
+    found = locate_frames(frames, both, MATCHER, CONFIG)
+    assert found is not None and found[0].template_id == "ps4-flat-01"
