@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint types test test-games browser display demo ui demo-clips train-parser bench clean
+.PHONY: help setup lock lint types test test-games browser display demo ui demo-clips train-parser bench bench-dataset clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ train-parser: setup  ## Train the shipped parser again; goes on where it was sto
 
 bench: setup  ## Print the figures of docs/benchmarks.md
 	$(BIN)/python scripts/bench.py
+
+bench-dataset: setup  ## Print the dataset's and loader's figures of docs/benchmarks.md (minutes)
+	$(BIN)/python scripts/bench_dataset.py
 
 clean:  ## Remove caches and artifacts; keeps data/ and .venv
 	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -133,10 +133,10 @@ def crop_video(path: Path, folder: Path, track: Track, template: Template, confi
         mask = mask_box(template, affine, size, config)
         graph = _SplitGraph(video.stream, region, mask, config)
         times: list[float] = []
-        keyframe = _keyframe_rule(config)
+        keyframe = keyframe_rule(config)
         with (
-            _ClipWriter(folder / GAMEPAD_CLIP, config.gamepad_qp) as gamepad,
-            _ClipWriter(folder / GAME_CLIP, config.game_qp) as game,
+            ClipWriter(folder / GAMEPAD_CLIP, config.gamepad_qp) as gamepad,
+            ClipWriter(folder / GAME_CLIP, config.game_qp) as game,
         ):
 
             def write(frame: Any) -> None:
@@ -155,6 +155,67 @@ def crop_video(path: Path, folder: Path, track: Track, template: Template, confi
     return CropReport(len(times), region.scaled_width, region.scaled_height, rows, [mask], pts_s)
 
 
+def write_game_view(
+    path: Path, out: Path, area: Sequence[float], masks: Sequence[Sequence[int]], config: CropConfig, stop_s: float
+) -> npt.NDArray[np.float64]:
+    """Write the masked game view of a video whose overlay's place is known; return the times of its frames.
+
+    Meant to run inside `ops.sandbox.call`.
+
+    Args:
+        path: the video.
+        out: the clip to write, as `crop_video` writes `game.mp4`.
+        area: of the game in the picture, left, top, right, bottom as shares of it.
+        masks: boxes x, y, w, h to paint, in pixels of the view.
+        config: size and quality of the view, and its keyframes.
+        stop_s: the view ends at this time after the first frame.
+
+    Raises:
+        BadInputError: the video cannot be read.
+    """
+    from ops.video import decode_frames, open_video
+
+    with open_video(path) as video:
+        width, height = video.stream.width, video.stream.height
+        left, top = int(area[0] * width) // 2 * 2, int(area[1] * height) // 2 * 2
+        wide, high = int((area[2] - area[0]) * width) // 2 * 2, int((area[3] - area[1]) * height) // 2 * 2
+        steps = [("crop", f"{wide}:{high}:{left}:{top}:exact=1")] if (wide, high) != (width, height) else []
+        steps += [("scale", f"{config.game_size}:{config.game_size}:flags=area"), ("format", "yuv420p")]
+        steps += [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
+        pull = _make_chain(video.stream, steps)
+        times: list[float] = []
+        keyframe = keyframe_rule(config)
+        with ClipWriter(out, config.game_qp) as game:
+            for frame in decode_frames(video):
+                times.append(float(frame.pts * frame.time_base))
+                now = times[-1] - times[0]
+                if now > stop_s:
+                    times.pop()
+                    break
+                game.write(pull(frame), now, keyframe(now))
+    return np.array(times) - times[0]
+
+
+def _make_chain(stream: Any, steps: Sequence[tuple[str, str]]) -> Callable[[Any], Any]:
+    import av
+
+    graph = av.filter.Graph()
+    graph.threads = 1
+    source = graph.add_buffer(template=stream, time_base=stream.time_base)
+    sink = graph.add("buffersink")
+    chain = [source, *(graph.add(name, arguments) for name, arguments in steps), sink]
+    for before, after in itertools.pairwise(chain):
+        before.link_to(after)
+    graph.configure()
+
+    def pull(frame: Any) -> Any:
+        source.push(frame)
+        return sink.pull()
+
+    pull.graph = graph  # type: ignore[attr-defined]  # keeps it alive
+    return pull
+
+
 def _consume_behind(frames: Iterable[Any], consume: Callable[[Any], None]) -> None:
     """Hand frames in order to a thread of its own, so that the next ones are decoded meanwhile; few wait at a time."""
     with ThreadPoolExecutor(max_workers=1) as behind:
@@ -167,7 +228,7 @@ def _consume_behind(frames: Iterable[Any], consume: Callable[[Any], None]) -> No
             done.result()
 
 
-def _keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
+def keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
     """Return whether the frame at a time must be a keyframe: the first of each chunk and of each `keyframe_s`."""
     seen = [-1, -1]
 
@@ -213,7 +274,7 @@ class _SplitGraph:
         return self._sinks[0].pull(), self._sinks[1].pull()
 
 
-class _ClipWriter:
+class ClipWriter:
     """An H.264 file: equal pictures give equal bytes (one thread, no dates), no B-frames, keyframes as told."""
 
     def __init__(self, path: Path, quantizer: int) -> None:
@@ -234,7 +295,7 @@ class _ClipWriter:
         self._other = av.video.frame.PictureType.NONE
         self._last = -1
 
-    def __enter__(self) -> _ClipWriter:
+    def __enter__(self) -> ClipWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:

@@ -1,9 +1,12 @@
-"""`overplay dataset`: what the shards hold, and whether they are sound."""
+"""`overplay dataset`: what the shards hold, whether they are sound, and published labels in and out."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from ops.storage import Store
-from pipelines.commands.console import fail, say, show_table
+from pipelines.commands.console import fail, progress, say, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Look at the dataset of the store that OVERPLAY_HOME names.")
 
@@ -42,3 +45,78 @@ def stats() -> None:
     show_table("Kept hours by game", [{"game": game, "hours": h} for game, h in facts["kept_hours"]["game"].items()])
     if facts["num_frames"]:
         say(f"{facts['num_frames']} labelled frames, {1 - facts['idle_share']:.1%} with an action")
+
+
+@app.command("import-nitrogen")
+def import_nitrogen(
+    files: Annotated[
+        list[Path], typer.Argument(help="SHARD_….tar.gz files of nvidia/NitroGen, or folders.", exists=True)
+    ],
+    videos: Annotated[
+        list[Path] | None, typer.Option(help="Folder with videos, named by their id; may be repeated.", exists=True)
+    ] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Take raw labels also where filtered ones are there.")] = False,
+    min_density: Annotated[float, typer.Option(min=0, max=1, help="Least share of frames with an action.")] = 0.5,
+) -> None:
+    """Read published labels; make shards of those whose videos are at hand, and list the others."""
+    from ops.chunks import ChunkConfig, build_chunks
+    from ops.nitrogen_import import import_labels
+    from ops.nitrogen_join import MISSING, PUBLISHED, find_videos, join_videos, write_missing
+    from ops.parallel import SerialMapper
+    from ops.shards import build_shards
+
+    store, paths, failed = Store.from_environment(), find_videos(videos or []), []
+    rows = []
+    for file in files:
+        with progress(f"read {file.name}") as advance:
+            labels = import_labels(store, file, raw, lambda share, name, to=advance: to(int(1000 * share), 1000, name))
+        for kind, count in labels.refused.items():
+            say(f"{count} chunks refused, {kind}; such as: {labels.examples[kind]}")
+        if labels.cut_off:
+            failed.append(labels.cut_off)
+        with progress(f"join {file.name}") as advance:
+            reports = join_videos(store, labels.batch, paths, SerialMapper(), progress=lambda a, n, m: advance(n, m, a))
+        for report in reports.values():
+            for unit in report.units:
+                if unit.outcome.kind != "ok" and not unit.outcome.reason.startswith("missing"):
+                    say(f"{unit.video_id}: {unit.outcome.kind}: {unit.outcome.reason}")
+        chunks = build_chunks(store, labels.batch, ChunkConfig(min_density=min_density))
+        shards = build_shards(store, labels.batch)
+        failed += [f"{video_id}: {reason}" for video_id, reason in shards.failed.items()]
+        missing = write_missing(store, labels.batch)
+        rows.append({
+            "batch": labels.batch, "videos": len(labels.videos), "chunks": labels.num_chunks,
+            "filtered": labels.num_processed, "hours": labels.hours, "videos missing": missing,
+            "chunks joined": chunks.num_chunks, "kept": chunks.num_kept, "shards": shards.num_shards,
+        })  # fmt: skip
+        if missing:
+            say(f"{missing} videos are not at hand; {store.uri(f'{PUBLISHED}/{labels.batch}/{MISSING}')} lists them")
+    show_table("Imported", rows)
+    if failed:
+        raise fail("\n".join(failed))
+
+
+@app.command("export-nitrogen")
+def export_nitrogen(
+    out: Annotated[Path, typer.Argument(help="Folder for actions/SHARD_0000.tar.gz and so on.")],
+    batch: Annotated[list[str] | None, typer.Option(help="Only this batch; may be repeated.")] = None,
+) -> None:
+    """Write all labels of the store in the layout of nvidia/NitroGen."""
+    from ops.chunks import LABELS
+    from ops.nitrogen_export import export_labels
+
+    store = Store.from_environment()
+    keys = (key.split("/") for key in store.list(LABELS))
+    batches = batch or sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json")
+    if not batches:
+        raise fail(f"no labels in {store.uri(LABELS)}; make some with `overplay demo` or materialize them")
+    with progress("export") as advance:
+        try:
+            report = export_labels(store, batches, Store(str(out)), progress=advance)
+        except FileNotFoundError as error:
+            raise fail(f"no such batch of labels: {error}") from error
+    for video_id, reason in report.skipped.items():
+        say(f"{video_id}: left out: {reason}")
+    say(f"{out}: {report.num_shards} shards, {report.num_videos} videos, {report.num_chunks} chunks")
+    if report.skipped:
+        raise fail(f"{len(report.skipped)} videos left out")
