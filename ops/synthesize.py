@@ -93,7 +93,7 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     affine[:, 2] += rng.normal(0, config.box_error * width, 2)
     if width > config.max_crop_px:
         frames, usual, affine = _scaled(frames, usual, affine, config.max_crop_px / width, INTER_AREA)
-    return SyntheticClip(frames, usual, affine, *_drawn_truth(skin, buttons, sticks, triggers))
+    return SyntheticClip(frames, usual, affine, *drawn_truth(skin, buttons, sticks, triggers))
 
 
 def _place(
@@ -141,7 +141,7 @@ def _scaled(
     return scaled(frames, size, interpolation), scaled(usual[None], size, interpolation)[0], affine * factors
 
 
-def _drawn_truth(skin: Skin, buttons: Floats, sticks: Floats, triggers: Floats) -> tuple[Floats, Floats]:
+def drawn_truth(skin: Skin, buttons: Floats, sticks: Floats, triggers: Floats) -> tuple[Floats, Floats]:
     """Return the state as the picture shows it: unknown where the skin shows nothing or a trigger is in mid-travel."""
     buttons, sticks = buttons.copy(), sticks.copy()
     for index, name in enumerate(("left_trigger", "right_trigger")):

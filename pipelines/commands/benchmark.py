@@ -15,9 +15,48 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure the parser on recordings with their truth.")
 
 
-@app.callback()
-def benchmark() -> None:
-    """Measure the parser on recordings with their truth."""
+@app.command()
+def make(
+    folder: Annotated[Path, typer.Argument(help="Folder for the clips; those that are there already stay.")],
+    skins: Annotated[Path | None, typer.Option(help="Folder of imported skins.", file_okay=False)] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="Skins to take, as a pattern (vscview-dualsense-*); may be repeated.")
+    ] = None,
+    footage: Annotated[
+        Path | None, typer.Option(help="Folder of game videos without overlay; drawn scenes by default.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="Length of each clip.")] = 10.0,
+    seed: Annotated[int, typer.Option(help="Of sizes, places, pads and scenes.")] = 0,
+) -> None:
+    """Make clips with their truth: one per skin, and its templates, as pictures alone and with their controls.
+
+    Without --skins: the procedural skins of the library, which no training draws.
+    """
+    from fnmatch import fnmatchcase
+
+    from ops.benchmark_clips import plan_clips, write_clip
+    from ops.outcomes import BadInputError
+    from ops.skins.files import imported_skins, load_skin
+    from ops.skins.procedural import CORE, make_skin, skin_ids
+
+    names = imported_skins(skins) if skins else skin_ids(CORE)
+    wanted = [name for name in names if any(fnmatchcase(name, pattern) for pattern in only or ["*"])]
+    if not wanted:
+        raise fail(f"no skin fits; there are {len(names)}, the first {', '.join(names[:5])}")
+    videos = {path.stem: path for path in sorted(footage.glob("*.mp4"))} if footage else {}
+    if footage and not videos:
+        raise fail(f"no .mp4 in {footage}; give a folder of game videos without overlays, or none")
+    try:
+        drawn = [load_skin(skins / name) if skins else make_skin(name) for name in wanted]
+        plan = plan_clips(drawn, list(videos.values()), seconds, seed)
+        with progress("benchmark clips") as advance:
+            for number, (clip, skin) in enumerate(zip(plan, drawn, strict=True)):
+                advance(number, len(plan), clip.name)
+                if not (folder / f"{clip.name}.json").exists():
+                    write_clip(clip, skin, videos.get(clip.footage), folder)
+    except BadInputError as error:
+        raise fail(str(error)) from error
+    say(f"{folder}: {len(plan)} clips")
 
 
 @app.command()
