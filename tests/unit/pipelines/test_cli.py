@@ -212,11 +212,11 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
     assert run("benchmark", "parser", tmp_path / "nothing").exit_code == 1
 
 
-def test_benchmark_clips_are_made_once_and_an_unknown_skin_is_told(invoke, tmp_path: Path) -> None:
-    made = invoke("benchmark", "make", str(tmp_path), "--only", "ps4-flat-01", "--seconds", "1")
+def test_benchmark_clips_are_made_once_and_an_unknown_skin_is_told(run, tmp_path: Path) -> None:
+    made = run("benchmark", "make", str(tmp_path), "--only", "ps4-flat-01", "--seconds", "1")
     assert made.exit_code == 0 and (tmp_path / "000-ps4-flat-01.json").exists()
     stamp = (tmp_path / "000-ps4-flat-01.mp4").stat().st_mtime_ns
-    assert invoke("benchmark", "make", str(tmp_path), "--only", "ps4-flat-01", "--seconds", "1").exit_code == 0
+    assert run("benchmark", "make", str(tmp_path), "--only", "ps4-flat-01", "--seconds", "1").exit_code == 0
     assert (tmp_path / "000-ps4-flat-01.mp4").stat().st_mtime_ns == stamp
-    refused = invoke("benchmark", "make", str(tmp_path), "--only", "wii-*")
+    refused = run("benchmark", "make", str(tmp_path), "--only", "wii-*")
     assert refused.exit_code == 1 and "no skin fits; there are 64" in refused.output
