@@ -81,6 +81,7 @@ class ParserBenchmark:
         events: F1 of onsets and releases by tolerance in frames.
         baselines: scores of readings that look at nothing.
         doubt: known share and scores when values below a confidence are left out.
+        reliability: per range of stated confidence, how many button states are right.
     """
 
     recordings: list[Row]
@@ -90,6 +91,7 @@ class ParserBenchmark:
     events: list[Row]
     baselines: list[Row]
     doubt: list[Row]
+    reliability: list[Row]
 
 
 def score_recordings(
@@ -164,6 +166,7 @@ class _Pools:
             ],
             baselines=[{"reading": name, **pool.to_dict()} for name, pool in self._baselines.items()],
             doubt=[{"confidence": least, **pool.to_dict()} for least, pool in self._doubt.items()],
+            reliability=self.total.reliability_rows(),
         )
 
 

@@ -19,6 +19,8 @@ _SAME_FRAME_S = 0.004
 #: An onset or release counts as found when it was read within so many frames.
 TOLERANCES = (0, 1, 2)
 EVENTS = ("onset", "release")
+#: Upper ends of the ranges of stated confidence in which buttons are counted; the first one begins at .5.
+CONFIDENCE_ENDS = (0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 0.999, 1.0)
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class LabelScores:
         num_values: channel values that the truth knows.
         num_known: of them, those that the reading knows.
         events: (2, 3, 3) per kind of `EVENTS` and tolerance: found, in the truth, read.
+        stated: (8, 3) per range of `CONFIDENCE_ENDS`: button states, those that are right, sum of their confidences.
     """
 
     num_buttons: npt.NDArray[np.float64]
@@ -52,13 +55,17 @@ class LabelScores:
     num_values: float
     num_known: float
     events: npt.NDArray[np.float64]
+    stated: npt.NDArray[np.float64]
 
     @classmethod
     def none(cls) -> LabelScores:
         """Return the scores of no frames."""
         buttons, sticks = np.zeros(DATASET.num_buttons), np.zeros(len(AXES))
         events = np.zeros((len(EVENTS), len(TOLERANCES), 3))
-        return cls(buttons, buttons, buttons, buttons, buttons, sticks, sticks, sticks, sticks, 0.0, 0.0, events)
+        stated = np.zeros((len(CONFIDENCE_ENDS), 3))
+        return cls(
+            buttons, buttons, buttons, buttons, buttons, sticks, sticks, sticks, sticks, 0.0, 0.0, events, stated
+        )
 
     def __add__(self, other: LabelScores) -> LabelScores:
         return LabelScores(*(getattr(self, field.name) + getattr(other, field.name) for field in fields(self)))
@@ -102,6 +109,22 @@ class LabelScores:
                 precision, recall = _ratio(hit, read), _ratio(hit, true)
                 rows.append({"button": button, "precision": precision, "recall": recall, "frames pressed": float(true)})
         return rows
+
+    def reliability_rows(self) -> list[dict[str, float | str]]:
+        """Return, per range of stated confidence: its share of the button states, what was stated, what was right."""
+        rows: list[dict[str, float | str]] = []
+        for end, (count, right, stated) in zip(CONFIDENCE_ENDS, self.stated, strict=True):
+            if count:
+                share = float(count / self.stated[:, 0].sum())
+                rows.append(
+                    {"up to": end, "share": share, "stated": float(stated / count), "right": float(right / count)}
+                )
+        return rows
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error of button states: mean distance of stated confidence and share of right ones."""
+        return _ratio(float(np.abs(self.stated[:, 2] - self.stated[:, 1]).sum()), float(self.stated[:, 0].sum()))
 
     @property
     def known(self) -> float:
@@ -148,7 +171,15 @@ def score_trace(read: PadTrace, truth: PadTrace) -> LabelScores:
         num_values=float(np.isfinite(true_buttons).sum() + np.isfinite(true_sticks).sum()),
         num_known=float(both.sum() + both_sticks.sum()),
         events=_count_events(down, true_down, both),
+        stated=_count_stated(read.confidence[mine][:, : DATASET.num_buttons][both], (down == true_down)[both]),
     )
+
+
+def _count_stated(confidence: npt.NDArray[np.float32], right: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Return `LabelScores.stated` of button states that are known."""
+    place = np.minimum(np.searchsorted(CONFIDENCE_ENDS, confidence), len(CONFIDENCE_ENDS) - 1)
+    sums = (np.bincount(place, weights, len(CONFIDENCE_ENDS)) for weights in (None, right, confidence))
+    return np.stack(list(sums), axis=1).astype(np.float64)
 
 
 def _count_events(

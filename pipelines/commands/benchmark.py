@@ -93,11 +93,12 @@ def parser(
     show_table("Buttons", found.buttons)
     show_table("Readings that look at nothing", found.baselines)
     show_table("Values below a confidence left out", found.doubt)
+    show_table("Button states by stated confidence", found.reliability)
     say(f"Tables and pictures: {out}")
 
 
 def _write(found: "ParserBenchmark", out: Path) -> None:
-    """Write `benchmark.json`, `benchmark.md` and two pictures, `families.png` and `doubt.png`."""
+    """Write `benchmark.json`, `benchmark.md` and pictures: `families.png`, `doubt.png` and `reliability.png`."""
     from assets.metadata import md_table
     from ops.charts import bar_chart, line_chart
     from ops.pictures import encode
@@ -114,6 +115,11 @@ def _write(found: "ParserBenchmark", out: Path) -> None:
     known, error = ([row["known"] for row in found.doubt], [1 - row["accuracy"] for row in found.doubt])
     chart = line_chart({"error": (known, error)}, "Button error over the share that is known", "known")
     (out / "doubt.png").write_bytes(encode(chart))
+    stated, right = ([row[key] for row in found.reliability] for key in ("stated", "right"))
+    curves = {"read": (stated, right), "if it were calibrated": (stated, stated)}
+    (out / "reliability.png").write_bytes(
+        encode(line_chart(curves, "Right button states by stated confidence", "stated"))
+    )
 
 
 def _without_nan(row: dict[str, Any]) -> dict[str, Any]:

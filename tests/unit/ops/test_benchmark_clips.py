@@ -27,7 +27,7 @@ def test_a_clip_is_a_recording_whose_truth_is_what_is_drawn(tmp_path: Path) -> N
     assert len(frames) == recording.truth.num_frames == 15 and frames[0].shape == (360, 640, 3)
     assert recording.skin == "ps4-flat-01" and recording.family == "ps4" and recording.box is not None
     x, y, w, h = recording.box
-    assert 0 <= x and 0 <= y and x + w <= 640 and y + h <= 360
+    assert x >= 0 and y >= 0 and x + w <= 640 and y + h <= 360
     known, alone = (load_library(tmp_path / name)[0] for name in (TEMPLATES, PICTURES))
     assert known.controls and not alone.controls and alone.width == 640
 

@@ -125,3 +125,15 @@ def test_a_polled_truth_is_thinned_to_the_frames() -> None:
 def test_buttons_by_name() -> None:
     (row,) = score_trace(_presses((10, 20)), _presses((10, 15))).button_rows()
     assert row == {"button": DATASET.buttons[3], "precision": 0.5, "recall": 1.0, "frames pressed": 5.0}
+
+
+def test_reliability_counts_states_by_what_was_stated() -> None:
+    truth = _trace()
+    read = PadTrace(truth.pts_s, truth.buttons.copy(), truth.sticks, np.full_like(truth.confidence, 0.75))
+    read.buttons[:50] = 1 - read.buttons[:50]  # a quarter is wrong, as was stated
+    scores = score_trace(read, truth)
+    assert scores.reliability_rows() == [{"up to": 0.8, "share": 1.0, "stated": 0.75, "right": 0.75}]
+    assert scores.calibration_error == pytest.approx(0, abs=1e-6)
+    sure = PadTrace(read.pts_s, read.buttons, read.sticks, np.ones_like(read.confidence))
+    assert score_trace(sure, truth).calibration_error == pytest.approx(0.25)
+    assert (scores + score_trace(sure, truth)).calibration_error == pytest.approx(0.125)
