@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint types test test-games browser display demo ui demo-clips train-parser bench bench-dataset clean
+.PHONY: help setup lock lint types test test-games browser display demo ui demo-clips train-parser bench bench-dataset bench-policy clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ bench: setup  ## Print the figures of docs/benchmarks.md
 
 bench-dataset: setup  ## Print the dataset's and loader's figures of docs/benchmarks.md (minutes)
 	$(BIN)/python scripts/bench_dataset.py
+
+bench-policy: setup  ## Print the policy's latency of docs/benchmarks.md (minutes)
+	$(BIN)/python scripts/bench_policy.py
 
 clean:  ## Remove caches and artifacts; keeps data/ and .venv
 	rm -rf artifacts .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import torch
 from models.policy.checkpoint import load_policy_weights
 from models.policy.config import PolicyConfig
 from models.policy.modeling import Policy
+from models.policy.sampler import Sampler
 from ops.gamepad import AXES, BENCHMARK, NEUTRAL_PACKED, Floats
 from ops.storage import Store
 
@@ -28,12 +29,20 @@ class PolicyActor:
         known: (channels,) which channels training had labels for; the others stay released and centred.
         steps: Euler steps per call.
         threshold: button values above it are pressed; None returns the values themselves.
+        half: run in bf16.
+        compile: compile the network; with CUDA graphs on a GPU. Worth its minute for long runs.
     """
 
     policy: Policy
     known: npt.NDArray[np.bool_]
     steps: int
     threshold: float | None
+    half: bool = False
+    compile: bool = False
+    _sampler: Sampler = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._sampler = Sampler(self.policy, torch.bfloat16 if self.half else None, self.compile)
 
     @property
     def config(self) -> PolicyConfig:
@@ -75,8 +84,7 @@ class PolicyActor:
 
     def act(self, frames: npt.NDArray[np.uint8], generator: torch.Generator) -> Floats:
         """Return packed actions (batch, horizon, channels) for frames (batch, height, width, 3) or (batch, 3, ...)."""
-        device = next(self.policy.parameters()).device
-        packed: Floats = self.policy.act(torch.from_numpy(frames).to(device), generator, self.steps).cpu().numpy()
+        packed: Floats = self._sampler(torch.from_numpy(frames), generator, self.steps).cpu().numpy()
         layout = self.config.action_layout
         rest = np.array([0.0] * layout.num_buttons + [NEUTRAL_PACKED] * len(AXES), dtype=np.float32)
         return np.where(self.known, packed, rest)

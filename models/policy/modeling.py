@@ -29,6 +29,14 @@ class BankedLinear(nn.Module):
         return tokens @ self.W[0] + self.b[0]
 
 
+def encode_time(buckets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
+    """Return (B, width), the action encoder's sinusoids of timesteps (B,)."""
+    half = width // 2
+    exponents = torch.arange(half, device=buckets.device, dtype=torch.float32) * (-math.log(10_000) / half)
+    angles = buckets.float()[:, None] * exponents.exp()
+    return torch.cat([angles.sin(), angles.cos()], dim=-1).to(dtype)
+
+
 class ActionEncoder(nn.Module):
     """Action rows and the timestep to tokens."""
 
@@ -42,10 +50,7 @@ class ActionEncoder(nn.Module):
     def forward(self, actions: Tensor, buckets: Tensor) -> Tensor:
         """Return (B, T, D) for actions (B, T, C) at timesteps (B,)."""
         rows = self.W1(actions)
-        half = rows.shape[-1] // 2
-        exponents = torch.arange(half, device=actions.device, dtype=torch.float32) * (-math.log(10_000) / half)
-        angles = buckets.float()[:, None] * exponents.exp()
-        time = torch.cat([angles.sin(), angles.cos()], dim=-1).to(rows.dtype)
+        time = encode_time(buckets, rows.shape[-1], rows.dtype)
         joint = torch.cat([rows, time[:, None].expand_as(rows)], dim=-1)
         out: Tensor = self.W3(nn.functional.silu(self.W2(joint)))
         return out
