@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint types test test-games browser display demo ui demo-clips train-parser bench bench-dataset bench-policy clean
+.PHONY: help setup lock lint types test test-games chaos cluster-test browser display services demo ui demo-clips train-parser bench bench-dataset bench-policy clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -41,6 +41,19 @@ test-games: setup display  ## Install the Debian games of the simulator and play
 	mkdir -p artifacts
 	$(BIN)/overplay games install
 	OVERPLAY_TEST_GAMES=1 $(BIN)/python -m pytest tests/games --durations=15 --junitxml=artifacts/games.xml
+
+chaos: setup services  ## Kill, cut, fill up and starve the lineage at every point, and compare bytes; table in artifacts/
+	$(BIN)/python -m tests.chaos.run
+
+cluster-test: setup services  ## Backfill 12 batches on a Ray cluster with PostgreSQL and S3, and compare with one machine
+	$(BIN)/python -m tests.cluster.run
+
+# PostgreSQL's own programs are enough: the targets start a server of their own on a free port.
+services:
+	@ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || command -v initdb >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql iproute2 >/dev/null; } \
+	  || echo "no PostgreSQL and no way to install it here: what needs it will fail"
 
 # The UI test needs a browser. Root on a Debian-like system gets one, anyone else the test skipped with its reason.
 browser:

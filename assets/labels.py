@@ -1,7 +1,6 @@
 """labels/*: what the pad did, frame by frame: as read, and refined over the whole video."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import dagster as dg
 from pydantic import Field
@@ -11,6 +10,7 @@ from assets.folders import input_content
 from assets.metadata import md_picture, md_table
 from assets.naming import labelled_by_batch
 from assets.overlay import LIBRARY_KEY, TEMPLATES
+from assets.reading import OpenStoredParser
 from assets.stages import materialize_stage, read_inputs, stage_checks
 from ops import parse as parse_ops
 from ops import refine as refine_ops
@@ -51,11 +51,9 @@ def raw_actions(
 
     Another parser makes these stale, and only what follows from them: crops stay, nothing is downloaded again.
     """
-    from models.overlay_parser.checkpoint import OpenParser
-
     library, weights = input_content(store, TEMPLATES), input_content(store, PARSER)
     stage = Stage(RAW_ACTIONS, parse_ops.VERSION, None, (library, weights))
-    read = stages.ReadActions(LIBRARY_KEY, library, OpenParser(Path(store.uri(PARSER)), weights))
+    read = stages.ReadActions(LIBRARY_KEY, library, OpenStoredParser(store, PARSER, weights))
     preview = _preview_labels(RAW_ACTIONS)
     return materialize_stage(context, store, mapper, stage, read_inputs("overlay/crops"), read, preview)
 

@@ -240,6 +240,16 @@ def write_catalog(store: Store, videos: Sequence[Video]) -> None:
     store.write_json(MANIFEST_KEY, {"num_videos": len(videos), "batches": batch_ids(videos), "sha256": sha256})
 
 
+def is_committed(store: Store) -> bool:
+    """Return whether the ledger's manifest tells of the ledger that is there; after a kill it may tell of an older."""
+    try:
+        return bool(
+            store.read_json(MANIFEST_KEY)["sha256"] == hashlib.sha256(store.read_bytes(CATALOG_KEY)).hexdigest()
+        )
+    except FileNotFoundError:
+        return False
+
+
 @contextmanager
 def catalog_lock(store: Store, wait_s: float = 60.0, expires_s: float = 600.0) -> Iterator[None]:
     """Keep other crawls from writing the ledger while the block reads, merges and writes it.

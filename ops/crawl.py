@@ -16,7 +16,15 @@ from typing import Any, Final
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from ops.catalog import Discovered, catalog_lock, clean_id, merge_discovered, read_catalog, write_catalog
+from ops.catalog import (
+    Discovered,
+    catalog_lock,
+    clean_id,
+    is_committed,
+    merge_discovered,
+    read_catalog,
+    write_catalog,
+)
 from ops.crawl_errors import CrawlError, classify
 from ops.optout import opted_out, read_optouts
 from ops.storage import Store
@@ -255,7 +263,7 @@ def crawl_tick(
         before = read_catalog(store)
         optouts = read_optouts(store)
         merged = merge_discovered(before, found, now, batch_size, lambda video: opted_out(video, optouts))
-        if merged.videos != before:
+        if merged.videos != before or not is_committed(store):
             write_catalog(store, merged.videos)
     return CrawlReport(
         num_found=merged.num_new + merged.num_seen,

@@ -13,9 +13,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ops.batch import manifest_key
+from ops.batch import manifest_key, read_batch
 from ops.chunks import ASSET as CHUNKS
-from ops.chunks import chunks_to_table, read_chunks, summarize, table_key
+from ops.chunks import LABELS, chunks_to_table, read_chunks, summarize, table_key
 from ops.shards import ASSET as SHARDS
 from ops.shards import INDEX, IndexRow, read_index, shard_key
 from ops.storage import Store, fingerprint, sha256_file
@@ -31,13 +31,20 @@ def drop_chunks(store: Store, batch: str, videos: Collection[str]) -> tuple[str,
     manifest = store.read_json(key)
     chunks = read_chunks(store, batch)
     left = [chunk for chunk in chunks if chunk.video_id not in videos]
-    if len(left) == len(chunks):
+    if len(left) == manifest["num_chunks"]:  # by the manifest: a killed takedown may have written the table alone
         return ()
     store.write_table(table_key(batch), chunks_to_table(left))
-    num_videos = manifest["num_videos"] - len({chunk.video_id for chunk in chunks} & set(videos))
+    num_videos = _num_labelled(store, batch, videos) or len({chunk.video_id for chunk in left})
     report = summarize(_without(manifest["fingerprint"], videos), num_videos, left)
     store.write_json(key, {name: value for name, value in asdict(report).items() if name != "changed"})
     return table_key(batch), key
+
+
+def _num_labelled(store: Store, batch: str, videos: Collection[str]) -> int:
+    if not store.exists(manifest_key(LABELS, batch)):
+        return 0
+    units = read_batch(store, LABELS, batch)
+    return sum(unit.outcome.kind == "ok" and unit.video_id not in videos for unit in units)
 
 
 def drop_samples(store: Store, batch: str, videos: Collection[str]) -> tuple[str, ...]:

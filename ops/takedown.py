@@ -17,7 +17,7 @@ from typing import Final
 
 from ops.card import ASSET as CARD
 from ops.card import build_card
-from ops.catalog import Video, batch_ids, catalog_lock, read_catalog, write_catalog
+from ops.catalog import Video, batch_ids, catalog_lock, is_committed, read_catalog, write_catalog
 from ops.chunks import ASSET as CHUNKS
 from ops.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
 from ops.reshard import drop_chunks, drop_samples
@@ -108,7 +108,7 @@ def _write_ledger(store: Store, change: Callable[[tuple[Video, ...]], tuple[Vide
     with catalog_lock(store):
         before = read_catalog(store)
         after = change(before)
-        if after != before:
+        if after != before or not is_committed(store):
             write_catalog(store, after)
 
 

@@ -1,0 +1,28 @@
+"""Opening the parser in a worker, wherever the store is. Workers import this module, so it does not know Dagster."""
+
+from dataclasses import dataclass
+
+from ops.parse import Predictor
+from ops.storage import Store
+from ops.video_stages import local_library
+
+
+@dataclass(frozen=True)
+class OpenStoredParser:
+    """Makes the parser of a store, once per process; picklable.
+
+    Attributes:
+        store: holds the checkpoint.
+        key: its folder.
+        content: its hash.
+    """
+
+    store: Store
+    key: str
+    content: str
+
+    def __call__(self) -> Predictor:
+        """Return the predictor; a remote store's checkpoint is copied once per process."""
+        from models.overlay_parser.checkpoint import OpenParser
+
+        return OpenParser(local_library(self.store, self.key, self.content), self.content)()
