@@ -111,7 +111,7 @@ class GameEnv(gym.Env[Frame, Action]):
         facts = dict(self.backend.launcher.facts())
         score = self.task.score(facts)
         reward, self._score = score - self._score, score
-        terminated = not facts["running"]
+        terminated = not facts["running"] or (self.task.ends_with_success and self.task.success(facts))
         truncated = not terminated and self._num_frames >= self._limit_frames
         return self._observation, float(reward), terminated, truncated, self._info(facts)
 

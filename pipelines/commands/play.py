@@ -47,9 +47,19 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="Episodes, on consecutive seeds.")] = 24,
     seed: _Seed = 1000,
     replan_rows: _Replan = 2,
-    out: Annotated[Path | None, typer.Option(help="JSON file for the result.")] = None,
+    suite: Annotated[str, typer.Option(help="Suite of tasks (doom, linux, all), or a game for all of its.")] = "",
+    out: Annotated[Path | None, typer.Option(help="JSON file for the result, or folder of a suite's.")] = None,
 ) -> None:
-    """Play seeded episodes; print mean return and success rate with 95 % intervals."""
+    """Play seeded episodes; print mean return and success rate with 95 % intervals.
+
+    With --suite the tasks of a suite are played, and success is told by task, game and kind; --out is then a folder,
+    for a JSON file and a film of each task and `suite.json`. What is there already is not played again.
+    """
+    if suite:
+        _evaluate_suite(
+            suite, policy, tuple(range(seed, seed + episodes)), replan_rows, out or Path("artifacts/suites")
+        )
+        return
     from assets.policy import rollout_table
     from ops.storage import to_json
 
@@ -99,6 +109,30 @@ def record(
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     say(f"{out / recording.file}: {recording.num_frames} frames; truth in {out / recording.truth}")
+
+
+def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows: int, out: Path) -> None:
+    from assets.play import Match, play_suite
+    from ops.storage import Store
+    from simulator.backends.protocol import GameEndedError
+    from simulator.native.build import NativeError
+    from simulator.suites import find_suite
+
+    checkpoint = "" if policy in (NOOP, RANDOM, SCRIPTED) else policy
+    folder = out / suite / Path(policy).name
+    try:
+        matches = [
+            Match(policy, Store.from_environment(), checkpoint, game, task, seeds, replan_rows, film_every=30)
+            for game, task in find_suite(suite)
+        ]
+        with progress(f"suite {suite}") as advance:
+            summary = play_suite(matches, folder, advance)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    except (FileNotFoundError, GameEndedError, NativeError) as error:
+        raise fail(str(error)) from error
+    show_table(f"{suite}, {policy}", summary["rows"])
+    say(f"{folder / 'suite.json'}")
 
 
 def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows: int, film_every: int = 0):

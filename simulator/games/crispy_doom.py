@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from simulator.games.chocolate_doom import KEYS, LEVEL
+from simulator.games.chocolate_doom import KEYS, hunt, scout
+from simulator.games.doom_memory import DoomReader, Layout
 from simulator.games.linux import Hold, LinuxSetup
 from simulator.games.spec import GameSpec
+
+#: Of crispy-doom 5.12 as Debian builds it.
+_LAYOUT = Layout(thing=-200, health=-152)
 
 GAME = GameSpec(
     name="CrispyDoom",
@@ -14,13 +18,15 @@ GAME = GameSpec(
     height=288,
     control_hz=60,
     input_map=KEYS,
-    tasks=(LEVEL,),
+    tasks=(hunt(2), scout(1200.0)),
     licence="GPL-2.0-or-later (engine), BSD-3-Clause (Freedoom)",
     setup=LinuxSetup(
         packages=("crispy-doom", "freedoom"),
-        command=("crispy-doom", "-iwad", "/usr/share/games/doom/freedoom2.wad", "-warp", "1", "-skill", "3",
+        command=("crispy-doom", "-iwad", "/usr/share/games/doom/freedoom2.wad", "-warp", "1", "-skill", "2",
                  "-window", "-geometry", "{width}x{height}", "-nosound"),
         input="keys",
-        boot=(Hold(90),),  # the melting title
+        inspect=lambda memory: DoomReader(memory, _LAYOUT),
+        boot=(Hold(90),),
+        idle_frames=40,  # the melting title
     ),
 )  # fmt: skip

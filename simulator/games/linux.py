@@ -6,8 +6,24 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import Protocol
 
 Probe = Callable[[Path], Mapping[str, float]]
+
+
+class Memory(Protocol):
+    """The memory of a running program."""
+
+    def read(self, address: int, size: int) -> bytes:
+        """Return so many bytes at an address; raises OSError where there are none."""
+        ...
+
+    def find(self, pattern: bytes, align: int = 4) -> tuple[int, ...]:
+        """Return the aligned addresses of a pattern in the program's own variables."""
+        ...
+
+
+Reader = Callable[[], Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -56,8 +72,12 @@ class LinuxSetup:
         copy_program: run a copy, because the installed program is setgid.
         boot: what is played before the first frame; a task's `launch["boot"]` follows.
         boot_frames: control frames that the program may take until it shows its first frame.
+        idle_frames: after the script the game is left alone for a part of so many control frames, by seed: for games
+            whose luck follows neither clock nor random source, so that seeds are different starts.
         probe: home folder -> further facts; read after every step, so it must be quick. It may say that `running` is 0
             where the attempt is over though the program is not.
+        inspect: memory of the program at its start state -> reader of further facts, for games that write down nothing;
+            it may say `running` 0 too.
     """
 
     packages: tuple[str, ...]
@@ -70,7 +90,9 @@ class LinuxSetup:
     copy_program: bool = False
     boot: tuple[Hold, ...] = ()
     boot_frames: int = 1200
+    idle_frames: int = 0
     probe: Probe | None = None
+    inspect: Callable[[Memory], Reader] | None = None
 
     def __post_init__(self) -> None:
         if self.input not in ("pad", "keys"):

@@ -15,6 +15,9 @@ from simulator.games.linux import LinuxSetup
 
 Facts = Mapping[str, float]
 
+#: What a task asks for.
+KINDS = ("combat", "navigation", "game-specific")
+
 
 @dataclass(frozen=True)
 class InputMap:
@@ -47,11 +50,13 @@ class Task:
 
     Attributes:
         name: in CamelCase; part of the environment's id.
-        kind: `combat`, `navigation` or `game-specific`.
+        kind: one of `KINDS`.
         goal: one sentence for people.
         time_limit_s: game seconds after which an episode is truncated.
         score: facts -> the return so far; an environment's reward is its increase.
         success: facts -> whether the task is done well enough.
+        ends_with_success: whether an episode terminates as soon as `success` holds.
+        is_judged: whether `success` says anything.
         launch: what the backend needs to reach the start state.
     """
 
@@ -61,6 +66,8 @@ class Task:
     time_limit_s: float
     score: Callable[[Facts], float]
     success: Callable[[Facts], bool]
+    ends_with_success: bool = False
+    is_judged: bool = True
     launch: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
@@ -73,6 +80,7 @@ def free_play(goal: str) -> Task:
         time_limit_s=60.0,
         score=lambda facts: 0.0,
         success=lambda facts: False,
+        is_judged=False,
     )
 
 

@@ -2,21 +2,41 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+from typing import Any
+
 from simulator.games.linux import Hold, LinuxSetup, tap
 from simulator.games.spec import GameSpec, InputMap, Task
 
-_LEVELS = "/usr/share/games/supertux2/levels/world1"
+_LEVELS = Path("/usr/share/games/supertux2/levels/world1")
+_SPAWN = re.compile(r'(\(spawnpoint\s+\(name "main"\)\s+\(x )[\d.]+(\)\s+\(y )[\d.]+')
 
 
-def _level(name: str, file: str) -> Task:
+def section(file: str, x: int, y: int) -> str:
+    """Return an installed level's text, started at another place, in pixels from the upper left.
+
+    Raises:
+        ValueError: the level has no place to start from.
+    """
+    text, count = _SPAWN.subn(rf"\g<1>{x}\g<2>{y}", (_LEVELS / file).read_text())
+    if count != 1:
+        raise ValueError(f"expected one spawn point in {_LEVELS / file}, found {count}")
+    return text
+
+
+def _level(name: str, file: str, start: tuple[int, int] | None, limit_s: float) -> Task:
+    launch: dict[str, Any] = {"arguments": (f"{_LEVELS}/{file}",)}
+    if start is not None:
+        launch = {"arguments": ("{home}/section.stl",), "files": {"section.stl": lambda: section(file, *start)}}
     return Task(
         name=name,
         kind="navigation",
-        goal="Reach the end of the level; falling and foes send you back to its start.",
-        time_limit_s=120.0,
+        goal="Reach the end of the level; falling and foes send you back to where you began.",
+        time_limit_s=limit_s,
         score=lambda facts: float(facts["exit_code"] == 0),
         success=lambda facts: facts["exit_code"] == 0,
-        launch={"arguments": (f"{_LEVELS}/{file}",)},
+        launch=launch,
     )
 
 
@@ -32,7 +52,12 @@ GAME = GameSpec(
                  ("dpad_down", "duck"), ("dpad_up", "look up")),
         axes=(("left_x", "walk", 1.0), ("left_y", "duck", 1.0)),
     ),
-    tasks=(_level("Antarctica", "welcome_antarctica.stl"), _level("Journey", "journey_begins.stl")),
+    tasks=(
+        _level("Antarctica", "welcome_antarctica.stl", None, 75.0),
+        _level("AntarcticaEnd", "welcome_antarctica.stl", (7000, 544), 35.0),
+        _level("AntarcticaHalf", "welcome_antarctica.stl", (4960, 544), 45.0),
+        _level("Journey", "journey_begins.stl", None, 90.0),
+    ),
     licence="GPL-3.0-or-later, CC-BY-SA-3.0",
     setup=LinuxSetup(
         packages=("supertux",),

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from simulator.env import GameEnv
 from simulator.policies import Policy
 from simulator.scripted.doom import DoomGunner
+from simulator.scripted.doom_ports import DoomMarine
+from simulator.scripted.supertux import TuxRunner
 
 #: Game -> the player's class, made from the environment that it will play.
-PLAYERS = {"Doom": DoomGunner}
+PLAYERS: dict[str, Callable[[GameEnv], Policy]] = {
+    "Doom": DoomGunner,
+    "ChocolateDoom": DoomMarine,
+    "CrispyDoom": DoomMarine,
+    "SuperTux": TuxRunner,
+}
 
 
 def make_scripted(env: GameEnv) -> Policy:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from ops.gamepad import AXES, BENCHMARK
 from simulator.backends.linux.display import Display, MappedCapture
 from simulator.backends.linux.guarded import GuardedProcess
+from simulator.backends.linux.memory import ProcessMemory
 from simulator.backends.linux.pads import EvdevPad, KeyPad, Keys
 from simulator.backends.linux.x11 import XConnection
 from simulator.backends.protocol import Frame, GameEndedError
@@ -24,7 +25,7 @@ from simulator.native.page import ClockPage
 from simulator.native.programs import check_program, find_program
 
 if TYPE_CHECKING:
-    from simulator.games.linux import Hold, LinuxSetup
+    from simulator.games.linux import Hold, LinuxSetup, Reader
     from simulator.games.spec import GameSpec, Task
 
 #: Real seconds that one step may take before the game counts as stuck; loading on a busy machine takes tens.
@@ -55,11 +56,12 @@ class _Running:
         self.game: GuardedProcess | None = None
         self.capture: MappedCapture | None = None
         self.connection: XConnection | None = None
+        self.memory: ProcessMemory | None = None
 
     def stop(self) -> None:
         if self.game is not None:
             self.game.stop()
-        for part in (self.connection, self.capture, self.page):
+        for part in (self.connection, self.capture, self.memory, self.page):
             if part is not None:
                 part.close()
         if self.display is not None:
@@ -72,7 +74,8 @@ class LinuxBackend:
 
     Args:
         spec: the game; `spec.setup` says how it is started.
-        task: the task; `launch` may hold `arguments` for the command line and `boot`, a script of `Hold`s.
+        task: the task; `launch` may hold `arguments` for the command line, `boot`, a script of `Hold`s, and `files`,
+            path in the home -> function that gives the text.
         width: of the screen and of frames, in pixels.
         height: of the screen and of frames, in pixels.
         mode: of the clock: `locked`, `clamped` or `off`.
@@ -99,6 +102,7 @@ class LinuxBackend:
         self._exit_code: int | None = None
         self._frame: Frame = np.zeros((height, width, 3), np.uint8)
         self._probed: dict[str, float] = {}
+        self.reader: Reader | None = None
 
     @property
     def page(self) -> ClockPage:
@@ -122,6 +126,9 @@ class LinuxBackend:
         try:
             self._launch(self._running, seed)
             self._boot()
+            if self._setup.idle_frames:
+                self.advance(seed % self._setup.idle_frames)
+            self._attach(self._running)
         except BaseException:
             self.stop()
             raise
@@ -156,6 +163,8 @@ class LinuxBackend:
                 self._probed.update(presents=float(fields.presents), stalls=float(fields.stalls))
             if self._setup.probe is not None:
                 self._probed.update(self._setup.probe(self._running.folder / "home"))
+            if self.reader is not None and self._exit_code is None:
+                self._probed.update(self.reader())
         running = self._running is not None and self._exit_code is None
         return {"running": float(running), "exit_code": float(-1 if running else self._exit_code or 0), **self._probed}
 
@@ -163,7 +172,7 @@ class LinuxBackend:
         """End game and display; remove home and shared memory. May be called twice."""
         if self._running is not None:
             self._running.stop()
-            self._running = self._pad = self._keys = None
+            self._running = self._pad = self._keys = self.reader = None
             self._exit_code = 0 if self._exit_code is None else self._exit_code
 
     def hold_keys(self, *names: str) -> None:
@@ -182,9 +191,10 @@ class LinuxBackend:
         _mirror_folders(_SHARED, home)
         pad.touch()
         words = {"width": self._size[0], "height": self._size[1], "home": home, "seed": seed}
-        for name, text in self._setup.home.items():
+        made = {name: make_text() for name, make_text in self._task.launch.get("files", {}).items()}
+        for name, text in ({key: text.format(**words) for key, text in self._setup.home.items()} | made).items():
             (home / name).parent.mkdir(parents=True, exist_ok=True)
-            (home / name).write_text(text.format(**words))
+            (home / name).write_text(text)
         arguments = (*self._setup.command[1:], *self._task.launch.get("arguments", ()))
         command = [str(self._program(folder)), *(argument.format(**words) for argument in arguments)]
         state = np.random.SeedSequence(seed).generate_state(2, np.uint64)
@@ -208,6 +218,17 @@ class LinuxBackend:
             self._pad = KeyPad(self._keys, self._spec.input_map)
         else:
             self._pad = EvdevPad(running.page, self._spec.input_map)
+
+    def _attach(self, running: _Running) -> None:
+        if self._setup.inspect is None:
+            return
+        try:
+            running.memory = ProcessMemory(self.page.fields.driver_pid)
+            self.reader = self._setup.inspect(running.memory)
+        except (OSError, ValueError) as error:
+            raise GameEndedError(
+                f"the facts of {self._spec.name} cannot be read from its memory: {error}; is it another version?"
+            ) from error
 
     def _program(self, folder: Path) -> Path:
         try:
