@@ -5,7 +5,7 @@ Heavy imports stay inside commands, so that `overplay --help` is quick.
 
 import typer
 
-from pipelines.commands import benchmark, crawl, dataset, demo, games, label, optout, play, skins, train
+from pipelines.commands import benchmark, crawl, dataset, demo, games, label, labels, optout, play, serve, skins, train
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -16,10 +16,12 @@ app.command()(demo.demo)
 app.command()(label.label)
 app.command()(crawl.crawl)
 app.add_typer(skins.app, name="skins")
+app.add_typer(labels.app, name="labels")
 app.add_typer(optout.app, name="optout")
 app.add_typer(dataset.app, name="dataset")
 app.add_typer(train.app, name="train")
 app.add_typer(benchmark.app, name="benchmark")
+app.command()(serve.serve)
 app.command()(play.play)
 app.command()(play.record)
 app.command()(play.evaluate)

@@ -11,7 +11,7 @@ import torch
 
 from models.policy.checkpoint import load_policy_weights
 from models.policy.config import PolicyConfig
-from models.policy.modeling import Policy
+from models.policy.modeling import Policy, draw_start
 from models.policy.sampler import Sampler
 from ops.gamepad import AXES, BENCHMARK, NEUTRAL_PACKED, Floats
 from ops.storage import Store
@@ -84,7 +84,12 @@ class PolicyActor:
 
     def act(self, frames: npt.NDArray[np.uint8], generator: torch.Generator) -> Floats:
         """Return packed actions (batch, horizon, channels) for frames (batch, height, width, 3) or (batch, 3, ...)."""
-        packed: Floats = self._sampler(torch.from_numpy(frames), generator, self.steps).cpu().numpy()
+        noise = draw_start(self.config, len(frames), generator)
+        return self.act_from(frames, noise, self.steps)
+
+    def act_from(self, frames: npt.NDArray[np.uint8], noise: torch.Tensor, steps: int) -> Floats:
+        """Return packed actions as `act` does, from given noise (batch, horizon, channels) in some number of steps."""
+        packed: Floats = self._sampler(torch.from_numpy(frames), steps=steps, noise=noise).cpu().numpy()
         layout = self.config.action_layout
         rest = np.array([0.0] * layout.num_buttons + [NEUTRAL_PACKED] * len(AXES), dtype=np.float32)
         return np.where(self.known, packed, rest)
@@ -108,7 +113,12 @@ def fit_view(observation: npt.NDArray[np.uint8], side_px: int) -> npt.NDArray[np
 
 
 def load_policy(
-    path: str | Path, device: str = "cpu", steps: int | None = None, threshold: float | None = 0.5
+    path: str | Path,
+    device: str = "cpu",
+    steps: int | None = None,
+    threshold: float | None = 0.5,
+    half: bool = False,
+    compile: bool = False,  # noqa: A002
 ) -> PolicyActor:
     """Return a policy from a checkpoint folder or a file like `ng.pt`.
 
@@ -117,19 +127,27 @@ def load_policy(
         device: where to run it.
         steps: Euler steps; by default the checkpoint's.
         threshold: see `PolicyActor`.
+        half: see `PolicyActor`.
+        compile: see `PolicyActor`.
     """
     config, weights, facts = load_policy_weights(Path(path))
     policy = Policy(config)
     policy.load_state_dict(weights)
     policy.to(device).eval().requires_grad_(False)
     known = np.array(facts.get("known") or [True] * config.action_dim, dtype=bool)
-    return PolicyActor(policy, known, steps or config.flow.steps, threshold)
+    return PolicyActor(policy, known, steps or config.flow.steps, threshold, half, compile)
 
 
 def open_policy(
-    store: Store, key: str, device: str = "cpu", steps: int | None = None, threshold: float | None = 0.5
+    store: Store,
+    key: str,
+    device: str = "cpu",
+    steps: int | None = None,
+    threshold: float | None = 0.5,
+    half: bool = False,
+    compile: bool = False,  # noqa: A002
 ) -> PolicyActor:
-    """Return the policy that is published under a key of a store.
+    """Return the policy that is published under a key of a store; arguments as for `load_policy`.
 
     Raises:
         FileNotFoundError: nothing is published there.
@@ -138,8 +156,8 @@ def open_policy(
 
     files = store.read_json(f"{key}/manifest.json")["files"]
     if store.is_local:
-        return load_policy(store.uri(key), device, steps, threshold)
+        return load_policy(store.uri(key), device, steps, threshold, half, compile)
     with tempfile.TemporaryDirectory(prefix="overplay-") as folder:
         for name in files:
             (Path(folder) / name).write_bytes(store.read_bytes(f"{key}/{name}"))
-        return load_policy(folder, device, steps, threshold)
+        return load_policy(folder, device, steps, threshold, half, compile)
