@@ -18,7 +18,7 @@ Result = Mapping[str, Any]
 _DOOM: Final = (("Doom", "Gallery"), ("Doom", "DefendLine"), ("Doom", "DefendCenter"))
 _LINUX: Final = (
     ("ChocolateDoom", "Hunt"), ("ChocolateDoom", "Scout"), ("CrispyDoom", "Hunt"), ("CrispyDoom", "Scout"),
-    ("SuperTux", "AntarcticaEnd"), ("SuperTux", "AntarcticaHalf"), ("SuperTux", "Antarctica"),
+    ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaEnd"), ("SuperTux", "AntarcticaHalf"),
 )  # fmt: skip
 
 #: Name -> (game, task) pairs. `doom` needs nothing but the project's packages.

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, free_play
+from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.variables import read_variables
+
+_SHA256 = "11aec1fa8598effba604d76adea566a7d1a43b70425cadb7cc7c3ebbcbdb6d68"
+_SCORE = 15
 
 GAME = GameSpec(
     name="KoboDeluxe",
@@ -16,13 +20,24 @@ GAME = GameSpec(
         buttons=(("south", "Shift_L"),),
         axes=(("left_x", "Left|Right", 0.3), ("left_y", "Up|Down", 0.3)),
     ),
-    tasks=(free_play("Destroy the bases"),),
+    tasks=(
+        Task(
+            name="Score",
+            kind="combat",
+            goal=f"Score {_SCORE} points by destroying bases and what flies around them.",
+            time_limit_s=40.0,
+            score=lambda facts: facts["score"],
+            success=lambda facts: facts["score"] >= _SCORE,
+            ends_with_success=True,
+        ),
+    ),
     licence="GPL-2.0-or-later",
     setup=LinuxSetup(
         packages=("kobodeluxe",),
         command=("kobodl", "-nofullscreen", "-width", "{width}", "-height", "{height}", "-nosound"),
         input="keys",
         copy_program=True,
+        inspect=read_variables(_SHA256, {"score": 0xB1E4C, "ships": 0xB1E50}),
         boot=(Hold(300), *tap_key("Return", wait=60) * 4, *tap_key("Shift_L", wait=120)),
     ),
 )

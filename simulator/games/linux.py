@@ -12,7 +12,17 @@ Probe = Callable[[Path], Mapping[str, float]]
 
 
 class Memory(Protocol):
-    """The memory of a running program."""
+    """The memory of a running program.
+
+    Attributes:
+        base: address at which the program is loaded.
+    """
+
+    base: int
+
+    def program_sha256(self) -> str:
+        """Return the SHA-256 of the program's file."""
+        ...
 
     def read(self, address: int, size: int) -> bytes:
         """Return so many bytes at an address; raises OSError where there are none."""

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, free_play
+from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.games.variables import read_variables
+
+_SHA256 = "cc146bffe1a178476146369c0a86b45b58eeb567a8277298f0c305bf092b2b64"
+_SCORE = 40
 
 GAME = GameSpec(
     name="Powermanga",
@@ -16,7 +20,17 @@ GAME = GameSpec(
         buttons=(("south", "fire"), ("east", "option")),
         axes=(("left_x", "move", 1.0), ("left_y", "move", 1.0)),
     ),
-    tasks=(free_play("Shoot what comes and stay alive"),),
+    tasks=(
+        Task(
+            name="Score",
+            kind="combat",
+            goal=f"Score {_SCORE} points by shooting what comes.",
+            time_limit_s=20.0,
+            score=lambda facts: facts["score"],
+            success=lambda facts: facts["score"] >= _SCORE,
+            ends_with_success=True,
+        ),
+    ),
     licence="GPL-3.0-or-later",
     setup=LinuxSetup(
         packages=("powermanga",),
@@ -24,6 +38,8 @@ GAME = GameSpec(
         # With sound its mixer draws from the game's own random numbers, in another thread.
         command=("powermanga", "--window", "--nosync", "--nosound"),
         copy_program=True,
+        inspect=read_variables(_SHA256, {"score": 0x1CB4FC}),
+        idle_frames=40,
         boot=(Hold(100), *tap_key("space", wait=60), Hold(60, ("south",)), Hold(160)),
     ),
 )

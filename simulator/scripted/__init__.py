@@ -8,6 +8,8 @@ from simulator.env import GameEnv
 from simulator.policies import Policy
 from simulator.scripted.doom import DoomGunner
 from simulator.scripted.doom_ports import DoomMarine
+from simulator.scripted.kobo import KoboPilot
+from simulator.scripted.powermanga import StarPilot
 from simulator.scripted.supertux import TuxRunner
 
 #: Game -> the player's class, made from the environment that it will play.
@@ -15,6 +17,8 @@ PLAYERS: dict[str, Callable[[GameEnv], Policy]] = {
     "Doom": DoomGunner,
     "ChocolateDoom": DoomMarine,
     "CrispyDoom": DoomMarine,
+    "KoboDeluxe": KoboPilot,
+    "Powermanga": StarPilot,
     "SuperTux": TuxRunner,
 }
 

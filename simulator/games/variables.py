@@ -1,0 +1,37 @@
+"""Variables at fixed places of a program, for games that write their scores nowhere while they are played.
+
+The places belong to one build of the program, Debian 12 on amd64; another build is an error, not a wrong fact.
+They are found by playing: the variable starts at 0, only rises, and ends as the number in the file of high scores.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+
+from simulator.games.linux import Memory, Reader
+
+
+def read_variables(sha256: str, offsets: Mapping[str, int]) -> Callable[[Memory], Reader]:
+    """Return what makes a reader of 32-bit integers.
+
+    Args:
+        sha256: of the program's file.
+        offsets: name of the fact -> bytes from where the program is loaded.
+
+    The returned function raises ValueError for another program.
+    """
+
+    def attach(memory: Memory) -> Reader:
+        if memory.program_sha256() != sha256:
+            raise ValueError(f"expected the program with SHA-256 {sha256[:12]}, got {memory.program_sha256()[:12]}")
+
+        def read() -> Mapping[str, float]:
+            return {
+                name: float(struct.unpack("<i", memory.read(memory.base + offset, 4))[0])
+                for name, offset in offsets.items()
+            }
+
+        return read
+
+    return attach
