@@ -77,3 +77,27 @@ def draw_traces(trace: PadTrace, truth: PadTrace | None = None) -> Picture:
         nearest = np.searchsorted(truth.pts_s - truth.pts_s[0], part.pts_s - part.pts_s[0])
         shown = truth.sticks[np.clip(nearest, 0, truth.num_frames - 1)]
     return stick_traces(part.pts_s - part.pts_s[0], part.sticks, shown)
+
+
+def draw_changes(
+    store: Store, first: str, second: str, worst: Sequence[tuple[str, str, int, tuple[str, ...]]]
+) -> Picture:
+    """Return frames in which two generations of labels differ: the crop, what the first says, what the second says."""
+    from ops.generations import read_kept
+
+    pictures = []
+    for batch, video_id, row, controls in worst:
+        old, new = (read_kept(store, generation, batch, video_id) for generation in (first, second))
+        with store.reading(f"{CROPS}/{batch}/{video_id}/gamepad.mp4") as path:
+            crop = call(_frame_at, Path(path), row, limits=_LIMITS)
+        panels = [pad_panel(trace.buttons[row], trace.sticks[row], 240) for trace in (old, new)]
+        text = f"{video_id} at {old.pts_s[row]:.2f} s: {', '.join(controls)}"
+        pictures.append(caption(beside(beside(fit_width(crop, 240), panels[0]), panels[1]), text))
+    return grid(pictures, 1)
+
+
+def _frame_at(path: Path, row: int) -> Picture:
+    """Return one frame of one of our clips; runs in the sandbox."""
+    from ops.video import iter_frames
+
+    return next(frame for number, (_, frame) in enumerate(iter_frames(path)) if number == row)

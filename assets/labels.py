@@ -1,6 +1,7 @@
 """labels/*: what the pad did, frame by frame: as read, and refined over the whole video."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 
 import dagster as dg
 from pydantic import Field
@@ -16,6 +17,7 @@ from ops import parse as parse_ops
 from ops import refine as refine_ops
 from ops import video_stages as stages
 from ops.batch import Stage, Unit
+from ops.generations import generation_id, held_units, keep, read_pins
 from ops.parallel import Mapper
 from ops.pictures import encode
 from ops.storage import Store
@@ -54,8 +56,8 @@ def raw_actions(
     library, weights = input_content(store, TEMPLATES), input_content(store, PARSER)
     stage = Stage(RAW_ACTIONS, parse_ops.VERSION, None, (library, weights))
     read = stages.ReadActions(LIBRARY_KEY, library, OpenStoredParser(store, PARSER, weights))
-    preview = _preview_labels(RAW_ACTIONS)
-    return materialize_stage(context, store, mapper, stage, read_inputs("overlay/crops"), read, preview)
+    preview, held = _preview_labels(RAW_ACTIONS), _held(RAW_ACTIONS)
+    return materialize_stage(context, store, mapper, stage, read_inputs("overlay/crops"), read, preview, held)
 
 
 @dg.asset(**labelled_by_batch(ACTIONS, refine_ops.VERSION, {"numpy"}, [RAW_ACTIONS]), check_specs=stage_checks(ACTIONS))
@@ -68,8 +70,28 @@ def actions(
     """The labels: phantoms removed, sticks centred and scaled over the whole video; what is not drawn is unknown."""
     stage = Stage(ACTIONS, refine_ops.VERSION, config.to_op())
     refine = stages.RefineActions(config.to_op())
-    preview = _preview_labels(ACTIONS)
-    return materialize_stage(context, store, mapper, stage, read_inputs(RAW_ACTIONS), refine, preview)
+    preview, held = _preview_labels(ACTIONS), _held(ACTIONS)
+    result = materialize_stage(context, store, mapper, stage, read_inputs(RAW_ACTIONS), refine, preview, held)
+    about = _about(store, config.to_op())
+    pins = read_pins(store)
+    for batch in context.partition_keys:
+        if batch not in pins:
+            keep(store, batch, generation_id(about), about)
+    return result
+
+
+def _held(asset: str) -> Callable[[Store, str], Sequence[Unit] | None]:
+    return lambda store, batch: held_units(store, batch, asset)
+
+
+def _about(store: Store, config: refine_ops.RefineConfig) -> dict[str, object]:
+    """Return what makes a generation of labels another one."""
+    return {
+        "parser": input_content(store, PARSER),
+        "templates": input_content(store, TEMPLATES),
+        "versions": [parse_ops.VERSION, refine_ops.VERSION],
+        "refine": asdict(config),
+    }
 
 
 def _preview_labels(asset: str) -> Callable[[Store, str, Sequence[Unit]], str]:

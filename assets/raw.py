@@ -15,6 +15,7 @@ from ops import videos as video_ops
 from ops.batch import Unit
 from ops.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
 from ops.crawl import crawl_tick
+from ops.liveness import probe_liveness
 from ops.parallel import Mapper
 from ops.storage import Store, fingerprint
 
@@ -28,6 +29,7 @@ class CrawlConfig(dg.Config):
     """Which plan a run follows; another than the usual one for the demo and for trying a source out."""
 
     plan_key: str = Field(default=SOURCES_KEY, description="Key of the plan in the store: sources and options.")
+    num_probed: int = Field(default=0, ge=0, description="Known videos to ask whether they can still be had.")
 
 
 @dg.asset(**labelled(CATALOG, _CATALOG_VERSION, {"ytdlp", "pyarrow"}))
@@ -43,7 +45,8 @@ def catalog(
     if not plan.sources:
         context.log.warning(f"no sources in {store.uri(config.plan_key)}; add some with `overplay crawl URL`")
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size)
+    report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size, limits=plan.limits)
+    liveness = probe_liveness(store, plan.options, now, config.num_probed)
     videos = read_catalog(store)
     # All batches, not the new ones: a run that died between ledger and partitions is made up for.
     context.instance.add_dynamic_partitions(VIDEO_BATCHES.name, list(batch_ids(videos)))
@@ -54,6 +57,12 @@ def catalog(
             "num_found": report.num_found,
             "num_new": report.num_new,
             "num_done": report.num_new,
+            "num_opted_out": report.num_opted_out,
+            "num_refused": sum(report.refused.values()),
+            "refused_by_reason": dg.MetadataValue.json(report.refused),
+            "num_probed": liveness.num_asked,
+            "gone": dg.MetadataValue.json(liveness.gone),
+            "num_alive": sum(video.alive for video in videos),
             "num_errors": len(report.errors),
             "errors": dg.MetadataValue.json({url: str(error) for url, error in report.errors}),
             "new_batches": ", ".join(report.new_batches),

@@ -53,6 +53,7 @@ def materialize_stage(
     inputs: Callable[[Store, str], Sequence[Unit]],
     function: StageFunction,
     preview: Preview | None = None,
+    held: Callable[[Store, str], Sequence[Unit] | None] = lambda store, batch: None,
 ) -> dg.MaterializeResult:
     """Run a stage over the run's batches; return what happened, with checks.
 
@@ -64,6 +65,7 @@ def materialize_stage(
         inputs: gives a batch's units of the stage before.
         function: does one video.
         preview: draws Markdown for the last batch.
+        held: gives the units of a batch that is not to be made, but stays as someone chose it.
     """
     reports: dict[str, BatchReport] = {}
     lost: dict[str, list[str]] = {}
@@ -71,7 +73,12 @@ def materialize_stage(
     for batch in context.partition_keys:
         progress = Progress(context.log.info, f"{stage.asset} {batch}")
         units = inputs(store, batch)
-        report = run_batch(store, stage, batch, units, function, mapper, progress)
+        settled = held(store, batch)
+        if settled is not None:
+            context.log.info(f"{stage.asset} {batch}: held at the generation that was chosen for it")
+            report = BatchReport(tuple(settled), 0, 0.0)
+        else:
+            report = run_batch(store, stage, batch, units, function, mapper, progress)
         reports[batch] = report
         lost[batch] = unaccounted(units, report.units)
         # Hashing a bucket means downloading it; there, only what was written just now is read back.

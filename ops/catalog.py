@@ -45,6 +45,9 @@ class Discovered:
         duration_s: length in seconds if the source says.
         licence: as the source words it, else empty.
         channel_id: the site's own name of the creator, which stays when `channel` changes; else empty.
+        language: as the site says it, such as `en`; else empty.
+        game_confidence: 1 where the page names the game, .5 where the source was told it, 0 where nobody knows.
+        genre_confidence: likewise.
     """
 
     video_id: str
@@ -57,6 +60,9 @@ class Discovered:
     duration_s: float | None = None
     licence: str = ""
     channel_id: str = ""
+    language: str = ""
+    game_confidence: float = 0.0
+    genre_confidence: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +75,8 @@ class Video(Discovered):
         alive: whether it could be had when it was last looked at.
         opt_out: its creator does not want it used; it is in no batch's work.
         batch: partition it belongs to, for ever.
+        checked: ISO-8601 UTC of the last time that someone asked whether it is alive; empty for never.
+        gone_reason: kind of the error that a dead one gave, else empty.
     """
 
     first_seen: str = ""
@@ -76,6 +84,8 @@ class Video(Discovered):
     alive: bool = True
     opt_out: bool = False
     batch: str = ""
+    checked: str = ""
+    gone_reason: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,6 +116,16 @@ def clean_id(text: str) -> str:
     if cleaned == text and text:
         return text
     return f"{cleaned}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def is_urgent(video: Discovered) -> bool:
+    """Return whether a video will soon be deleted by its site: Twitch keeps broadcasts for two weeks to two months."""
+    return video.video_id.startswith("twitchvod") or "twitch.tv/videos/" in video.url
+
+
+def urgent_batches(videos: Iterable[Video]) -> set[str]:
+    """Return the batches that hold videos which will soon be gone."""
+    return {video.batch for video in videos if is_urgent(video) and video.alive and not video.opt_out}
 
 
 def batch_name(number: int) -> str:
@@ -147,7 +167,8 @@ def merge_discovered(
         elif row is None:
             new.append(found)
         else:
-            rows[found.video_id] = dataclasses.replace(row, url=found.url, last_seen=now, alive=True)
+            rows[found.video_id] = dataclasses.replace(row, url=found.url, last_seen=now, alive=True, gone_reason="")
+    new.sort(key=lambda found: not is_urgent(found))  # what goes soon fills the first batches; the order stays else
     first_number = 1 + max((_batch_number(video.batch) for video in videos), default=0)
     for index, found in enumerate(new):
         batch = batch_name(first_number + index // batch_size)
@@ -222,7 +243,8 @@ def to_table(videos: Sequence[Video]) -> pa.Table:
     """Return the ledger as a table, one row per video."""
     import pyarrow as pa
 
-    kinds: dict[str, Any] = {"duration_s": pa.float64(), "alive": pa.bool_(), "opt_out": pa.bool_()}
+    numbers = dict.fromkeys(("duration_s", "game_confidence", "genre_confidence"), pa.float64())
+    kinds: dict[str, Any] = {**numbers, "alive": pa.bool_(), "opt_out": pa.bool_()}
     return pa.table(
         {
             field.name: pa.array(

@@ -27,6 +27,7 @@ from ops.catalog import (
 )
 from ops.crawl_errors import CrawlError, classify
 from ops.optout import opted_out, read_optouts
+from ops.selection import NO_LIMITS, CrawlLimits, select
 from ops.storage import Store
 from ops.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
 
@@ -34,6 +35,8 @@ from ops.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
 _MAX_DEPTH: Final = 2
 #: Pages that only name another page; more in a row are a loop.
 _MAX_REFERENCES: Final = 8
+#: What the last tick saw at each source.
+CURSORS_KEY: Final = "raw/catalog/cursors.json"
 _LIST_KEYS: Final = ("YoutubeTab", "YoutubePlaylist", "TwitchVideos", "TwitchCollection")
 
 
@@ -77,6 +80,7 @@ class CrawlReport:
         num_new: of them, added to the ledger.
         num_seen: known ones come across again.
         num_opted_out: left alone, as the opt-out list says.
+        refused: how many were not taken, by reason (`ops.selection`).
         new_batches: batch ids that now exist.
         errors: source or video with the error that kept it.
         wall_s: how long it took.
@@ -86,6 +90,7 @@ class CrawlReport:
     num_new: int = 0
     num_seen: int = 0
     num_opted_out: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
     new_batches: tuple[str, ...] = ()
     errors: tuple[tuple[str, CrawlError], ...] = ()
     wall_s: float = 0.0
@@ -109,6 +114,7 @@ def discover(
     options: CrawlOptions,
     known: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
+    stop_at: str = "",
 ) -> Discovery:
     """Return the videos that a source lists.
 
@@ -117,13 +123,14 @@ def discover(
         options: how.
         known: ids in the ledger; their pages are not asked for.
         sleep: waits between tries.
+        stop_at: id at which looking ends, for sources that list new videos first: the newest of the last look.
     """
     found = Discovery()
     try:
         path = source.local_path()
         videos = _list_local(path, source) if path is not None else _list_site(source, options, known, sleep, found)
         for video in videos:
-            if source.newest_first and video.video_id in known:
+            if source.newest_first and (video.video_id in known or video.video_id == stop_at):
                 break
             found.videos.append(video)
             if len(found.videos) == source.limit:
@@ -147,6 +154,8 @@ def _list_local(path: Path, source: Source) -> Iterator[Discovered]:
                 channel=file.parent.name,
                 game=source.game,
                 genre=source.genre,
+                game_confidence=0.5 if source.game else 0.0,
+                genre_confidence=0.5 if source.genre else 0.0,
                 licence=source.licence,
             )
 
@@ -217,6 +226,9 @@ def to_discovered(entry: Mapping[str, Any], source: Source) -> Discovered:
         source=source.url,
         url=url,
         title=str(entry.get("title") or ""),
+        language=str(entry.get("language") or ""),
+        game_confidence=1.0 if words.get("game") else 0.5 if source.game else 0.0,
+        genre_confidence=1.0 if words.get("genre") else 0.5 if source.genre else 0.0,
         channel_id=str(entry.get("channel_id") or entry.get("uploader_id") or ""),
         channel=str(entry.get("channel") or entry.get("uploader") or entry.get("playlist_channel") or ""),
         duration_s=float(duration_s) if duration_s else None,
@@ -239,6 +251,7 @@ def crawl_tick(
     now: str,
     batch_size: int = 50,
     sleep: Callable[[float], None] = time.sleep,
+    limits: CrawlLimits = NO_LIMITS,
 ) -> CrawlReport:
     """Look at all sources and add what is new to the ledger.
 
@@ -251,29 +264,57 @@ def crawl_tick(
         now: ISO-8601 UTC, the time that rows get.
         batch_size: videos in a new batch.
         sleep: waits between tries.
+        limits: what is wanted of what is found.
     """
     started = time.monotonic()
     known = {video.video_id for video in read_catalog(store)}
-    discoveries = [discover(source, options, known, sleep) for source in sources]
+    cursors = read_cursors(store)
+    discoveries = [
+        discover(source, options, known, sleep, cursors.get(source.url, {}).get("newest", "")) for source in sources
+    ]
     found = list(itertools.chain.from_iterable(discovery.videos for discovery in discoveries))
     errors = list(itertools.chain.from_iterable(discovery.errors for discovery in discoveries))
     found, clashes = _split_clashes(found)
     errors += clashes
     with catalog_lock(store):
         before = read_catalog(store)
+        found, refused = select(before, found, limits)
         optouts = read_optouts(store)
         merged = merge_discovered(before, found, now, batch_size, lambda video: opted_out(video, optouts))
         if merged.videos != before or not is_committed(store):
             write_catalog(store, merged.videos)
+        _write_cursors(store, cursors, sources, discoveries, now)
     return CrawlReport(
         num_found=merged.num_new + merged.num_seen,
         num_new=merged.num_new,
         num_seen=merged.num_seen,
         num_opted_out=merged.num_opted_out,
+        refused=refused,
         new_batches=merged.new_batches,
         errors=tuple(errors),
         wall_s=time.monotonic() - started,
     )
+
+
+def read_cursors(store: Store) -> dict[str, dict[str, Any]]:
+    """Return what the last tick saw at each source: `newest` (its first id), `looked` (when), `num_listed`, `error`."""
+    try:
+        return dict(store.read_json(CURSORS_KEY))
+    except FileNotFoundError:
+        return {}
+
+
+def _write_cursors(
+    store: Store, before: Mapping[str, Any], sources: Sequence[Source], found: Sequence[Discovery], now: str
+) -> None:
+    cursors = dict(before)
+    for source, discovery in zip(sources, found, strict=True):
+        failed = next((str(error) for url, error in discovery.errors if url == source.url), "")
+        newest = discovery.videos[0].video_id if discovery.videos else cursors.get(source.url, {}).get("newest", "")
+        row = {"newest": newest, "looked": now, "num_listed": len(discovery.videos), "error": failed}
+        cursors[source.url] = row
+    if cursors != before:
+        store.write_json(CURSORS_KEY, cursors)
 
 
 def _split_clashes(found: list[Discovered]) -> tuple[list[Discovered], list[tuple[str, CrawlError]]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Literal, TypeVar
@@ -161,23 +162,83 @@ class Backoff:
         return min(self.max_s, max(wait_s, asked_s or 0.0))
 
 
+class Breaker:
+    """Stops asking a host that refuses again and again, for a while, in this process.
+
+    Attributes:
+        threshold: refusals in a row that open it.
+        open_s: how long it stays open; then one request is let through to see.
+        clock: seconds that only rise.
+    """
+
+    #: What a host does to everybody, and not to one video.
+    KINDS: Final = frozenset({"throttled", "network", "bot_wall"})
+
+    def __init__(self, threshold: int = 5, open_s: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self.threshold, self.open_s, self.clock = threshold, open_s, clock
+        self._refusals: dict[str, int] = {}
+        self._opened: dict[str, float] = {}
+
+    def check(self, host: str) -> None:
+        """Raise where a host is left alone for now.
+
+        Raises:
+            CrawlError: of kind `throttled`, with the time that is left.
+        """
+        left_s = self._opened.get(host, -self.open_s) + self.open_s - self.clock()
+        if left_s > 0:
+            message = f"{host} refused {self.threshold} times in a row: left alone for {left_s:.0f} s more"
+            raise CrawlError("throttled", message, left_s)
+
+    def note(self, host: str, error: CrawlError | None) -> None:
+        """Take note of how a request ended."""
+        if error is None or error.kind not in self.KINDS:
+            self._refusals.pop(host, None)
+            self._opened.pop(host, None)
+            return
+        self._refusals[host] = self._refusals.get(host, 0) + 1
+        if self._refusals[host] >= self.threshold:
+            self._opened[host] = self.clock()
+
+
+#: One per process: workers learn by themselves.
+BREAKER: Final = Breaker()
+
+
 def with_backoff(
     function: Callable[[], Result],
     backoff: Backoff,
     sleep: Callable[[float], None],
     draw: Callable[[], float] = random.random,
+    host: str = "",
+    breaker: Breaker = BREAKER,
 ) -> Result:
     """Return what a function returns, calling it again after errors of a kind that pass.
 
+    Args:
+        function: asks a site.
+        backoff: how often, and when.
+        sleep: waits.
+        draw: in [0, 1), spreads clients.
+        host: that is asked, for the breaker; empty for none.
+        breaker: knows which hosts are left alone for now.
+
     Raises:
-        CrawlError: the last one; at once where it is not of a kind in `RETRIED`.
+        CrawlError: the last one; at once where it is not of a kind in `RETRIED`, or the host is left alone.
     """
     failures = 0
     while True:
+        if host:
+            breaker.check(host)
         try:
-            return function()
+            result = function()
+            if host:
+                breaker.note(host, None)
+            return result
         except Exception as caught:
             error = classify(caught)
+            if host:
+                breaker.note(host, error)
             failures += 1
             if error.kind not in RETRIED or failures >= backoff.attempts:
                 raise error from caught

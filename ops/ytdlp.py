@@ -7,6 +7,7 @@ is copied for each session, since sessions write theirs back, and never logged.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import shutil
 import tempfile
@@ -41,7 +42,7 @@ class CrawlOptions:
         rate_bytes_per_s: limit on the speed of a download; 0 is none.
         socket_timeout_s: patience with a silent server.
         backoff: for errors that pass.
-        cookie_file: in Netscape form, for sites that ask who one is.
+        cookie_file: in Netscape form, for sites that ask who one is; or a folder with one for each worker.
         extractor_args: handed to yt-dlp's extractors, as (extractor, ((key, values), ...)): PO tokens and clients.
         js_runtimes: JavaScript runtimes that YouTube's extractor may start (`deno`, `node`); installed by the user.
     """
@@ -143,12 +144,38 @@ def make_parameters(options: CrawlOptions, url: str, cookie_file: str = "") -> d
 def open_session(options: CrawlOptions, url: str, **parameters: Any) -> Iterator[Any]:
     """Give a `YoutubeDL` for work on a URL, with its own copy of the cookies."""
     hosts = options.generic_hosts if options.is_generic(url) else None
-    with tempfile.TemporaryDirectory(prefix="overplay-session-") as folder:
-        cookies = ""
-        if options.cookie_file:
-            cookies = shutil.copyfile(options.cookie_file, Path(folder) / "cookies.txt").as_posix()
-        with _guarded_class()(make_parameters(options, url, cookies) | parameters, hosts) as session:
-            yield session
+    with (
+        tempfile.TemporaryDirectory(prefix="overplay-session-") as folder,
+        _cookies(options.cookie_file, Path(folder)) as cookies,
+        _guarded_class()(make_parameters(options, url, cookies) | parameters, hosts) as session,
+    ):
+        yield session
+
+
+@contextmanager
+def _cookies(source: str, folder: Path) -> Iterator[str]:
+    """Give a copy of the cookies; of a folder of cookie files, one that no other session of this machine uses.
+
+    Raises:
+        CrawlError: all files of the folder are in use, or it holds none.
+    """
+    if not source:
+        yield ""
+        return
+    if not Path(source).is_dir():
+        yield shutil.copyfile(source, folder / "cookies.txt").as_posix()
+        return
+    for path in sorted(Path(source).glob("*.txt")):
+        with path.open() as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield shutil.copyfile(path, folder / "cookies.txt").as_posix()
+            return
+    raise CrawlError(
+        "throttled", "no cookie file is free: one for each worker is needed, as *.txt in the cookie folder"
+    )
 
 
 @lru_cache(maxsize=1)
@@ -198,7 +225,7 @@ def extract(
             raise CrawlError("unknown", f"nothing came back for {url}")
         return info  # type: ignore[no-any-return]
 
-    return with_backoff(ask, options.backoff, sleep)
+    return with_backoff(ask, options.backoff, sleep, host=urlparse(url).hostname or "")
 
 
 def download(url: str, folder: Path, options: CrawlOptions, sleep: Callable[[float], None] = time.sleep) -> Downloaded:
@@ -228,7 +255,7 @@ def download(url: str, folder: Path, options: CrawlOptions, sleep: Callable[[flo
             info = session.extract_info(url, download=True)
             return session.sanitize_info(info or {}, remove_private_keys=True)  # type: ignore[no-any-return]
 
-    info = with_backoff(fetch, options.backoff, sleep)
+    info = with_backoff(fetch, options.backoff, sleep, host=urlparse(url).hostname or "")
     if info.get("_type", "video") != "video":
         raise CrawlError("unsupported", "expected the page of one video, got a list")
     files = sorted(folder.iterdir())

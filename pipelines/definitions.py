@@ -22,7 +22,9 @@ def load_assets() -> list[dg.AssetsDefinition]:
 
 def build_resources(environment: Environment) -> dict[str, object]:
     """Return what assets ask for, by name."""
-    mapper = {"test": SerialMapper(), "local": RayMapper(), "cluster": RayMapper(address="auto")}[environment]
+    # A node that goes takes the work of all its processes along; it is done again elsewhere.
+    cluster = RayMapper(address="auto", max_retries=3)
+    mapper = {"test": SerialMapper(), "local": RayMapper(), "cluster": cluster}[environment]
     return {"store": Store.from_environment(), "mapper": mapper}
 
 

@@ -3,10 +3,14 @@
 import dagster as dg
 
 from assets.partitions import VIDEO_BATCHES
+from ops.catalog import read_catalog, urgent_batches
+from ops.storage import Store
 from pipelines.jobs import batch, relabel
 
 #: Runs that one evaluation asks for; the rest follows with the next one.
 _MAX_REQUESTS = 20
+#: Runs over videos that their site will soon delete go first.
+_URGENT = {"dagster/priority": "10"}
 _CHECKPOINT = dg.AssetKey(["parser", "checkpoint"])
 _CROPS = dg.AssetKey(["overlay", "crops"])
 
@@ -17,8 +21,11 @@ def new_batches(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     names = sorted(context.instance.get_dynamic_partitions(VIDEO_BATCHES.name))
     # Ids are sequential and never reused, so the last one requested says which are new.
     new = [name for name in names if name > (context.cursor or "")][:_MAX_REQUESTS]
+    urgent = urgent_batches(read_catalog(Store.from_environment())) if new else set()
     return dg.SensorResult(
-        run_requests=[dg.RunRequest(run_key=name, partition_key=name) for name in new],
+        run_requests=[
+            dg.RunRequest(run_key=name, partition_key=name, tags=_URGENT if name in urgent else {}) for name in new
+        ],
         cursor=new[-1] if new else context.cursor,
     )
 

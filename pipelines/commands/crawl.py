@@ -41,11 +41,15 @@ def crawl(
     plan = replace(plan, options=replace(plan.options, generic_hosts=hosts))
     write_plan(store, plan)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size)
+    report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size, limits=plan.limits)
     with open_instance(dagster_home(store)) as instance:
         instance.add_dynamic_partitions(VIDEO_BATCHES.name, list(batch_ids(read_catalog(store))))
     for url, error in report.errors:
         say(f"{url}: {error}")
     say(f"{report.num_found} found, {report.num_new} new; new batches: {', '.join(report.new_batches) or 'none'}")
+    for reason, count in report.refused.items():
+        say(f"{count} not taken: {reason}")
+    if report.num_opted_out:
+        say(f"{report.num_opted_out} left alone: opted out")
     if report.errors and not report.num_found:
         raise fail("no source could be read")

@@ -96,17 +96,17 @@ def use_small_work(patch: pytest.MonkeyPatch) -> None:
         patch.setattr(f"{module}.catalog_lock", partial(catalog_lock, expires_s=0.5))
 
 
-def make(store: Store, key: str) -> None:
+def make(store: Store, key: str, batch: str = BATCH) -> None:
     """Materialize an asset of the lineage, once, in this process.
 
     Raises:
         Exception: what ended it.
     """
     asset, config = ASSETS[key]
-    partition = BATCH if asset.partitions_def is not None else None
+    partition = batch if asset.partitions_def is not None else None
     ops = {key.replace("/", "__"): {"config": config}} if config else {}
     with dg.DagsterInstance.ephemeral() as instance:
-        instance.add_dynamic_partitions("video_batch", [BATCH])
+        instance.add_dynamic_partitions("video_batch", [batch])
         dg.materialize(
             [asset], instance=instance, resources={"store": store, "mapper": SerialMapper()}, partition_key=partition,
             run_config={"loggers": _QUIET, "ops": ops},
