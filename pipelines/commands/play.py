@@ -79,35 +79,50 @@ def record(
     game: _Game = "Doom",
     task: _Task = "",
     policy: Annotated[str, typer.Option(help="Who plays: scripted, random or noop.")] = SCRIPTED,
-    skin: Annotated[str, typer.Option(help="Skin of the overlay, such as ps4-flat-01; none by default.")] = "",
+    skin: Annotated[
+        str, typer.Option("--overlay", "--skin", help="Skin of the overlay, such as ps4-flat-01; none by default.")
+    ] = "",
     seconds: Annotated[float, typer.Option(min=0.1, help="Length of the video.")] = 20.0,
-    size: Annotated[tuple[int, int], typer.Option(help="Width and height in pixels.")] = (1280, 720),
-    fps: Annotated[int, typer.Option(min=1, help="A multiple of the game's control rate.")] = 30,
+    size: Annotated[
+        tuple[int, int], typer.Option(help="Width and height in pixels; the game's own by default, 1280 720 for Doom.")
+    ] = (0, 0),
+    fps: Annotated[int, typer.Option(min=0, help="A multiple of the game's control rate, which 0 stands for.")] = 0,
     seed: _Seed = 0,
     corner: Annotated[str, typer.Option(help="Where the overlay is, such as bottom_left.")] = "bottom_left",
     opacity: Annotated[float, typer.Option(min=0.05, max=1, help="Of the overlay.")] = 1.0,
+    clean: Annotated[bool, typer.Option("--clean", help="Write the video without the overlay too.")] = False,
 ) -> None:
     """Record a played game with its gamepad overlay and the pad's true state."""
+    from simulator.backends.protocol import GameEndedError
+    from simulator.games import find_game
+    from simulator.native.build import NativeError
     from simulator.record import RecordConfig
     from simulator.record import record as write_recording
 
     try:
+        spec = find_game(game)
+        width, height = size if any(size) else (spec.width, spec.height) if spec.setup else (1280, 720)
         config = RecordConfig(
             name,
             game,
             task or None,
             seconds,
-            *size,
-            fps=fps,
+            width,
+            height,
+            fps=fps or spec.control_hz,
             seed=seed,
             policy=policy,
             skin_id=skin or None,
+            overlay_px=min(320.0, width / 4),
+            keep_clean=clean,
             corner=corner,
             opacity=opacity,
         )
         recording = write_recording(config, out)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+    except (GameEndedError, NativeError) as error:
+        raise fail(str(error)) from error
     say(f"{out / recording.file}: {recording.num_frames} frames; truth in {out / recording.truth}")
 
 
