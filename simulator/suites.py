@@ -18,7 +18,7 @@ Result = Mapping[str, Any]
 _DOOM: Final = (("Doom", "Gallery"), ("Doom", "DefendLine"), ("Doom", "DefendCenter"))
 _LINUX: Final = (
     ("ChocolateDoom", "Hunt"), ("ChocolateDoom", "Scout"), ("CrispyDoom", "Hunt"), ("CrispyDoom", "Scout"),
-    ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaEnd"), ("SuperTux", "AntarcticaHalf"),
+    ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaStairs"), ("SuperTux", "AntarcticaGoal"),
 )  # fmt: skip
 
 #: Name -> (game, task) pairs. `doom` needs nothing but the project's packages.

@@ -10,7 +10,11 @@ if TYPE_CHECKING:
     from simulator.games.spec import GameSpec, Task
 
 #: Backend name -> module that has `make_backend(spec, task, width, height)`.
-BACKENDS = {"vizdoom": "simulator.backends.vizdoom", "linux": "simulator.backends.linux"}
+BACKENDS = {
+    "vizdoom": "simulator.backends.vizdoom",
+    "linux": "simulator.backends.linux",
+    "windows": "simulator.backends.windows",
+}
 
 
 def make_backend(spec: GameSpec, task: Task, width: int, height: int) -> Backend:
