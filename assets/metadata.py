@@ -15,6 +15,8 @@ Metadata = dict[str, Any]
 
 #: Rows of the outcome table that one event carries; the rest is in the batch's manifest.
 _MAX_ROWS = 200
+#: Its end says where and what; the whole is in the unit's record.
+_MAX_TRACEBACK = 1500
 
 
 def batch_metadata(reports: Mapping[str, BatchReport], uri: str, preview: str = "") -> Metadata:
@@ -81,7 +83,14 @@ def outcome_table(units: Sequence[Unit]) -> dg.TableMetadataValue:
     rows = sorted(units, key=lambda unit: (order[unit.outcome.kind], unit.video_id))[:_MAX_ROWS]
     return dg.MetadataValue.table(
         [
-            dg.TableRecord({"video_id": unit.video_id, "outcome": unit.outcome.kind, "reason": unit.outcome.reason})
+            dg.TableRecord(
+                {
+                    "video_id": unit.video_id,
+                    "outcome": unit.outcome.kind,
+                    "reason": unit.outcome.reason,
+                    "traceback": unit.outcome.error[-_MAX_TRACEBACK:],
+                }
+            )
             for unit in rows
         ]
     )

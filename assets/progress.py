@@ -1,4 +1,7 @@
-"""Progress in one shape (R36): a line per 10 s with done/total, outcomes so far, rate and time left."""
+"""Progress in one shape (R36): a line per 10 s with done/total, outcomes so far, rate and time left.
+
+The same figures go, once a minute, to whoever shows them while the work goes on.
+"""
 
 import time
 from collections import Counter
@@ -7,15 +10,27 @@ from collections.abc import Callable
 from ops.batch import Unit
 
 _EVERY_S = 10.0
+_OBSERVE_EVERY_S = 60.0
+
+
+_KINDS = ("ok", "rejected", "failed")
 
 
 class Progress:
     """Counts finished units and writes a throttled line; the reasons of failed units are written at once."""
 
-    def __init__(self, write: Callable[[str], object], title: str) -> None:
+    def __init__(
+        self,
+        write: Callable[[str], object],
+        title: str,
+        observe: Callable[[dict[str, float]], object] = lambda figures: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._write = write
         self._title = title
-        self._started = self._last = time.monotonic()
+        self._observe = observe
+        self._clock = clock
+        self._started = self._last = self._observed = clock()
         self._outcomes: Counter[str] = Counter()
         self.done: list[Unit] = []
 
@@ -25,11 +40,20 @@ class Progress:
         self._outcomes[unit.outcome.kind] += 1
         if unit.outcome.kind == "failed":
             self._write(f"{self._title}: {unit.video_id} failed: {unit.outcome.reason}")
-        now = time.monotonic()
+        now = self._clock()
+        if now - self._observed >= _OBSERVE_EVERY_S:
+            self._observed = now
+            self._observe(self._figures(num_finished, num_total, now))
         if now - self._last < _EVERY_S and num_finished < num_total:
             return
         self._last = now
+        figures = self._figures(num_finished, num_total, now)
+        outcomes = ", ".join(f"{self._outcomes[kind]} {kind}" for kind in _KINDS)
+        speed = f"{figures['items_per_s']:.2g}/s, {figures['left_s']:.0f} s left"
+        self._write(f"{self._title}: {num_finished}/{num_total} done ({outcomes}), {speed}")
+
+    def _figures(self, num_finished: int, num_total: int, now: float) -> dict[str, float]:
         rate = num_finished / max(now - self._started, 1e-6)
-        outcomes = ", ".join(f"{self._outcomes[kind]} {kind}" for kind in ("ok", "rejected", "failed"))
+        counts = {f"num_{kind}": self._outcomes[kind] for kind in _KINDS}
         left_s = (num_total - num_finished) / rate
-        self._write(f"{self._title}: {num_finished}/{num_total} done ({outcomes}), {rate:.2g}/s, {left_s:.0f} s left")
+        return {"num_finished": num_finished, "num_total": num_total, **counts, "items_per_s": rate, "left_s": left_s}

@@ -18,6 +18,8 @@ from ops.storage import Store, fingerprint, sha256_file
 #: Draws Markdown for the units of a batch; called once per run, with the units of the run's last batch.
 Preview = Callable[[Store, str, Sequence[Unit]], str]
 
+#: Tag of a run that does these videos alone (ids with commas between them).
+ONLY_TAG = "overplay/only"
 COUNTS_ADD_UP = "counts_add_up"
 FILES_INTACT = "files_intact"
 
@@ -71,14 +73,14 @@ def materialize_stage(
     lost: dict[str, list[str]] = {}
     broken: list[str] = []
     for batch in context.partition_keys:
-        progress = Progress(context.log.info, f"{stage.asset} {batch}")
+        progress = Progress(context.log.info, f"{stage.asset} {batch}", observe=_observer(context, batch))
         units = inputs(store, batch)
         settled = held(store, batch)
         if settled is not None:
             context.log.info(f"{stage.asset} {batch}: held at the generation that was chosen for it")
             report = BatchReport(tuple(settled), 0, 0.0)
         else:
-            report = run_batch(store, stage, batch, units, function, mapper, progress)
+            report = run_batch(store, stage, batch, units, function, mapper, progress, only_videos(context))
         reports[batch] = report
         lost[batch] = unaccounted(units, report.units)
         # Hashing a bucket means downloading it; there, only what was written just now is read back.
@@ -103,6 +105,20 @@ def materialize_stage(
             ),
         ],
     )
+
+
+def only_videos(context: dg.AssetExecutionContext) -> tuple[str, ...]:
+    """Return the videos that a run is restricted to by its tag, as the UI's launchpad or `overplay retry` set it."""
+    return tuple(name for name in context.run.tags.get(ONLY_TAG, "").replace(",", " ").split() if name)
+
+
+def _observer(context: dg.AssetExecutionContext, batch: str) -> Callable[[dict[str, float]], None]:
+    """Return what tells the UI of a stage's progress while it goes on: an observation of the asset's partition."""
+
+    def observe(figures: dict[str, float]) -> None:
+        context.log_event(dg.AssetObservation(context.asset_key, partition=batch, metadata=figures))
+
+    return observe
 
 
 def unaccounted(inputs: Sequence[Unit], outputs: Sequence[Unit]) -> list[str]:

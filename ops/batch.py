@@ -9,7 +9,7 @@ is the same; ok and rejected units that are current are never done again, failed
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,6 +154,7 @@ def run_batch(
     function: StageFunction,
     mapper: Mapper,
     progress: Callable[[int, int, Unit], None] | None = None,
+    only: Collection[str] = (),
 ) -> BatchReport:
     """Run a stage over the ok units of the stage before; return what became of each.
 
@@ -165,6 +166,7 @@ def run_batch(
         function: does one video; a raised exception becomes that video's outcome.
         mapper: the engine that runs `function`.
         progress: called with (number finished, number to do, unit) after each video.
+        only: do no other videos than these now; what is recorded of the others stays, stale or failed. Empty for all.
     """
     started = time.monotonic()
     current: dict[str, Unit] = {}
@@ -173,7 +175,7 @@ def run_batch(
         if unit.outcome.kind != "ok":
             continue
         done = _read_unit(store, stage, batch, unit)
-        if done is not None:
+        if done is not None and (_is_current(stage, unit, done) or (only and unit.video_id not in only)):
             current[unit.video_id] = done
         else:
             todo.append(Work(store, f"{stage.asset}/{batch}/{unit.video_id}", unit))
@@ -193,12 +195,13 @@ def run_batch(
 
 def _read_unit(store: Store, stage: Stage, batch: str, source: Unit) -> Unit | None:
     try:
-        unit = Unit.from_record(store.read_json(stage.unit_key(batch, source.video_id)))
+        return Unit.from_record(store.read_json(stage.unit_key(batch, source.video_id)))
     except FileNotFoundError:
         return None
-    if unit.outcome.kind == "failed" or unit.fingerprint != stage.fingerprint(source):
-        return None
-    return unit
+
+
+def _is_current(stage: Stage, source: Unit, unit: Unit) -> bool:
+    return unit.outcome.kind != "failed" and unit.fingerprint == stage.fingerprint(source)
 
 
 def _commit(store: Store, stage: Stage, batch: str, units: tuple[Unit, ...]) -> None:

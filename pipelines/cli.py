@@ -5,7 +5,21 @@ Heavy imports stay inside commands, so that `overplay --help` is quick.
 
 import typer
 
-from pipelines.commands import benchmark, crawl, dataset, demo, games, label, labels, optout, play, serve, skins, train
+from pipelines.commands import (
+    benchmark,
+    crawl,
+    dataset,
+    demo,
+    games,
+    label,
+    labels,
+    optout,
+    play,
+    retry,
+    serve,
+    skins,
+    train,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -15,6 +29,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(label.label)
 app.command()(crawl.crawl)
+app.command()(retry.retry)
 app.add_typer(skins.app, name="skins")
 app.add_typer(labels.app, name="labels")
 app.add_typer(optout.app, name="optout")

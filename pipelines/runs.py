@@ -57,6 +57,7 @@ def run_job(
     partition_key: str | None = None,
     config: dict[str, Any] | None = None,
     listener: Listener | None = None,
+    tags: dict[str, str] | None = None,
 ) -> RunReport:
     """Run a job to its end in this process; a failed step ends it and is reported, not raised.
 
@@ -67,12 +68,13 @@ def run_job(
         partition_key: the batch, for jobs over batches.
         config: of assets, by their Dagster op name (`dataset__chunks`).
         listener: hears when steps begin and what they log.
+        tags: of the run.
     """
     definition = build_definitions(environment).resolve_job_def(job)
     run_config = {"loggers": _LOGGERS, "ops": {name: {"config": values} for name, values in (config or {}).items()}}
     with _listening(listener):
         result = definition.execute_in_process(
-            run_config=run_config, instance=instance, partition_key=partition_key, raise_on_error=False
+            run_config=run_config, instance=instance, partition_key=partition_key, raise_on_error=False, tags=tags
         )
     return RunReport(result.success, tuple(_steps(result)), _first_error(result))
 

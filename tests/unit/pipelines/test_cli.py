@@ -22,6 +22,7 @@ COMMANDS = {
     "demo": (),
     "label": (),
     "crawl": (),
+    "retry": (),
     "skins": ("import", "list", "render"),
     "dataset": ("export-nitrogen", "import-nitrogen", "stats", "verify"),
     "optout": ("add", "list", "apply"),
