@@ -1,5 +1,7 @@
 """The code location: all assets with the resources of the environment."""
 
+import os
+
 import dagster as dg
 
 from assets import dataset, labels, overlay, parser, policy, raw
@@ -23,7 +25,7 @@ def load_assets() -> list[dg.AssetsDefinition]:
 def build_resources(environment: Environment) -> dict[str, object]:
     """Return what assets ask for, by name."""
     # A node that goes takes the work of all its processes along; it is done again elsewhere.
-    cluster = RayMapper(address="auto", max_retries=3)
+    cluster = RayMapper(address=os.environ.get("RAY_ADDRESS", "auto"), max_retries=3)
     mapper = {"test": SerialMapper(), "local": RayMapper(), "cluster": cluster}[environment]
     return {"store": Store.from_environment(), "mapper": mapper}
 

@@ -1,0 +1,113 @@
+"""What is under deploy/: nothing secret, nothing open to the world, and the same instance as on one machine."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipelines.instance import REPOSITORY
+
+DEPLOY = REPOSITORY / "deploy"
+KUBERNETES = DEPLOY / "kubernetes"
+_SECRET = re.compile(r"password|token|secret|access_key", re.IGNORECASE)
+
+
+def _documents(path: Path) -> Iterator[dict[str, Any]]:
+    yield from (document for document in yaml.safe_load_all(path.read_text()) if document)
+
+
+def _objects() -> list[dict[str, Any]]:
+    names = yaml.safe_load((KUBERNETES / "kustomization.yaml").read_text())["resources"]
+    return [document for name in names for document in _documents(KUBERNETES / name)]
+
+
+def test_only_the_ui_is_published_and_to_this_host_alone() -> None:
+    services = yaml.safe_load((DEPLOY / "compose" / "docker-compose.yml").read_text())["services"]
+    assert {name for name, service in services.items() if "ports" in service} == {"webserver"}
+    assert services["webserver"]["ports"] == ["127.0.0.1:3000:3000"]
+    assert not any(service.get("network_mode") == "host" or service.get("privileged") for service in services.values())
+
+
+def test_compose_takes_secrets_from_outside_and_refuses_to_start_without() -> None:
+    services = yaml.safe_load((DEPLOY / "compose" / "docker-compose.yml").read_text())["services"]
+    for name, service in services.items():
+        for key, value in service.get("environment", {}).items():
+            if _SECRET.search(key):
+                assert re.fullmatch(r"\$\{\w+:[?-].*\}", str(value)), f"{name}: {key}"
+    needed = re.findall(r"\$\{(\w+):\?", (DEPLOY / "compose" / "docker-compose.yml").read_text())
+    assert set(needed) == {"POSTGRES_PASSWORD", "RAY_AUTH_TOKEN"}
+    example = (DEPLOY / "compose" / ".env.example").read_text()
+    assert all(re.search(rf"^{name}=$", example, re.MULTILINE) for name in needed)
+
+
+def test_env_files_are_not_for_the_repository() -> None:
+    done = subprocess.run(["git", "check-ignore", "-q", "deploy/compose/.env"], cwd=REPOSITORY, check=False)
+    assert done.returncode == 0
+
+
+def test_no_file_holds_a_secret() -> None:
+    for path in DEPLOY.rglob("*"):
+        if path.is_file():
+            text = path.read_text()
+            assert not re.search(r"AKIA[0-9A-Z]{16}|BEGIN [A-Z ]*PRIVATE KEY|[0-9a-f]{40,}", text), path
+    assert not [item for item in _objects() if item["kind"] == "Secret"]
+
+
+def test_in_kubernetes_everything_stays_within_the_namespace() -> None:
+    objects = _objects()
+    kinds = [item["kind"] for item in objects]
+    assert "NetworkPolicy" in kinds and "Ingress" not in kinds
+    assert {item["spec"]["type"] for item in objects if item["kind"] == "Service"} == {"ClusterIP"}
+    (ray,) = (item for item in objects if item["kind"] == "RayCluster")
+    assert ray["spec"]["headGroupSpec"]["serviceType"] == "ClusterIP"
+    assert ray["spec"]["headGroupSpec"]["rayStartParams"]["include-dashboard"] == "false"
+
+
+def _pods() -> Iterator[dict[str, Any]]:
+    for item in _objects():
+        if item["kind"] == "Deployment":
+            yield item["spec"]["template"]["spec"]
+        elif item["kind"] == "RayCluster":
+            groups = [item["spec"]["headGroupSpec"], *item["spec"]["workerGroupSpecs"]]
+            yield from (group["template"]["spec"] for group in groups)
+
+
+def test_pods_are_unprivileged_and_bounded() -> None:
+    pods = list(_pods())
+    assert len(pods) == 5
+    for pod in pods:
+        assert pod["securityContext"]["runAsNonRoot"] and not pod.get("hostNetwork")
+        for container in pod["containers"]:
+            assert container["securityContext"]["allowPrivilegeEscalation"] is False
+            assert container["resources"]["limits"]["memory"]
+            assert {"secretRef": {"name": "overplay-secrets"}} in container["envFrom"]
+
+
+def test_the_instance_is_that_of_one_machine_but_for_its_storage() -> None:
+    many = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())
+    assert list(many.pop("storage")) == ["postgres"]
+    assert many == yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
+    for name in ("dagster.yaml", "workspace.yaml"):
+        assert (KUBERNETES / "config" / name).read_bytes() == (DEPLOY / name).read_bytes(), (
+            "copy it: kustomize wants it"
+        )
+
+
+def test_the_image_holds_all_packages() -> None:
+    text = (DEPLOY / "Dockerfile").read_text()
+    for package in ("ops", "models", "training", "simulator", "assets", "pipelines"):
+        assert f"COPY {package} {package}" in text
+    assert "USER overplay" in text
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl builds the manifests, and is not installed")
+def test_kustomize_builds_them() -> None:
+    done = subprocess.run(["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, check=True)
+    built = [document for document in yaml.safe_load_all(done.stdout) if document]
+    assert len(built) == len(_objects()) + 2
+    assert all(item["kind"] == "Namespace" or item["metadata"]["namespace"] == "overplay" for item in built)
