@@ -3,7 +3,6 @@
 Workers import this module, so it does not know Dagster.
 """
 
-from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +21,6 @@ RANDOM = "random"
 SCRIPTED = "scripted"
 #: Episodes played at once: more save little and take memory (a game each).
 _SIDE_BY_SIDE = 12
-#: Pictures in each of a suite's films, about.
-_NUM_STILLS = 18
 
 
 class ActorPolicy:
@@ -123,54 +120,6 @@ def play_match(match: Match) -> Played:
         film_every=match.film_every,
     )
     return Played(evaluation, reports[0].film)
-
-
-def play_suite(
-    matches: Sequence[Match], folder: Path, advance: Callable[[int, int, str], None] = lambda *_: None
-) -> dict[str, Any]:
-    """Play one player's matches, one after the other, and return the summary that `suite.json` holds too.
-
-    Each match leaves `<Game>-<Task>.json` and a film; one whose file answers the same question is not played again.
-
-    Args:
-        matches: of one player, on the tasks of a suite.
-        folder: where the files go; made if absent.
-        advance: told matches done, matches in all, and the next one.
-    """
-    from simulator.suites import suite_table
-
-    store, results = Store(str(folder)), []
-    for done, match in enumerate(matches):
-        name = f"{match.game}-{match.task}"
-        advance(done, len(matches), f"{match.player} {name}")
-        question = {"player": match.player, "seeds": list(match.seeds), "replan_rows": match.replan_rows}
-        known = store.read_json(f"{name}.json") if store.exists(f"{name}.json") else {}
-        if known.get("question") != question:
-            played = play_match(match)
-            if match.film_every:
-                store.write_bytes(f"{name}.jpg", _film(match, played))
-            known = {"question": question, **played.evaluation.to_dict()}
-            store.write_json(f"{name}.json", known)
-        results.append(known)
-    advance(len(matches), len(matches), "")
-    rows = suite_table(results)
-    summary = {
-        "player": matches[0].player,
-        "rows": rows,
-        # What Dagster plots over time: one number a row.
-        "metadata": {f"success/{row['what']}": row["success"] for row in rows},
-        "results": results,
-    }
-    store.write_json("suite.json", summary)
-    return summary
-
-
-def _film(match: Match, played: Played) -> bytes:
-    from ops.pictures import encode, film_strip
-
-    every = max(1, len(played.film) // _NUM_STILLS)
-    frames = played.film[::every]
-    return encode(film_strip(frames, [f"frame {index * every * match.film_every}" for index in range(len(frames))]), 80)
 
 
 def _play_together(match: Match) -> Played:

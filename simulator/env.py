@@ -39,9 +39,10 @@ class GameEnv(gym.Env[Frame, Action]):
         height: frame height in pixels.
         time_limit_s: game seconds before an episode is truncated; the task's own by default, `inf` for none.
         render_mode: `rgb_array` or None; the picture is the observation either way.
+        mode: `stepped`: the game stands still between steps; `realtime`: it goes on, and a step takes its real time.
 
     Raises:
-        ValueError: no such game or task, or a frame size that the game cannot render.
+        ValueError: no such game or task, a frame size that the game cannot render, or a mode it has not.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 (Gymnasium's own attribute)
@@ -54,6 +55,7 @@ class GameEnv(gym.Env[Frame, Action]):
         height: int | None = None,
         time_limit_s: float | None = None,
         render_mode: str | None = None,
+        mode: str = "stepped",
     ) -> None:
         self.game_spec = find_game(game)
         self.task = self.game_spec.task(task) if task is not None else self.game_spec.tasks[0]
@@ -68,7 +70,13 @@ class GameEnv(gym.Env[Frame, Action]):
         self._limit_frames = limit_s * self.game_spec.control_hz
         self.observation_space = gym.spaces.Box(0, 255, (size[1], size[0], 3), np.uint8)
         self.action_space = action_space()
-        self.backend: Backend = make_backend(self.game_spec, self.task, *size)
+        if mode not in ("stepped", "realtime") or (mode == "realtime" and self.game_spec.backend != "linux"):
+            raise ValueError(
+                f"mode is 'stepped', or 'realtime' for games of the backend linux; "
+                f"got {mode!r} for {self.game_spec.name}, of the backend {self.game_spec.backend}"
+            )
+        options = {"mode": "off"} if mode == "realtime" else {}
+        self.backend: Backend = make_backend(self.game_spec, self.task, *size, **options)
         self._num_frames = 0
         self._score = 0.0
         self._observation: Frame | None = None

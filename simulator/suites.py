@@ -26,13 +26,16 @@ SUITES: Final[dict[str, tuple[tuple[str, str], ...]]] = {"doom": _DOOM, "linux":
 
 
 def find_suite(name: str) -> tuple[tuple[str, str], ...]:
-    """Return a suite's (game, task) pairs: a named one, or those of one game whose tasks are judged.
+    """Return a suite's (game, task) pairs: a named one, `Game-Task`, or all that are judged of a `Game`.
 
     Raises:
         ValueError: there is no such suite or game, or none of the game's tasks is judged.
     """
     if name in SUITES:
         return SUITES[name]
+    game, _, task = name.partition("-")
+    if task:
+        return ((game, find_game(game).task(task).name),)
     if name not in GAMES:
         raise ValueError(f"there is no suite or game {name!r}; there are {', '.join((*SUITES, *GAMES))}")
     tasks = tuple((name, task.name) for task in find_game(name).tasks if task.is_judged)

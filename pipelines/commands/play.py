@@ -1,5 +1,7 @@
 """`overplay play`, `record` and `evaluate`: the simulator from the command line, headless."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +22,8 @@ _Task = Annotated[str, typer.Option(help="Task of the game; its first one by def
 _Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode.")]
 _Replan = Annotated[int, typer.Option(min=1, help="Rows of a predicted chunk that are played before the next look.")]
 
+_FILM_EVERY = 30
+
 
 def play(
     policy: _Policy = "policy/checkpoint",
@@ -28,16 +32,29 @@ def play(
     seed: _Seed = 0,
     replan_rows: _Replan = 2,
     film: Annotated[Path, typer.Option(help="Picture of the episode to write (JPEG).")] = Path("artifacts/film.jpg"),
+    log: Annotated[Path | None, typer.Option(help="Parquet to write: what was played, a row per frame.")] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="The game goes on while the policy thinks (Linux games).")
+    ] = False,
 ) -> None:
     """Play one episode and write a film strip of it."""
+    from assets.suites import Game, play_episode
     from ops.pictures import encode, film_strip
 
-    played = _play(policy, game, task, (seed,), replan_rows, film_every=30)
+    with _told(policy):
+        played = play_episode(Game(policy, game, task or None, seed, replan_rows, realtime, film_every=_FILM_EVERY))
     frames = played.film[:24]
     film.parent.mkdir(parents=True, exist_ok=True)
-    film.write_bytes(encode(film_strip(frames, [f"frame {30 * i}" for i in range(len(frames))]), quality=85))
-    ended = "success" if played.evaluation.successes[0] else "no success"
-    say(f"return {played.evaluation.returns[0]:g}, {ended}, {played.evaluation.num_frames[0]} frames; {film}")
+    film.write_bytes(encode(film_strip(frames, [f"frame {_FILM_EVERY * i}" for i in range(len(frames))]), quality=85))
+    if log is not None:
+        import pyarrow.parquet as pq
+
+        log.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(played.actions, log)
+    ended = "success" if played.success else "no success"
+    say(f"return {played.episode_return:g}, {ended}, {played.num_frames} frames; {film}")
+    if realtime:
+        say(played.note)
 
 
 def evaluate(
@@ -47,7 +64,7 @@ def evaluate(
     episodes: Annotated[int, typer.Option(min=1, help="Episodes, on consecutive seeds.")] = 24,
     seed: _Seed = 1000,
     replan_rows: _Replan = 2,
-    suite: Annotated[str, typer.Option(help="Suite of tasks (doom, linux, all), or a game for all of its.")] = "",
+    suite: Annotated[str, typer.Option(help="Suite of tasks: doom, linux, all, a game, or Game-Task.")] = "",
     out: Annotated[Path | None, typer.Option(help="JSON file for the result, or folder of a suite's.")] = None,
 ) -> None:
     """Play seeded episodes; print mean return and success rate with 95 % intervals.
@@ -127,7 +144,8 @@ def record(
 
 
 def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows: int, out: Path) -> None:
-    from assets.play import Match, play_suite
+    from assets.play import Match
+    from assets.suites import play_suite
     from ops.storage import Store
     from simulator.backends.protocol import GameEndedError
     from simulator.native.build import NativeError
@@ -152,14 +170,26 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
 
 def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows: int, film_every: int = 0):
     from assets.play import Match, play_match
-    from ops.outcomes import BadInputError
     from ops.storage import Store
 
     checkpoint = "" if policy in (NOOP, RANDOM, SCRIPTED) else policy
     match = Match(policy, Store.from_environment(), checkpoint, game, task or None, seeds, replan_rows, film_every)
-    try:
+    with _told(policy):
         return play_match(match)
+
+
+@contextmanager
+def _told(policy: str) -> Iterator[None]:
+    """Say in one line what went wrong."""
+    from ops.outcomes import BadInputError
+    from simulator.backends.protocol import GameEndedError
+    from simulator.native.build import NativeError
+
+    try:
+        yield
     except (FileNotFoundError, BadInputError) as error:
         raise fail(f"no policy at {policy!r}: {error}; train one with `overplay train policy`") from error
+    except (GameEndedError, NativeError) as error:
+        raise fail(str(error)) from error
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simulator.backends.protocol import Backend
@@ -17,13 +17,15 @@ BACKENDS = {
 }
 
 
-def make_backend(spec: GameSpec, task: Task, width: int, height: int) -> Backend:
+def make_backend(spec: GameSpec, task: Task, width: int, height: int, **options: Any) -> Backend:
     """Return a backend for one game, task and frame size; nothing is started yet.
+
+    Options go to the backend.
 
     Raises:
         ValueError: the game names a backend that does not exist.
     """
     if spec.backend not in BACKENDS:
         raise ValueError(f"game {spec.name!r} wants backend {spec.backend!r}; there are {', '.join(BACKENDS)}")
-    backend: Backend = import_module(BACKENDS[spec.backend]).make_backend(spec, task, width, height)
+    backend: Backend = import_module(BACKENDS[spec.backend]).make_backend(spec, task, width, height, **options)
     return backend

@@ -54,8 +54,8 @@ GAME = GameSpec(
     ),
     tasks=(
         _level("Antarctica", "welcome_antarctica.stl", None, 75.0),
-        _level("AntarcticaStairs", "welcome_antarctica.stl", (7296, 512), 30.0),
-        _level("AntarcticaGoal", "welcome_antarctica.stl", (8544, 512), 20.0),
+        _level("AntarcticaStairs", "welcome_antarctica.stl", (7296, 480), 25.0),
+        _level("AntarcticaGoal", "welcome_antarctica.stl", (8544, 480), 12.0),
         _level("Journey", "journey_begins.stl", None, 90.0),
     ),
     licence="GPL-3.0-or-later, CC-BY-SA-3.0",

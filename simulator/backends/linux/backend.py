@@ -33,6 +33,8 @@ STEP_TIMEOUT_S: Final = 120.0
 #: Game seconds without a present or a sleep of its main thread after which the game counts as stuck.
 _QUIET_LIMIT_S: Final = 5
 _LOOK_S: Final = 0.25
+#: Real time: how far behind the clock frames may be and still be made up for.
+_MAX_LAG_S: Final = 0.1
 #: Score files of all users; `simulator/native/files.c` moves them into the home.
 _SHARED: Final = Path("/var/games")
 _GAME_GRACE_MS: Final = 0
@@ -95,7 +97,7 @@ class LinuxBackend:
         self._mode, self._speed = mode, speed
         self._period_ns = 10**9 // spec.control_hz
         self._limit_ns = 0
-        self._num_quiet, self._signs = 0, -1
+        self._num_quiet, self._signs, self._due_s = 0, -1, 0.0
         self._running: _Running | None = None
         self._pad: EvdevPad | KeyPad | None = None
         self._keys: Keys | None = None
@@ -283,7 +285,7 @@ class LinuxBackend:
         self._limit_ns += self._period_ns
         page.grant(self._limit_ns)
         if self._mode == "off":
-            time.sleep(self._period_ns / 1e9)
+            self._wait_for_the_hour()
         began = time.monotonic()
         while self._mode != "off" and not page.wait(_LOOK_S):
             if game.exit_code() is not None:
@@ -301,6 +303,12 @@ class LinuxBackend:
         self._exit_code = game.exit_code()
         self._expect_life(page)
         return self._exit_code is None
+
+    def _wait_for_the_hour(self) -> None:
+        """Sleep until the frame's real time is over; frames that come too late do not make later ones short."""
+        now = time.monotonic()
+        self._due_s = max(self._due_s, now - _MAX_LAG_S) + self._period_ns / 1e9
+        time.sleep(max(self._due_s - now, 0))
 
     def _expect_life(self, page: ClockPage) -> None:
         """Raise GameEndedError where only other threads have moved time for long: the main one waits for nobody."""
