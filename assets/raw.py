@@ -88,7 +88,7 @@ def videos(
     A file that is torn, no video or without a picture fails here with its reason, and is tried again on a rerun.
     """
     options = read_plan(store, config.plan_key).options
-    ledger = read_catalog(store)
+    ledger = read_catalog(store, context.partition_keys)
     urls = {video_id: url for batch in context.partition_keys for video_id, url in batch_urls(ledger, batch).items()}
     return materialize_stage(
         context,

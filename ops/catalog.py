@@ -11,7 +11,7 @@ import hashlib
 import re
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -229,12 +229,17 @@ def batch_urls(videos: Iterable[Video], batch: str) -> dict[str, str]:
     return {video.video_id: video.url for video in videos if video.batch == batch and not video.opt_out}
 
 
-def read_catalog(store: Store) -> tuple[Video, ...]:
-    """Return the ledger; empty where nothing was crawled yet."""
+def read_catalog(store: Store, batches: Collection[str] | None = None) -> tuple[Video, ...]:
+    """Return the ledger, or its rows of some batches; empty where nothing was crawled yet."""
     try:
         table = store.read_table(CATALOG_KEY)
     except FileNotFoundError:
         return ()
+    if batches is not None:  # rows become objects one by one, and a run wants fifty of 40,000
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = table.filter(pc.is_in(table["batch"], pa.array(sorted(batches), pa.string())))
     names = {field.name for field in dataclasses.fields(Video)}
     return tuple(Video(**{key: value for key, value in row.items() if key in names}) for row in table.to_pylist())
 

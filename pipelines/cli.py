@@ -7,6 +7,7 @@ import typer
 
 from pipelines.commands import (
     benchmark,
+    cost,
     crawl,
     dataset,
     demo,
@@ -30,6 +31,7 @@ app.command()(demo.demo)
 app.command()(label.label)
 app.command()(crawl.crawl)
 app.command()(retry.retry)
+app.command()(cost.cost)
 app.add_typer(skins.app, name="skins")
 app.add_typer(labels.app, name="labels")
 app.add_typer(optout.app, name="optout")

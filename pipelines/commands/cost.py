@@ -1,0 +1,60 @@
+"""`overplay cost`: what it takes to label so many hours, before any of it is spent."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.commands.console import fail, say, show_table
+
+
+def cost(
+    hours: Annotated[float, typer.Option(min=0.001, help="Hours of video.")],
+    fps: Annotated[float, typer.Option(min=0.1, help="Frames per second of the videos.")] = 60.0,
+    nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
+    cores: Annotated[int, typer.Option(min=1, help="Cores of each.")] = 16,
+    gpus: Annotated[int, typer.Option(min=0, help="GPUs of each; with any, labels are read there.")] = 0,
+    gpu_frames_per_s: Annotated[float, typer.Option(min=1, help="Frames that one GPU reads a second.")] = 3170.0,
+    keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Keep the downloads.")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="Measure this machine first, and keep that.")] = False,
+) -> None:
+    """Print core-hours, GPU-hours, bytes and days for labelling so many hours, with their spread."""
+    from ops.storage import Store
+    from pipelines.cost import RATES, RATES_KEY, Fleet, Rates, estimate
+
+    store = Store.from_environment()
+    if measure:
+        store.write_json(RATES_KEY, asdict(_measure()))
+    stored = store.exists(RATES_KEY)
+    rates = Rates.from_record(store.read_json(RATES_KEY)) if stored else RATES
+    fleet = Fleet(nodes=nodes, cores=cores, gpus=gpus, gpu_frames_per_s=gpu_frames_per_s, keep_raw=keep_raw)
+    rows = [
+        {"figure": row["figure"], **{key: _amount(row[key]) for key in ("median", "low", "high")}}
+        for row in estimate(hours, fps, fleet, rates)
+    ]
+    show_table(f"{hours:,.0f} h at {fps:g} frames/s on {nodes} x {cores} cores", rows)
+    say("rates of this machine" if stored else "rates of docs/benchmarks.md; measure yours with --measure")
+    if gpus:
+        say(f"the GPU's {gpu_frames_per_s:,.0f} frames/s are an assumption, not measured here")
+
+
+def _amount(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+
+
+def _measure() -> object:
+    import tempfile
+
+    from models.matchers.library import write_library
+    from ops.skins.procedural import CORE
+    from pipelines.cost import measure
+    from pipelines.instance import REPOSITORY
+
+    clips = [REPOSITORY / "demo" / "clips" / f"gallery-0{number}.mp4" for number in (3, 6)]
+    if not all(clip.is_file() for clip in clips):
+        raise fail(f"no {clips[0]}: measuring needs a clone of the repository with the demo's clips")
+    with tempfile.TemporaryDirectory(prefix="overplay-cost-") as folder:
+        say("drawing the template library, then three trials of two clips; minutes")
+        write_library(Path(folder), CORE, [])
+        return measure(clips, Path(folder))
