@@ -12,7 +12,11 @@ from simulator.backends.linux import LinuxBackend
 from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.install import game_status
+from simulator.policies import NoOpPolicy
 from simulator.replay import random_inputs, replay_check
+from simulator.rollout import evaluate
+from simulator.scripted import make_scripted
+from simulator.suites import SUITES
 
 pytestmark = [
     pytest.mark.skipif(
@@ -85,6 +89,16 @@ def test_a_thousand_random_actions_hang_and_crash_nothing(name):
         assert num_episodes < 20
     finally:
         env.close()
+
+
+@pytest.mark.parametrize(("name", "task"), [pair for pair in SUITES["linux"] if pair[1] != "Scout"])
+def test_the_scripted_player_does_what_no_op_does_not(name, task):
+    """One of three seeds is enough here; `overplay evaluate --suite linux` gives rates."""
+    seeds = (1000, 1001, 1002)
+    idle, _ = evaluate(lambda env: NoOpPolicy(), name, task, seeds[:1])
+    assert not any(idle.successes)
+    played = (evaluate(make_scripted, name, task, (seed,))[0].successes[0] for seed in seeds)
+    assert any(played)
 
 
 @pytest.mark.parametrize("name", ["Neverball"])
