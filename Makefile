@@ -55,6 +55,9 @@ services:
 	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql iproute2 >/dev/null; } \
 	  || echo "no PostgreSQL and no way to install it here: what needs it will fail"
 
+soak-games: setup display  ## Four games side by side for ten minutes: nothing may leak (needs Kobo Deluxe)
+	$(BIN)/python -m simulator.soak
+
 # The UI test needs a browser. Root on a Debian-like system gets one, anyone else the test skipped with its reason.
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \

@@ -1,0 +1,137 @@
+"""Environments side by side for minutes, and what they leave: `python -m simulator.soak` (`make soak-games`)."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+_SETTLE_S: Final = 20.0
+#: Growth of memory between the first quarter and the end that counts as a leak.
+_MAX_GROWTH: Final = 0.2
+
+
+@dataclass(frozen=True)
+class Use:
+    """What this process and all below it hold.
+
+    Attributes:
+        seconds: since the start.
+        frames: stepped so far, over all environments.
+        processes: below this one.
+        rss_mib: of this process and all below it.
+        descriptors: of this process and all below it that can be looked at.
+        folders: of running games, in memory.
+        displays: X servers' locks.
+    """
+
+    seconds: float
+    frames: int
+    processes: int
+    rss_mib: float
+    descriptors: int
+    folders: int
+    displays: int
+
+
+def measure(seconds: float = 0.0, frames: int = 0) -> Use:
+    """Look at the process tree below this process, and at what the backend leaves in the file system."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            parents[int(path.parent.name)] = int(parent)
+    ours = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+        ours |= more
+    pages = descriptors = 0
+    for pid in ours:
+        try:
+            pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+            descriptors += len(list(Path(f"/proc/{pid}/fd").iterdir()))
+        except OSError:  # it has ended meanwhile
+            continue
+    rss_mib = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
+    folders = len(list(Path("/dev/shm").glob("overplay-*")))
+    return Use(
+        round(seconds, 1), frames, len(ours) - 1, round(rss_mib, 1), descriptors, folders,
+        len(list(Path("/tmp").glob(".X*-lock"))),
+    )  # fmt: skip
+
+
+def soak(environment: str, num_envs: int, minutes: float, every_s: float = 30.0) -> dict[str, object]:
+    """Step random actions in environments of one kind, reset where episodes end, and report what was held.
+
+    Args:
+        environment: id, such as `overplay/KoboDeluxe-Score-v0`.
+        num_envs: side by side, each in a process of its own.
+        minutes: real ones.
+        every_s: between two looks.
+    """
+    import gymnasium as gym
+
+    import simulator.env  # noqa: F401 (makes the ids known)
+
+    before, uses, frames, episodes = measure(), [], 0, 0
+    envs = gym.make_vec(environment, num_envs=num_envs, vectorization_mode="async")
+    began = looked = time.monotonic()
+    try:
+        envs.reset(seed=0)
+        envs.action_space.seed(0)
+        while time.monotonic() - began < 60 * minutes:
+            *_, terminated, truncated, _ = envs.step(envs.action_space.sample())
+            frames += num_envs
+            episodes += int((terminated | truncated).sum())
+            if time.monotonic() - looked >= every_s:
+                looked = time.monotonic()
+                uses.append(measure(looked - began, frames))
+                print(json.dumps(asdict(uses[-1])), flush=True)
+    finally:
+        envs.close()
+    deadline = time.monotonic() + _SETTLE_S
+    while (after := measure()).processes > before.processes and time.monotonic() < deadline:
+        time.sleep(0.2)
+    early, late = uses[len(uses) // 4], uses[-1]
+    return {
+        "environment": environment, "num_envs": num_envs, "minutes": minutes, "frames": frames, "episodes": episodes,
+        "before": asdict(before), "early": asdict(early), "late": asdict(late), "after": asdict(after),
+        "leaks": leaks(before, early, late, after),
+    }  # fmt: skip
+
+
+def leaks(before: Use, early: Use, late: Use, after: Use) -> list[str]:
+    """Return what grew while games ran, or was left after them; nothing where all is well."""
+    found = [
+        f"{name} left: {getattr(before, name)} before, {getattr(after, name)} after"
+        for name in ("processes", "folders", "displays")
+        if getattr(after, name) > getattr(before, name)
+    ]
+    if late.rss_mib > early.rss_mib * (1 + _MAX_GROWTH):
+        found.append(f"memory grew from {early.rss_mib} to {late.rss_mib} MiB")
+    if late.descriptors > early.descriptors + 8:
+        found.append(f"descriptors grew from {early.descriptors} to {late.descriptors}")
+    return found
+
+
+def main() -> int:
+    """Soak as the command line says; 1 where something leaks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--environment", default="overplay/KoboDeluxe-Score-v0")
+    parser.add_argument("--num-envs", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--every-s", type=float, default=30.0)
+    arguments = parser.parse_args()
+    report = soak(arguments.environment, arguments.num_envs, arguments.minutes, arguments.every_s)
+    print(json.dumps(report, indent=1))
+    return int(bool(report["leaks"]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

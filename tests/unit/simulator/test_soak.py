@@ -1,0 +1,34 @@
+"""The leak report says what grew and what was left."""
+
+import dataclasses
+import subprocess
+import sys
+
+from simulator.soak import Use, leaks, measure
+
+CALM = Use(30.0, 100, 12, 400.0, 80, 4, 4)
+REST = Use(0.0, 0, 0, 90.0, 10, 0, 0)
+
+
+def test_growth_and_remains_are_told():
+    assert leaks(REST, CALM, CALM, REST) == []
+    late = dataclasses.replace(CALM, rss_mib=500.0, descriptors=120)
+    after = dataclasses.replace(REST, processes=2, folders=1)
+    assert leaks(REST, CALM, late, after) == [
+        "processes left: 0 before, 2 after", "folders left: 0 before, 1 after",
+        "memory grew from 400.0 to 500.0 MiB", "descriptors grew from 80 to 120",
+    ]  # fmt: skip
+
+
+def test_processes_below_ours_are_counted_with_their_memory():
+    before = measure()
+    child = subprocess.Popen([sys.executable, "-c", "x = bytearray(64 << 20)\nprint(1, flush=True)\ninput()"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # fmt: skip
+    try:
+        child.stdout.readline()
+        during = measure()
+    finally:
+        child.communicate(b"\n")
+    assert during.processes == before.processes + 1
+    assert during.rss_mib > before.rss_mib + 60
+    assert measure().processes == before.processes
