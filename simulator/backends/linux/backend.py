@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
-from simulator.backends.linux.display import Display, MappedCapture
+from simulator.backends.linux.display import Display, MappedCapture, ServerCapture
 from simulator.backends.linux.guarded import GuardedProcess
 from simulator.backends.linux.memory import ProcessMemory
 from simulator.backends.linux.pads import EvdevPad, KeyPad, Keys
@@ -56,7 +56,7 @@ class _Running:
         self.page: ClockPage | None = None
         self.display: Display | None = None
         self.game: GuardedProcess | None = None
-        self.capture: MappedCapture | None = None
+        self.capture: MappedCapture | ServerCapture | None = None
         self.connection: XConnection | None = None
         self.memory: ProcessMemory | None = None
 
@@ -207,7 +207,10 @@ class LinuxBackend:
         )  # fmt: skip
         base = {**_ENVIRONMENT, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/games", "HOME": str(home)}
         running.display = Display(native.guard, folder, *self._size, base, remove=folder)
-        running.capture = MappedCapture(running.display.picture)
+        try:
+            running.capture = MappedCapture(running.display.picture)
+        except (OSError, NativeError):  # a server that maps nothing, or maps it in another form
+            running.capture = ServerCapture(running.display.name)
         running.connection = XConnection(running.display.name)
         given = {name: text.format(**words) for name, text in self._setup.environment.items()}
         environment = {

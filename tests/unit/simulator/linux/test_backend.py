@@ -210,6 +210,20 @@ def test_keys_reach_a_game_that_knows_no_pad_and_the_server_gives_the_same_pictu
     other.close()
 
 
+def test_a_display_that_cannot_be_mapped_is_asked_for_its_picture(make_toy, monkeypatch):
+    def refuse(path):
+        raise NativeError("expected a display of 32 bits a pixel, got 16")
+
+    mapped = make_toy()
+    mapped.start(0)
+    monkeypatch.setattr(backend_module, "MappedCapture", refuse)
+    asked = make_toy()
+    asked.start(0)
+    for _ in range(5):
+        assert mapped.advance(1) == asked.advance(1) == 1
+    np.testing.assert_array_equal(asked.grab(), mapped.grab())
+
+
 @pytest.mark.parametrize("mode", ["clamped", "off"])
 def test_the_other_modes_run_and_stop(make_toy, mode):
     toy = make_toy(mode=mode, speed=2.0)
