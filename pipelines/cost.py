@@ -1,7 +1,6 @@
 """What labelling so many hours costs: core-hours, GPU-hours, bytes and days, from rates with their spread.
 
-Rates are measured on this machine by `overplay cost --measure` from the demo's clips and kept in the store; without
-that they are those in `RATES`, measured the same way on two shared cores with AVX2.
+Rates are measured by `overplay cost --measure` on the machine it runs on, from the demo's clips, and kept in the store.
 """
 
 import os
@@ -58,16 +57,6 @@ class Rates:
         return cls(**{name: Rate(**values) for name, values in record.items()})
 
 
-#: `locate_core_s` is `make bench`'s (64 templates, clips with and without an overlay), the rest as `--measure` has it.
-RATES: Final = Rates(
-    locate_core_s=Rate(7.0, 3.6, 17.3),
-    crop_core_s=Rate(1 / 300, 1 / 440, 1 / 165),
-    read_core_s=Rate(0.012, 0.0077, 0.021),
-    crop_bytes=Rate(2_600.0, 1_500.0, 4_500.0),
-    label_bytes=Rate(90.0, 60.0, 140.0),
-)
-
-
 @dataclass(frozen=True)
 class Fleet:
     """What shall do the work.
@@ -91,7 +80,7 @@ class Fleet:
     hours_per_video: float = 1.83
 
 
-def estimate(hours: float, fps: float, fleet: Fleet, rates: Rates = RATES) -> list[dict[str, Any]]:
+def estimate(hours: float, fps: float, fleet: Fleet, rates: Rates) -> list[dict[str, Any]]:
     """Return a row per figure with median, lowest and highest.
 
     Raises:

@@ -21,20 +21,21 @@ def cost(
 ) -> None:
     """Print core-hours, GPU-hours, bytes and days for labelling so many hours, with their spread."""
     from ops.storage import Store
-    from pipelines.cost import RATES, RATES_KEY, Fleet, Rates, estimate
+    from pipelines.cost import RATES_KEY, Fleet, Rates, estimate
 
     store = Store.from_environment()
     if measure:
         store.write_json(RATES_KEY, asdict(_measure()))
-    stored = store.exists(RATES_KEY)
-    rates = Rates.from_record(store.read_json(RATES_KEY)) if stored else RATES
+    if not store.exists(RATES_KEY):
+        raise fail(f"no rates in {store.uri(RATES_KEY)}: add --measure once, which takes minutes")
+    rates = Rates.from_record(store.read_json(RATES_KEY))
     fleet = Fleet(nodes=nodes, cores=cores, gpus=gpus, gpu_frames_per_s=gpu_frames_per_s, keep_raw=keep_raw)
     rows = [
         {"figure": row["figure"], **{key: _amount(row[key]) for key in ("median", "low", "high")}}
         for row in estimate(hours, fps, fleet, rates)
     ]
     show_table(f"{hours:,.0f} h at {fps:g} frames/s on {nodes} x {cores} cores", rows)
-    say("rates of this machine" if stored else "rates of docs/benchmarks.md; measure yours with --measure")
+    say(f"by the rates in {store.uri(RATES_KEY)}; lowest and highest of all trials beside the median")
     if gpus:
         say(f"the GPU's {gpu_frames_per_s:,.0f} frames/s are an assumption, not measured here")
 

@@ -23,6 +23,7 @@ COMMANDS = {
     "label": (),
     "crawl": (),
     "retry": (),
+    "cost": (),
     "skins": ("import", "list", "render"),
     "dataset": ("export-nitrogen", "import-nitrogen", "stats", "verify"),
     "optout": ("add", "list", "apply"),
