@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import asdict
 
 import dagster as dg
 from pydantic import Field
@@ -25,6 +26,7 @@ CATALOG = "raw/catalog"
 KEPT_RATIO = "kept_ratio"
 LABEL_DENSITY = "label_density"
 SHARDS_SOUND = "shards_sound"
+MASK_LEAK = "mask_leak"
 #: The published dataset keeps .55 of its labelled hours; far from it, someone should look.
 _KEPT_RANGE = (0.25, 0.95)
 _DENSITY_RANGE = (0.3, 0.98)
@@ -108,15 +110,23 @@ def chunks(
             description="Each tar has the size and sha256 that its manifest names; each kept chunk is one sample.",
             blocking=True,
         ),
+        dg.AssetCheckSpec(
+            MASK_LEAK,
+            asset=to_key(SHARDS),
+            description="A small network cannot read the pad off what is left around the painted overlay.",
+        ),
     ],
 )
 def shards(
     context: dg.AssetExecutionContext, config: ShardSize, store: dg.ResourceParam[Store]
 ) -> dg.MaterializeResult:
     """Deterministic WebDataset tars, one sample per kept chunk: video, actions, facts."""
+    from training.leak import probe_shards
+
     batches = context.partition_keys
     reports = {batch: shard_ops.build_shards(store, batch, config.to_op()) for batch in batches}
     problems = [f"{batch}: {problem}" for batch in batches for problem in verify_shards(store, batch)]
+    leaks = [] if problems else probe_shards(store, batches)
     failed = {video_id: reason for report in reports.values() for video_id, reason in report.failed.items()}
     return dg.MaterializeResult(
         metadata={
@@ -135,6 +145,15 @@ def shards(
                 check_name=SHARDS_SOUND,
                 passed=not problems,
                 metadata={"batches": ", ".join(batches), "problems": dg.MetadataValue.json(problems[:100])},
+            ),
+            dg.AssetCheckResult(
+                check_name=MASK_LEAK,
+                passed=not any(leak.found for leak in leaks),
+                severity=dg.AssetCheckSeverity.WARN,
+                metadata={
+                    "batches": ", ".join(batches),
+                    "probed": dg.MetadataValue.json([asdict(leak) for leak in leaks]),
+                },
             ),
         ],
     )

@@ -21,12 +21,15 @@ from ops.storage import Store, fingerprint
 from ops.video import sample_frames
 
 ASSET: Final = "dataset/card"
-VERSION: Final = "1"
+VERSION: Final = "2"
 _VIDEOS: Final = "raw/videos"
 _LOCATIONS: Final = "overlay/locations"
 _NUM_PICTURES: Final = 12
 _PICTURE_LIMITS: Final = Limits(wall_s=60.0, cpu_s=30.0, memory_bytes=2 << 30)
 _MAX_ROWS: Final = 30
+#: Bounds of the classes of games by their hours, as in the paper's figure.
+_HOUR_CLASSES: Final = ((1, "under 1 h"), (10, "1 to 10 h"), (100, "10 to 100 h"), (1000, "100 to 1,000 h"))
+_MOST_HOURS: Final = "1,000 h and more"
 #: Upper bounds of the hubs' size classes, in samples.
 _SIZE_CLASSES: Final = (
     (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
@@ -100,6 +103,7 @@ def describe(statistics: Statistics) -> dict[str, Any]:
             name: {value: _hours(seconds) for value, seconds in _largest(values, len(values))}
             for name, values in statistics.kept_seconds.items()
         },
+        "games_by_hours": games_by_hours(statistics),
         "num_frames": statistics.num_frames,
         "idle_share": _rounded(statistics.idle_share),
         "confidence_curve": [[threshold, _rounded(share)] for threshold, share in statistics.confidence_curve()],
@@ -109,6 +113,14 @@ def describe(statistics: Statistics) -> dict[str, Any]:
             for control in controls
         },
     }
+
+
+def games_by_hours(statistics: Statistics) -> dict[str, int]:
+    """Return how many games have how many kept hours, all classes present."""
+    counts = dict.fromkeys((*(name for _, name in _HOUR_CLASSES), _MOST_HOURS), 0)
+    for seconds in statistics.kept_seconds["game"].values():
+        counts[next((name for bound, name in _HOUR_CLASSES if seconds < 3600 * bound), _MOST_HOURS)] += 1
+    return counts
 
 
 def _amount(amount: Any) -> dict[str, Any]:
@@ -131,12 +143,14 @@ def _draw(statistics: Statistics) -> dict[str, bytes]:
     """Return the card's charts as PNG by file name."""
     hours = {stage: statistics.funnel[stage].seconds / 3600 for stage in STAGES}
     games = {name: seconds / 3600 for name, seconds in _largest(statistics.kept_seconds["game"], 20)}
+    genres = {name: seconds / 3600 for name, seconds in _largest(statistics.kept_seconds["genre"], 20)}
     controls = (*DATASET_BUTTONS, *STICKS)
     presses = {name: 100 * share for name in controls if (share := statistics.press_share(name)) is not None}
     thresholds, shares = zip(*statistics.confidence_curve(), strict=True)
     return {
         "funnel.png": encode(bar_chart(hours, "Hours left after each stage", "h")),
         "games.png": encode(bar_chart(games, "Kept hours by game", "h")),
+        "genres.png": encode(bar_chart(genres, "Kept hours by genre", "h")),
         "presses.png": encode(bar_chart(presses, "Frames in which a control is active", "%")),
         "confidence.png": encode(
             line_chart(
@@ -209,7 +223,9 @@ def write_readme(statistics: Statistics, name: str, pictures: Sequence[str]) -> 
         shown.get("funnel.png", ""),
         "## What is in it",
         _table(("game", "kept hours"), _hour_rows(statistics.kept_seconds["game"])),
+        _table(("games with", "how many"), [(name, str(count)) for name, count in games_by_hours(statistics).items()]),
         _table(("genre", "kept hours"), _hour_rows(statistics.kept_seconds["genre"])),
+        shown.get("genres.png", ""),
         _table(("controller", "kept hours"), _hour_rows(statistics.kept_seconds["family"])),
         _table(("split", "kept hours"), _hour_rows(statistics.kept_seconds["split"])),
         shown.get("games.png", ""),

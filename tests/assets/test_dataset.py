@@ -30,6 +30,8 @@ def test_shards_hold_what_was_kept(made: dg.ExecuteInProcessResult) -> None:
     assert metadata["dagster/partition_row_count"] == metadata_of(made, CHUNKS)["num_kept"]
     checks = {evaluation.check_name: evaluation for evaluation in made.get_asset_check_evaluations()}
     assert checks["shards_sound"].passed and checks["shards_sound"].blocking
+    assert checks["mask_leak"].passed and not checks["mask_leak"].blocking
+    assert len(checks["mask_leak"].metadata["probed"].value) == 2
     # Everything was kept, which is not usual: a warning, not a stop.
     assert not checks["kept_ratio"].passed
     assert checks["kept_ratio"].severity == dg.AssetCheckSeverity.WARN
@@ -39,7 +41,7 @@ def test_a_cut_shard_stops_what_comes_after(made: dg.ExecuteInProcessResult, sto
     (name,) = [key for key in store.list(f"{SHARDS}/{BATCH}") if key.endswith(".tar")]
     store.write_bytes(name, store.read_bytes(name)[:-2048])
     result = materialize([shards], partition_key=BATCH, raise_on_error=False)
-    (check,) = result.get_asset_check_evaluations()
+    check = next(one for one in result.get_asset_check_evaluations() if one.check_name == "shards_sound")
     assert not check.passed
     assert "the manifest says" in str(check.metadata["problems"].value)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from ops.batch import Unit, manifest_key
-from ops.card import build_card, describe, write_readme
+from ops.card import build_card, describe, games_by_hours, write_readme
 from ops.catalog import Discovered, flag, merge_discovered, write_catalog
 from ops.chunks import Chunk, build_chunks
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, PadTrace
@@ -165,6 +165,9 @@ def test_a_batch_where_nothing_ran_is_all_not_done(tmp_path):
     assert describe(statistics)["press_share"]["south"] is None
 
 
+_PICTURES = {f"{name}.png" for name in ("funnel", "games", "genres", "presses", "confidence", "located")}
+
+
 def test_the_card_is_written_once_and_is_the_same_from_the_same_data(store, tmp_path):
     clip = write_clip(tmp_path / "clip.mp4", num_frames=5)
     store.write_bytes(f"raw/videos/{BATCH}/e/video.mp4", clip.read_bytes())
@@ -172,7 +175,7 @@ def test_the_card_is_written_once_and_is_the_same_from_the_same_data(store, tmp_
     report = build_card(store, [BATCH])
     assert report.changed
     assert all(picture.startswith(b"\x89PNG") for picture in report.pictures.values())
-    assert set(report.pictures) == {"funnel.png", "games.png", "presses.png", "confidence.png", "located.png"}
+    assert set(report.pictures) == _PICTURES
     files = {key: store.read_bytes(key) for key in store.list("dataset/card")}
     again = build_card(store, [BATCH])
     assert not again.changed
@@ -209,3 +212,12 @@ def _read(store) -> list[Chunk]:
     from ops.chunks import read_chunks
 
     return read_chunks(store, BATCH)
+
+
+def test_games_are_counted_by_their_hours():
+    hours = {"a": 0.5, "b": 1, "c": 9.9, "d": 10, "e": 100, "f": 999, "g": 1000, "h": 5000}
+    statistics = Statistics()
+    statistics.kept_seconds["game"] = {name: 3600 * value for name, value in hours.items()}
+    assert list(games_by_hours(statistics).values()) == [1, 2, 1, 2, 2]
+    assert describe(statistics)["games_by_hours"]["1 to 10 h"] == 2
+    assert "| 1 to 10 h | 2 |" in write_readme(statistics, "x", ())
