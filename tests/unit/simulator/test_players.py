@@ -1,0 +1,135 @@
+"""Players that read pictures, shown drawn ones; and the readers of memory, over bytes that are made here."""
+
+import struct
+
+import numpy as np
+import pytest
+
+from simulator.games.doom_memory import DoomReader, Layout
+from simulator.games.variables import read_variables
+from simulator.scripted.kobo import KoboPilot
+from simulator.scripted.powermanga import StarPilot
+from simulator.scripted.supertux import TuxRunner
+
+ANY = None  # these players take nothing from their environment
+
+
+def radar(*bases):
+    picture = np.zeros((480, 640, 3), np.uint8)
+    picture[243:246, 556:559] = 200  # the ship
+    for x, y in bases:
+        picture[y - 2 : y + 3, x - 2 : x + 3] = 200
+    return picture
+
+
+@pytest.mark.parametrize(
+    ("base", "heading"), [((600, 244), (1, 0)), ((557, 150), (0, -1)), ((520, 290), (-1, 1)), ((590, 200), (1, -1))]
+)
+def test_the_kobo_pilot_flies_to_the_nearest_base(base, heading):
+    chunk = KoboPilot(ANY).act(radar(base, (495, 120)))
+    assert tuple(np.round(chunk.sticks[0, :2] * 1.5).clip(-1, 1)) == heading
+    assert chunk.buttons[0].sum() == 1
+
+
+def test_the_kobo_pilot_without_a_base_rests_its_thumb():
+    assert not KoboPilot(ANY).act(radar()).sticks.any()
+
+
+def space(ship, *others):
+    picture = np.zeros((400, 640, 3), np.uint8)
+    picture[ship[1] - 16 : ship[1] + 16, ship[0] - 16 : ship[0] + 16] = (230, 30, 30)
+    for x, y in others:
+        picture[y - 10 : y + 10, x - 10 : x + 10] = (150, 120, 90)
+    return picture
+
+
+@pytest.mark.parametrize(("enemy", "sign"), [((400, 100), 1), ((100, 100), -1)])
+def test_the_star_pilot_gets_below_an_enemy_and_keeps_firing(enemy, sign):
+    pilot = StarPilot(ANY)
+    for _ in range(3):
+        chunk = pilot.act(space((250, 300), enemy))
+    assert np.sign(chunk.sticks[-1, 0]) == sign
+    assert chunk.buttons.sum() == chunk.num_actions
+
+
+def test_the_star_pilot_steps_aside_from_what_is_near():
+    pilot = StarPilot(ANY)
+    for _ in range(3):
+        chunk = pilot.act(space((250, 300), (290, 270)))
+    assert chunk.sticks[-1, 0] < -0.5
+
+
+def test_tux_runs_and_hops_and_takes_a_step_back_where_the_picture_stands_still():
+    rng, runner = np.random.default_rng(0), TuxRunner(ANY)
+    moving = [runner.act(rng.integers(0, 255, (90, 160, 3), dtype=np.uint8)) for _ in range(40)]
+    assert min(chunk.sticks[-1, 0] for chunk in moving[3:]) > 0.7
+    jumps = np.concatenate([chunk.buttons.sum(1) for chunk in moving]) - 1
+    assert 0.4 < jumps.mean() < 0.95
+    wall = np.full((90, 160, 3), 90, np.uint8)
+    assert min(runner.act(wall).sticks[-1, 0] for _ in range(40)) < -0.5
+
+
+class Bytes:
+    """A memory of one block."""
+
+    base = 4096
+
+    def __init__(self, data):
+        self.data = data
+
+    def read(self, address, size):
+        return bytes(self.data[address - self.base : address - self.base + size])
+
+    def find(self, pattern, align=4):
+        place = bytes(self.data).find(pattern)
+        return () if place < 0 else (self.base + place,)
+
+    def program_sha256(self):
+        return "ab" * 32
+
+
+def level(health=100):
+    """Return a level of a player, a door that thinks, an imp and a medikit, in a ring."""
+    memory = Bytes(bytearray(4096))
+    things = [0, 400, 800, 1200]
+    rows = [(7, 0, (0, 0), 0, 0, 100), (9, 0, (0, 0), 0, 0, 0), (7, 64, (96, 64), 2**30, 0x400000, 60),
+            (7, 0, (-32, 0), 0, 1, 0)]  # fmt: skip
+    for index, (function, kind, (x, y), angle, flags, left) in enumerate(rows):
+        at, after = things[index], memory.base + things[(index + 1) % 4]
+        struct.pack_into("<QQQ3i20xI68xi28xii", memory.data, at, 0, after, function, x << 16, y << 16, 0, angle, kind,
+                         flags, left)  # fmt: skip
+    place = 2400
+    struct.pack_into("<4i4i", memory.data, place - 16, 50, 0, 0, 0, 200, 50, 300, 50)
+    struct.pack_into("<3i", memory.data, place + 32, 2, 1, 0)
+    struct.pack_into("<Q", memory.data, place - 184, memory.base + things[0])
+    struct.pack_into("<i", memory.data, place - 140, health)
+    return memory, place
+
+
+def test_doom_is_read_from_its_memory():
+    memory, place = level()
+    reader = DoomReader(memory, Layout(thing=-184, health=-140))
+    facts = reader()
+    assert (facts["kills"], facts["items"], facts["health"], facts["bullets"], facts["farthest"]) == (2, 1, 100, 50, 0)
+    assert "running" not in facts
+    imp, medikit = reader.things()
+    assert (imp.x, imp.y, imp.angle_deg, imp.health, imp.is_monster, imp.is_pickup) == (96, 64, 90, 60, True, False)
+    assert (medikit.is_monster, medikit.is_pickup) == (False, True)
+    struct.pack_into("<2i", memory.data, 24, 30 << 16, 40 << 16)
+    assert reader()["farthest"] == 50
+    struct.pack_into("<i", memory.data, place - 140, -7)
+    assert (reader()["health"], reader()["running"]) == (0, 0)
+
+
+def test_another_engine_is_an_error_and_not_a_wrong_fact():
+    memory, _ = level(health=99)
+    with pytest.raises(ValueError, match="expected one player in the program's memory, found 0"):
+        DoomReader(memory, Layout(thing=-184, health=-140))
+
+
+def test_variables_belong_to_one_build():
+    memory = Bytes(bytearray(64))
+    struct.pack_into("<i", memory.data, 12, 530)
+    assert read_variables("ab" * 32, {"score": 12})(memory)() == {"score": 530.0}
+    with pytest.raises(ValueError, match="expected the program with SHA-256 cdcdcdcdcdcd, got abababababab"):
+        read_variables("cd" * 32, {"score": 12})(memory)
