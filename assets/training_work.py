@@ -22,6 +22,9 @@ class TrainingJob:
         recipe: name in `training.recipes`.
         shuffle_labels: train the control experiment.
         num_workers: that train it together.
+        init: checkpoint (folder or a file like ng.pt) to fine-tune; the network is then the checkpoint's.
+        vision_init: published SigLIP weights to start the image encoder from (a folder, or a name on the hub).
+        freeze_vision: leave the image encoder as it starts.
     """
 
     store: Store
@@ -29,6 +32,9 @@ class TrainingJob:
     recipe: str
     shuffle_labels: bool
     num_workers: int = 1
+    init: str = ""
+    vision_init: str = ""
+    freeze_vision: bool = False
 
 
 def run_training(job: TrainingJob, progress: Callable[[int, int, dict[str, Any]], None] | None = None) -> Any:
@@ -39,9 +45,9 @@ def run_training(job: TrainingJob, progress: Callable[[int, int, dict[str, Any]]
         progress: called with (step, steps of the run, row of metrics) in this process.
     """
     from training.publish import train_policy
-    from training.recipes import get_recipe, with_shuffled_labels
+    from training.recipes import fine_tuned, get_recipe, with_shuffled_labels
 
-    config = get_recipe(job.recipe)
+    config = fine_tuned(get_recipe(job.recipe), job.init, job.vision_init, job.freeze_vision)
     if job.shuffle_labels:
         config = with_shuffled_labels(config)
     batches = list_shard_batches(job.store)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 from models.policy import config as presets
+from models.policy.checkpoint import load_policy_weights
 from training.config import AugmentConfig, DataConfig, OptimizerConfig, TrainConfig
 
 
@@ -81,3 +83,23 @@ def get_recipe(name: str) -> TrainConfig:
 def with_shuffled_labels(config: TrainConfig) -> TrainConfig:
     """Return the control experiment of a run: the same, with each frame given another's actions."""
     return replace(config, data=replace(config.data, shuffle_labels=True))
+
+
+def fine_tuned(config: TrainConfig, init: str = "", vision_init: str = "", freeze_vision: bool = False) -> TrainConfig:
+    """Return a run that starts from weights that are there.
+
+    Args:
+        config: the run.
+        init: a policy's checkpoint; the network and the meaning of its output are then the checkpoint's.
+        vision_init: published SigLIP weights for the image encoder.
+        freeze_vision: do not train the image encoder.
+
+    Raises:
+        FileNotFoundError: there is no such checkpoint.
+        ValueError: both starts are given, or the checkpoint is of another form.
+    """
+    if init and vision_init:
+        raise ValueError("a policy's checkpoint has its own image encoder: give init or vision_init, not both")
+    policy = load_policy_weights(Path(init))[0] if init else config.policy
+    freeze = ("vision_encoder", "vision_stem") if freeze_vision else config.freeze
+    return replace(config, policy=policy, init=init, vision_init=vision_init, freeze=freeze)

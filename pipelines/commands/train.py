@@ -16,6 +16,9 @@ def policy(
     key: Annotated[str, typer.Option(help="Where in the store to publish the policy.")] = "policy/checkpoint",
     shuffled: Annotated[bool, typer.Option("--shuffled", help="The control experiment: labels shuffled.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Workers that train it together, through Ray.")] = 1,
+    init: Annotated[str, typer.Option(help="Fine-tune this checkpoint: a folder, or a file like ng.pt.")] = "",
+    vision: Annotated[str, typer.Option(help="Start the image encoder from SigLIP: a folder or a hub name.")] = "",
+    freeze_vision: Annotated[bool, typer.Option("--freeze-vision", help="Leave the image encoder as it is.")] = False,
 ) -> None:
     """Train a policy on all shards of the store; a killed training goes on where its last checkpoint is."""
     from assets.training_work import TrainingJob, run_training
@@ -28,10 +31,10 @@ def policy(
     with progress(f"train policy ({recipe})") as advance:
         try:
             report = run_training(
-                TrainingJob(store, key, recipe, shuffled, workers),
+                TrainingJob(store, key, recipe, shuffled, workers, init, vision, freeze_vision),
                 lambda step, steps, row: advance(step, steps, f"loss {row['loss']:.4f}"),
             )
-        except ValueError as error:
+        except (ValueError, FileNotFoundError) as error:
             raise typer.BadParameter(str(error)) from error
     done = "trained now" if report.changed else "was there already"
     say(f"{store.uri(key)}: {done}; {report.steps} steps, loss {report.loss:.4f}")
@@ -39,11 +42,12 @@ def policy(
 
 @app.command()
 def parser(
-    recipe: Annotated[str, typer.Option(help="shipped, smoke or paper.")] = "shipped",
+    recipe: Annotated[str, typer.Option(help="shipped, sticks, smoke or paper.")] = "shipped",
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/parser"),
     footage: Annotated[str, typer.Option(help="Folder of game videos for backgrounds; drawn ones by default.")] = "",
     skins: Annotated[str, typer.Option(help="Folder of imported skins, for half of the clips; none by default.")] = "",
     hold_out: Annotated[list[str] | None, typer.Option(help="Imported skins to leave out, as a pattern.")] = None,
+    start_from: Annotated[str, typer.Option(help="Folder of a checkpoint to begin with; none by default.")] = "",
     workers: Annotated[int, typer.Option(min=0, help="Processes that draw clips beside this one.")] = 1,
 ) -> None:
     """Train a parser on synthetic overlays; a killed training goes on where its last checkpoint is."""
@@ -56,7 +60,13 @@ def parser(
 
     store = Store.from_environment()
     try:
-        config = replace(get_parser_recipe(recipe), footage=footage, skins=skins, held_out=tuple(hold_out or ()))
+        config = replace(
+            get_parser_recipe(recipe),
+            footage=footage,
+            skins=skins,
+            held_out=tuple(hold_out or ()),
+            start_from=start_from,
+        )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
     with progress(f"train parser ({recipe})") as advance:

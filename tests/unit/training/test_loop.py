@@ -6,14 +6,16 @@ import json
 import pytest
 import torch
 
+from models.policy.checkpoint import save_policy
 from models.policy.config import FlowConfig, PolicyConfig, StackConfig, VisionConfig
+from models.policy.modeling import Policy
 from ops.storage import Store
 from tests.factories.policy_data import make_dataset
 from training import checkpoint as checkpoints
 from training.checkpoint import list_steps, load_state
 from training.config import AugmentConfig, DataConfig, OptimizerConfig, TrainConfig, learning_rate
 from training.loop import train
-from training.recipes import RECIPES, get_recipe
+from training.recipes import RECIPES, fine_tuned, get_recipe
 
 BATCHES = ["batch-000001"]
 
@@ -133,6 +135,26 @@ def test_frozen_parts_do_not_move_and_unknown_channels_are_reported(store):
         moved = not torch.equal(one.model[name], one.ema[name])
         assert not (moved and name.startswith("vision_encoder"))
     assert not torch.equal(one.model["model.proj_out_2.weight"], one.ema["model.proj_out_2.weight"])
+
+
+@pytest.mark.parametrize("freeze_vision", [False, True])
+def test_fine_tuning_starts_from_a_checkpoint_whole_or_with_its_eyes_shut(store, tmp_path, freeze_vision):
+    base = mini(policy=dataclasses.replace(mini().policy, control_hz=30.0))
+    torch.manual_seed(11)
+    weights = Policy(base.policy).state_dict()
+    save_policy(tmp_path / "base", base.policy, weights, {})
+    config = fine_tuned(mini(steps=2), init=str(tmp_path / "base"), freeze_vision=freeze_vision)
+    assert config.policy == base.policy  # the checkpoint's network, whatever the recipe's is
+    train(config, store, BATCHES, f"runs/tuned-{freeze_vision}")
+    after = load_state(store, f"runs/tuned-{freeze_vision}", config).model
+    moved = {name.split(".")[0] for name in weights if not torch.equal(weights[name], after[name])}
+    far = max((after[name] - weights[name]).abs().max() for name in weights)
+    assert far < 0.05  # started there, and not anew
+    assert (
+        "model" in moved and ("vision_encoder" in moved) != freeze_vision and ("vision_stem" in moved) != freeze_vision
+    )
+    with pytest.raises(ValueError, match="not both"):
+        fine_tuned(mini(), init="a", vision_init="b")
 
 
 def test_metrics_are_json_lines_and_tensorboard(store):
