@@ -57,6 +57,8 @@ def probe_liveness(
         count: at most so many rows.
         sleep: waits between tries.
     """
+    if not count:
+        return LivenessReport()
     found: dict[str, CrawlError | None] = {}
     for video in due(read_catalog(store), count):
         found[video.video_id] = _ask(video.url, options, sleep)

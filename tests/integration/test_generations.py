@@ -84,8 +84,9 @@ def _publish_other_parser(folder: Path, patch: pytest.MonkeyPatch) -> None:
     other = folder / "other-parser"
     shutil.copytree(checkpoint.SHIPPED, other)
     weights = load_file(other / checkpoint.WEIGHTS)
-    for name in ("stick_head.bias", "fuse.2.bias"):
-        weights[name] = weights[name] + 2.0
+    for name in weights:
+        if name.endswith(".bias") and not name.startswith("encoder."):
+            weights[name] = weights[name] + 2.0
     save_file(weights, other / checkpoint.WEIGHTS)
     patch.setattr(checkpoint, "SHIPPED", other)
 
