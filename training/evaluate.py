@@ -2,12 +2,17 @@
 
 Baselines: `null` (nothing pressed, sticks centred), `last` (the labels of the frame itself go on; it is told what no
 policy is told) and `mean` (the training side's mean action). Intervals are bootstrapped over whole videos, or over
-chunks where there are few videos: frames of one video are no independent evidence.
+blocks of some seconds where there are few videos: frames that follow each other are no independent evidence. Only rows
+after the frame count: the row at the frame itself is what `last` was told.
+
+Much of what a pad does has no reason in the picture. `explained_r2` is over the channels that the policy predicts
+better than every baseline on the *training* side, chosen before the held-out side is looked at; where there is none,
+there is no such score. The other scores are over all channels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,22 +20,33 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.policy.modeling import draw_start
 from ops.gamepad import AXES, DATASET, NEUTRAL_PACKED, Floats
 from ops.storage import Store
-from training.chunks import future_actions, list_sources, load_chunk, read_source
+from training.chunks import Source, future_actions, list_sources, load_chunk, read_source
 from training.infer import PolicyActor
+from training.scoring import (
+    Calibration,
+    Sums,
+    button_rows,
+    calibration_scores,
+    channel_r2,
+    compare,
+    count,
+    horizon_rows,
+    join,
+)
 
 POLICY: Final = "policy"
 BASELINES: Final = ("null", "last", "mean")
 
-#: From this many held-out videos on, they are what the bootstrap draws; below, chunks are.
+#: From this many held-out videos on, they are what the bootstrap draws; below, blocks are.
 _MIN_VIDEOS: Final = 5
 #: Training chunks that the mean action comes from.
 _MEAN_CHUNKS: Final = 200
-#: An axis that moves less than this (variance of the packed value) has no R2.
-_MIN_VARIANCE: Final = 1e-6
-
-Doubles = npt.NDArray[np.float64]
+#: The least by which a channel's R2 must be above every baseline's on the training side.
+_EXPLAINED_MARGIN: Final = 0.05
+_FRAMES_AT_ONCE: Final = 64
 
 
 @dataclass(frozen=True)
@@ -41,82 +57,179 @@ class EvalConfig:
         split: side of the split.
         frame_stride: every n-th frame of a chunk is evaluated.
         max_chunks: evaluate at most this many, spread evenly over the side.
+        train_chunks: of the training side, which choose channels and calibrate buttons.
         num_samples: drawn action chunks per frame; their mean is the prediction.
         threshold: a button value above it counts as pressed.
+        block_s: length of a block.
         num_resamples: of the bootstrap.
         level: of the intervals.
         seed: of noise and bootstrap.
     """
 
     split: str = "val"
-    frame_stride: int = 10
+    frame_stride: int = 5
     max_chunks: int = 200
-    num_samples: int = 4
+    train_chunks: int = 8
+    num_samples: int = 16
     threshold: float = 0.5
+    block_s: float = 5.0
     num_resamples: int = 1000
     level: float = 0.95
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if min(self.frame_stride, self.max_chunks, self.num_samples, self.num_resamples) < 1 or not 0 < self.level < 1:
-            raise ValueError(f"positive counts and 0 < level < 1 expected, got {self}")
+        counts = (self.frame_stride, self.max_chunks, self.train_chunks, self.num_samples, self.num_resamples)
+        if min(counts) < 1 or not 0 < self.level < 1 or self.block_s <= 0:
+            raise ValueError(f"positive counts and lengths and 0 < level < 1 expected, got {self}")
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """What all metrics of one predictor are computed from, per group of frames (first axis).
+class _Predicted:
+    """A chunk with what every predictor says of it.
 
     Attributes:
-        hits: (groups, 3, buttons) true positives, false positives, false negatives.
-        sticks: (groups, 5, horizon, axes) count, sum and sum of squares of the truth, squared error, absolute error.
+        source: the chunk.
+        truth: (frames, horizon, channels) packed, NaN where unknown.
+        predictions: the same shape, by predictor.
+        blocks: (frames,) number of each frame's block in the chunk.
     """
 
-    hits: Doubles
-    sticks: Doubles
+    source: Source
+    truth: Floats
+    predictions: dict[str, Floats]
+    blocks: npt.NDArray[np.int64]
 
 
 def evaluate(actor: PolicyActor, store: Store, batches: Sequence[str], config: EvalConfig) -> dict[str, Any]:
-    """Return JSON-able metrics: scores with intervals, differences to the baselines, per button, per horizon step.
+    """Return JSON-able metrics: scores with intervals, gains over the baselines, per channel, button, step and game.
 
     Raises:
-        ValueError: the side holds no chunk.
+        ValueError: a side holds no chunk.
     """
-    sources = list_sources(store, batches, config.split)
-    picks = np.linspace(0, len(sources) - 1, min(config.max_chunks, len(sources))).astype(int)
+    layout = actor.config.action_layout
     mean_action = _mean_action(actor, store, batches)
-    groups: list[str] = []
-    sums: dict[str, list[_Sums]] = {name: [] for name in (POLICY, *BASELINES)}
-    num_frames = 0
+    known_side = list(_predict_all(actor, store, batches, config, "train", config.train_chunks, mean_action))
+    explained = _explained(known_side, layout.num_buttons, config)
+    calibration = Calibration.fit(*_button_values(known_side, layout.num_buttons))
+    held_out = list(_predict_all(actor, store, batches, config, config.split, config.max_chunks, mean_action))
+    sums = _sums(held_out, layout.num_buttons, config)
+    videos, games = (
+        [value for one in held_out for value in [getattr(one.source.row, name)] * (int(one.blocks.max()) + 1)]
+        for name in ("video_id", "game")
+    )
+    units = list(dict.fromkeys(videos))
+    by_video = len(units) >= _MIN_VIDEOS
+    drawn = {name: part.grouped(_members(videos, units)) if by_video else part for name, part in sums.items()}
+    values, truth = _button_values(held_out, layout.num_buttons)
+    names = [*layout.buttons, *AXES]
+    return compare(drawn, explained, config.num_resamples, config.level, config.seed) | {
+        "explained": [name for name, chosen in zip(names, explained, strict=True) if chosen],
+        "channels": _channel_rows(sums, names),
+        "buttons": button_rows(sums[POLICY], layout.buttons),
+        "calibration": {
+            "raw": calibration_scores(values, truth),
+            "calibrated": calibration_scores(calibration(values), truth),
+        },
+        "horizon": {name: horizon_rows(part) for name, part in sums.items()},
+        "games": _game_rows(sums, games),
+        "num_videos": len(units),
+        "num_chunks": len(held_out),
+        "num_frames": sum(len(one.truth) for one in held_out),
+        "num_groups": len(drawn[POLICY].hits),
+        "bootstrap_unit": "video" if by_video else "block",
+    }
+
+
+def _members(values: Sequence[str], units: Sequence[str]) -> list[list[int]]:
+    return [[index for index, value in enumerate(values) if value == unit] for unit in units]
+
+
+def _predict_all(
+    actor: PolicyActor,
+    store: Store,
+    batches: Sequence[str],
+    config: EvalConfig,
+    split: str,
+    max_chunks: int,
+    mean_action: Floats,
+) -> Iterator[_Predicted]:
+    """Yield chunks of one side, spread evenly over it."""
+    sources = list_sources(store, batches, split)
+    layout, rest = actor.config.action_layout, _rest(actor)
+    picks = np.linspace(0, len(sources) - 1, min(max_chunks, len(sources))).astype(int)
     for number in dict.fromkeys(picks.tolist()):
-        source = sources[number]
-        chunk = load_chunk(store, source, config.frame_stride, actor.config.vision.image_px)
+        chunk = load_chunk(store, sources[number], config.frame_stride, actor.config.vision.image_px)
         truth = future_actions(chunk.trace, chunk.rows, actor.config)
-        layout = actor.config.action_layout
+        if actor.config.action_shift == 0:
+            truth[:, 0] = np.nan
         shown = layout.pack(layout.take_buttons(chunk.trace.buttons, DATASET), chunk.trace.sticks)[chunk.rows]
-        rest = _rest(actor)
+        pts_s = chunk.trace.pts_s[chunk.rows]
         predictions = {
             POLICY: _predict(actor, chunk.frames, config, number),
             "null": np.broadcast_to(rest, truth.shape),
             "last": np.broadcast_to(np.where(np.isfinite(shown), shown, rest)[:, None], truth.shape),
             "mean": np.broadcast_to(mean_action, truth.shape),
         }
-        for name, prediction in predictions.items():
-            sums[name].append(_count(prediction, truth, layout.num_buttons, config.threshold))
-        groups.append(source.row.video_id)
-        num_frames += len(truth)
-    videos = sorted(set(groups))
-    unit = "video" if len(videos) >= _MIN_VIDEOS else "chunk"
-    members = [[index for index, video in enumerate(groups) if video == name] for name in videos]
-    merged = {
-        name: _merge(parts, members if unit == "video" else [[index] for index in range(len(parts))])
-        for name, parts in sums.items()
+        slots = ((pts_s - pts_s[0]) / config.block_s).astype(np.int64)
+        blocks: npt.NDArray[np.int64] = np.unique(slots, return_inverse=True)[1]
+        yield _Predicted(sources[number], truth, predictions, blocks)
+
+
+def _sums(chunks: Sequence[_Predicted], num_buttons: int, config: EvalConfig) -> dict[str, Sums]:
+    return {
+        name: join(
+            [count(one.predictions[name], one.truth, num_buttons, config.threshold, one.blocks) for one in chunks]
+        )
+        for name in (POLICY, *BASELINES)
     }
-    return _summarize(merged, actor, config) | {
-        "num_videos": len(videos),
-        "num_chunks": len(groups),
-        "num_frames": num_frames,
-        "bootstrap_unit": unit,
+
+
+def _explained(chunks: Sequence[_Predicted], num_buttons: int, config: EvalConfig) -> npt.NDArray[np.bool_]:
+    """Return (channels,) which of them the policy predicts better than every baseline."""
+    values = {name: channel_r2(part) for name, part in _sums(chunks, num_buttons, config).items()}
+    best = np.max([np.nan_to_num(values[name], nan=np.inf) for name in BASELINES], axis=0)
+    # A mean that was learnt elsewhere can fall short of 0, which is what knowing nothing is worth.
+    return np.nan_to_num(values[POLICY], nan=-np.inf) > np.maximum(best, 0) + _EXPLAINED_MARGIN
+
+
+def _button_values(chunks: Sequence[_Predicted], num_buttons: int) -> tuple[Floats, Floats]:
+    """Return (raw values of the policy, labels) of the buttons in all chunks."""
+    return (
+        np.concatenate([one.predictions[POLICY][..., :num_buttons] for one in chunks]),
+        np.concatenate([one.truth[..., :num_buttons] for one in chunks]),
+    )
+
+
+def _channel_rows(sums: dict[str, Sums], names: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    values = {predictor: channel_r2(part) for predictor, part in sums.items()}
+    return {
+        name: {predictor: float(value[channel]) for predictor, value in values.items()}
+        for channel, name in enumerate(names)
+        if np.isfinite(values[POLICY][channel])
     }
+
+
+def _game_rows(sums: dict[str, Sums], games: Sequence[str]) -> dict[str, dict[str, Any]]:
+    units = list(dict.fromkeys(games))
+    rows: dict[str, dict[str, Any]] = {}
+    for unit, members in zip(units, _members(games, units), strict=True):
+        one = {name: part.grouped([members]) for name, part in sums.items()}
+        rows[unit or "unknown"] = {
+            name: {
+                "stick_mae": float(
+                    np.mean([step["stick_mae"] for step in horizon_rows(part) if step["stick_mae"] is not None])
+                ),
+                "button_f1": _mean_f1(part),
+            }
+            for name, part in one.items()
+        }
+    return rows
+
+
+def _mean_f1(sums: Sums) -> float:
+    rows = button_rows(sums, [str(index) for index in range(sums.hits.shape[-1])])
+    pressed = [row["f1"] for row in rows.values() if row["num_pressed"]]
+    return float(np.mean(pressed)) if pressed else 0.0
 
 
 def _rest(actor: PolicyActor) -> Floats:
@@ -139,122 +252,11 @@ def _mean_action(actor: PolicyActor, store: Store, batches: Sequence[str]) -> Fl
 
 
 def _predict(actor: PolicyActor, frames: npt.NDArray[np.uint8], config: EvalConfig, number: int) -> Floats:
-    draws = [
-        actor.act(frames, torch.Generator().manual_seed(config.seed + 1000 * number + draw))
-        for draw in range(config.num_samples)
-    ]
-    return np.mean(draws, axis=0, dtype=np.float32)
-
-
-def _count(prediction: Floats, truth: Floats, num_buttons: int, threshold: float) -> _Sums:
-    """Return the sums of one chunk; unknown labels count nowhere."""
-    valid = np.isfinite(truth)
-    pressed, wanted = prediction[..., :num_buttons] > threshold, truth[..., :num_buttons] > threshold
-    counted = valid[..., :num_buttons]
-    hits = [(pressed & wanted), (pressed & ~wanted), (~pressed & wanted)]
-    known = valid[..., num_buttons:]
-    value = np.where(known, truth[..., num_buttons:], 0).astype(np.float64) * 2
-    error = np.where(known, np.clip(prediction[..., num_buttons:], 0, 1) - truth[..., num_buttons:], 0) * 2.0
-    sticks = [known, value, value**2, error**2, np.abs(error)]
-    return _Sums(
-        np.stack([(hit & counted).sum(axis=(0, 1)) for hit in hits]).astype(np.float64)[None],
-        np.stack([part.sum(axis=0) for part in sticks]).astype(np.float64)[None],
-    )
-
-
-def _merge(parts: Sequence[_Sums], members: Sequence[Sequence[int]]) -> _Sums:
-    hits, sticks = np.concatenate([part.hits for part in parts]), np.concatenate([part.sticks for part in parts])
-    return _Sums(
-        np.stack([hits[list(indices)].sum(axis=0) for indices in members]),
-        np.stack([sticks[list(indices)].sum(axis=0) for indices in members]),
-    )
-
-
-def _scores(sums: _Sums, weights: Doubles, pressed: npt.NDArray[np.bool_]) -> dict[str, Doubles]:
-    """Return the scores for each row of weights (resamples, groups)."""
-    hits = np.einsum("rg,gkb->rkb", weights, sums.hits)[..., pressed]
-    sticks = np.einsum("rg,gkta->rka", weights, sums.sticks)
-    return {
-        "button_f1": _f1(hits).mean(axis=-1) if pressed.any() else np.full(len(weights), np.nan),
-        "stick_r2": _r2(sticks),
-        "stick_mae": sticks[:, 4].sum(axis=-1) / np.maximum(sticks[:, 0].sum(axis=-1), 1),
-    }
-
-
-def _f1(hits: Doubles) -> Doubles:
-    """Return 2 TP / (2 TP + FP + FN) for hits (..., 3, buttons); 0 where a button is never pressed or predicted."""
-    true, false, missed = hits[..., 0, :], hits[..., 1, :], hits[..., 2, :]
-    f1: Doubles = 2 * true / np.maximum(2 * true + false + missed, 1e-9)
-    return f1
-
-
-def _r2(sticks: Doubles) -> Doubles:
-    """Return R2 over the axes (last) of sums (..., 5, axes): errors and variances of all axes that move are added."""
-    count, total, squares, error = (sticks[..., index, :] for index in range(4))
-    variance = squares - total**2 / np.maximum(count, 1)
-    moves = variance > _MIN_VARIANCE * np.maximum(count, 1)
-    explained = np.where(moves, error, 0).sum(axis=-1) / np.maximum(np.where(moves, variance, 0).sum(axis=-1), 1e-12)
-    return np.where(moves.any(axis=-1), 1 - explained, np.nan)
-
-
-def _summarize(sums: dict[str, _Sums], actor: PolicyActor, config: EvalConfig) -> dict[str, Any]:
-    layout = actor.config.action_layout
-    groups = len(sums[POLICY].hits)
-    rng = np.random.default_rng(config.seed)
-    draws = rng.multinomial(groups, np.full(groups, 1 / groups), size=config.num_resamples).astype(np.float64)
-    once = np.ones((1, groups))
-    pressed = (sums[POLICY].hits.sum(axis=0)[[0, 2]].sum(axis=0)) > 0
-    points = {name: _scores(part, once, pressed) for name, part in sums.items()}
-    spread = {name: _scores(part, draws, pressed) for name, part in sums.items()}
-    tails = [(1 - config.level) / 2, (1 + config.level) / 2]
-
-    def interval(point: Doubles, samples: Doubles) -> dict[str, Any]:
-        if not np.isfinite(point[0]):
-            return {"value": None, "low": None, "high": None}
-        low, high = np.nanquantile(samples, tails)
-        return {"value": float(point[0]), "low": float(low), "high": float(high)}
-
-    scores = {
-        name: {score: interval(points[name][score], spread[name][score]) for score in points[name]} for name in sums
-    }
-    gains: dict[str, Any] = {}
-    for name in BASELINES:
-        gains[name] = {}
-        for score in points[POLICY]:
-            sign = -1 if score == "stick_mae" else 1
-            gain = interval(
-                sign * (points[POLICY][score] - points[name][score]),
-                sign * (spread[POLICY][score] - spread[name][score]),
-            )
-            gains[name][score] = gain | {"better": gain["low"] is not None and gain["low"] > 0}
-    hits = sums[POLICY].hits.sum(axis=0)
-    return {
-        "scores": scores,
-        "gains": gains,
-        "buttons": _button_rows(hits, layout.buttons, pressed),
-        "horizon": {name: _horizon_rows(part) for name, part in sums.items()},
-    }
-
-
-def _button_rows(hits: Doubles, buttons: Sequence[str], pressed: npt.NDArray[np.bool_]) -> dict[str, dict[str, float]]:
-    rows = {}
-    for index, button in enumerate(buttons):
-        true, false, missed = hits[:, index]
-        if pressed[index] or false:
-            rows[button] = {
-                "precision": float(true / max(true + false, 1)),
-                "recall": float(true / max(true + missed, 1)),
-                "f1": float(_f1(hits[:, index : index + 1])[0]),
-                "num_pressed": int(true + missed),
-            }
-    return rows
-
-
-def _horizon_rows(sums: _Sums) -> list[dict[str, float | None]]:
-    steps = sums.sticks.sum(axis=0).transpose(1, 0, 2)
-    rows = []
-    for step in steps:
-        r2 = float(_r2(step))
-        mae = float(step[4].sum() / max(step[0].sum(), 1))
-        rows.append({"stick_r2": r2 if np.isfinite(r2) else None, "stick_mae": mae})
-    return rows
+    generator = torch.Generator().manual_seed(config.seed + number)
+    parts = []
+    for first in range(0, len(frames), _FRAMES_AT_ONCE):
+        some = frames[first : first + _FRAMES_AT_ONCE]
+        noise = draw_start(actor.config, config.num_samples * len(some), generator)
+        drawn = actor.act_from(np.ascontiguousarray(some), noise, actor.steps)
+        parts.append(drawn.reshape(config.num_samples, *(len(some), *drawn.shape[1:])).mean(axis=0, dtype=np.float32))
+    return np.concatenate(parts)

@@ -88,7 +88,7 @@ class PolicyActor:
         return self.act_from(frames, noise, self.steps)
 
     def act_from(self, frames: npt.NDArray[np.uint8], noise: torch.Tensor, steps: int) -> Floats:
-        """Return packed actions as `act` does, from given noise (batch, horizon, channels) in some number of steps."""
+        """Return packed actions as `act` does, from given noise, which may be several draws per frame (`Sampler`)."""
         packed: Floats = self._sampler(torch.from_numpy(frames), steps=steps, noise=noise).cpu().numpy()
         layout = self.config.action_layout
         rest = np.array([0.0] * layout.num_buttons + [NEUTRAL_PACKED] * len(AXES), dtype=np.float32)

@@ -78,13 +78,20 @@ class Sampler:
         steps: int | None = None,
         noise: Tensor | None = None,
     ) -> Tensor:
-        """Return packed actions (B, T, C) in float32; arguments as for `Policy.act`."""
+        """Return packed actions (B, T, C) in float32; arguments as for `Policy.act`.
+
+        With noise (K * B, T, C) it returns K draws per frame, row k * B + b being draw k for frame b; the images are
+        looked at once.
+        """
         steps = steps or self.config.flow.steps
         if steps < 1:
             raise ValueError(f"steps must be at least 1, got {steps}")
         noise = draw_start(self.config, len(frames), generator) if noise is None else noise
         pixels = to_pixels(frames.to(self.device), self.config.vision.image_px).to(self.dtype)
         keys, values = (part.clone() if self.device.type == "cuda" else part for part in self._encode(pixels))
+        draws = len(noise) // max(1, len(frames))
+        if draws > 1:
+            keys, values = (part.repeat(1, draws, 1, 1, 1) for part in (keys, values))
         table = self._timetable(steps)
         actions = noise.to(self.device, torch.float32)
         for step in range(steps):

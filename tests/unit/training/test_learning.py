@@ -55,3 +55,4 @@ def test_shuffled_labels_teach_nothing(store):
     metrics = offline(store, with_shuffled_labels(quick()), "policy/shuffled")
     assert metrics["scores"]["policy"]["stick_r2"]["value"] < 0.1
     assert not metrics["gains"]["mean"]["stick_r2"]["better"]
+    assert metrics["explained"] == []

@@ -55,6 +55,13 @@ def test_policies_with_a_stem_that_predict_actions_are_sampled_too():
     )
 
 
+def test_several_draws_share_the_look_at_a_frame(policy):
+    noise = torch.randn(6, 7, 25, generator=seeded(2))
+    together = Sampler(policy)(frames(), noise=noise)
+    apart = torch.cat([Sampler(policy)(frames(), noise=part) for part in noise.split(3)])
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-5)
+
+
 def test_it_is_for_evaluation_and_at_least_one_step(policy):
     with pytest.raises(ValueError, match="evaluation mode"):
         Sampler(Policy(mini()).train())
