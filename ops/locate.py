@@ -8,70 +8,33 @@ and translucent overlays then gather the inliers that no single frame has. Few f
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+from ops.features import Features, Matcher, distinct_features, pooled_matches, stable_features
 from ops.outcomes import RejectedError
 from ops.place_fit import explained, fit_place, similarity
 from ops.scores import box_iou
 from ops.skins.template import Pixels, Template, load_library
 
-VERSION = "3"
+VERSION = "4"
 INDEX_FILE = "index.npz"
 
-Points = npt.NDArray[np.float32]
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_THREADS = 2
+#: The search ends when the best place has less than this share of the inliers that frames seen so far should give.
+_HOPELESS = 0.5
 
-#: Cosine below which a match hardly ever passes the ratio test, so that its rivals are not looked for.
-_LEAST_SIMILARITY = 0.72
 #: Templates with this share of the best one's inliers at the same place (IoU) are compared by their looks, in a
 #: region with a rim of this share of the box.
 _RIVAL_INLIERS, _RIVAL_IOU, _MOST_RIVALS, _RIM = 0.5, 0.8, 12, 0.05
-
-
-@dataclass(frozen=True)
-class Features:
-    """Keypoints of one picture.
-
-    Attributes:
-        points: (n, 2) x, y in pixels, pixel edges at integers.
-        descriptors: (n, d) of unit length.
-    """
-
-    points: Points
-    descriptors: npt.NDArray[np.float32]
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> Features:
-        return Features(self.points[rows], self.descriptors[rows])
-
-    @classmethod
-    def none(cls, width: int) -> Features:
-        """Return no keypoints, with descriptors of a width."""
-        return cls(np.zeros((0, 2), np.float32), np.zeros((0, width), np.float32))
-
-
-class Matcher(Protocol):
-    """Finds and describes local features."""
-
-    @property
-    def name(self) -> str:
-        """What an index built with these features is keyed by."""
-        ...
-
-    def describe(self, gray: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8] | None = None) -> Features:
-        """Return the features of a picture (h, w) uint8, where `mask` (h, w) is not 0."""
-        ...
-
-    def __hash__(self) -> int:
-        """Equal matchers are one key of a cache."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -85,7 +48,7 @@ class LocateConfig:
         ratio: a match's distance over that of the next best place must be below this.
         min_inliers: distinct template keypoints that must agree on a place (paper: 20).
         settled_inliers: as many in a stage end the search.
-        shortlist: so many templates, the best of the first stage, are tried on.
+        shortlist: so many templates, the best by the first stage's distinct features, are tried on.
         tolerance_px: how far an inlier may be off, in frame pixels.
         scale: least and greatest width of the overlay as a fraction of the template's.
         max_rotation_deg: overlays stand upright; a fit that does not is none.
@@ -231,13 +194,15 @@ def locate_frames(
     places: list[_Place] = []
     candidates = list(range(len(index.templates)))
     for count in sorted({min(stage, len(grays)) for stage in (*config.stages, len(grays))}):
-        described.extend(matcher.describe(gray) for gray in grays[len(described) : count])
-        places = _rank_places(_stable(described, grays[0].shape), index, candidates, config)
+        described.extend(_in_threads(matcher.describe, grays[len(described) : count]))
+        features = stable_features(described, grays[0].shape)
+        if len(candidates) > config.shortlist:
+            found = _rank_places([distinct_features(features)], index, candidates, config)
+            candidates = [place.number for place in found[: config.shortlist]]
+        places = _rank_places(features, index, candidates, config)
         if places and places[0].inliers >= config.settled_inliers:
             break
-        if places:
-            candidates = [place.number for place in places[: config.shortlist]]
-        elif count >= max(config.stages, default=0):
+        if not places or places[0].inliers < config.min_inliers * _HOPELESS * count / len(grays):
             break
     if not places or places[0].inliers < config.min_inliers:
         return None
@@ -285,32 +250,6 @@ def _gray(frame: Pixels) -> Pixels:
     return np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
 
 
-def _stable(described: Sequence[Features], size: tuple[int, int], cell: float = 2.0) -> list[Features]:
-    """Return each frame's features that other frames have at the same place; all if frames are too few to tell.
-
-    Args:
-        described: features of each frame.
-        size: height and width of the frames.
-        cell: two features within this many pixels, or a neighbouring cell of that size, are at the same place.
-    """
-    import cv2
-
-    if len(described) < 3:
-        return list(described)
-    shape = (int(size[0] / cell) + 1, int(size[1] / cell) + 1)
-    places = [(f.points / cell).astype(int) for f in described]
-    counts = np.zeros(shape, dtype=np.uint8)
-    for place in places:
-        occupied = np.zeros(shape, dtype=np.uint8)
-        occupied[place[:, 1].clip(0, shape[0] - 1), place[:, 0].clip(0, shape[1] - 1)] = 1
-        counts += np.asarray(cv2.dilate(occupied, np.ones((3, 3), np.uint8)), dtype=np.uint8)
-    needed = 1 + max(1, len(described) // 6)  # itself, and one frame in six
-    return [
-        features[counts[place[:, 1].clip(0, shape[0] - 1), place[:, 0].clip(0, shape[1] - 1)] >= needed]
-        for features, place in zip(described, places, strict=True)
-    ]
-
-
 class _Place(NamedTuple):
     """Where a template of the index (by number) may lie, and how many keypoints agree."""
 
@@ -323,35 +262,19 @@ def _rank_places(
     frames: Sequence[Features], index: TemplateIndex, candidates: Sequence[int], config: LocateConfig
 ) -> list[_Place]:
     """Return the place of each candidate template that has one, the most agreed first."""
-    places = []
-    for number in candidates:
-        fitted = fit_place(*_pooled_matches(index.features[number], frames, config.ratio), config)
-        if fitted is not None:
-            places.append(_Place(number, *fitted))
+
+    def place_of(number: int) -> _Place | None:
+        fitted = fit_place(*pooled_matches(index.features[number], frames, config.ratio), config)
+        return None if fitted is None else _Place(number, *fitted)
+
+    places = [place for place in _in_threads(place_of, candidates) if place is not None]
     return sorted(places, key=lambda place: -place.inliers)
 
 
-def _pooled_matches(template: Features, frames: Sequence[Features], ratio: float) -> tuple[Points, Points]:
-    """Return matched points (n, 2) in the template and in the frames, over all frames."""
-    sources, targets = [], []
-    for features in frames:
-        if len(features) < 2 or len(template) == 0:
-            continue
-        similarity = template.descriptors @ features.descriptors.T
-        rows = np.flatnonzero(similarity.max(axis=1) >= _LEAST_SIMILARITY)
-        similarity = similarity[rows]
-        best = similarity.argmax(axis=1)
-        top = similarity[np.arange(len(best)), best]
-        # The next best must be another place: several keypoints (scales, angles) share one.
-        x, y = features.points.T
-        same = (np.abs(x - x[best, None]) < 4) & (np.abs(y - y[best, None]) < 4)
-        second = np.where(same, -1, similarity).max(axis=1, initial=-1)
-        good = np.sqrt(np.maximum(2 - 2 * top, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 1e-6))
-        sources.append(template.points[rows[good]])
-        targets.append(features.points[best[good]])
-    if not sources:
-        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
-    return np.concatenate(sources), np.concatenate(targets)
+def _in_threads(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> list[_Result]:
+    """Return a function's results in order; OpenCV and BLAS let other threads run."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        return list(pool.map(function, items))
 
 
 def locate_video(

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from ops.skins.template import Pixels, Template
 
 if TYPE_CHECKING:
-    from ops.locate import LocateConfig, Points
+    from ops.features import Points
+    from ops.locate import LocateConfig
 
 
 def fit_place(source: Points, target: Points, config: LocateConfig) -> tuple[npt.NDArray[np.float64], int] | None:

@@ -16,8 +16,9 @@ import numpy as np
 
 from ops.batch import Work
 from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_data, crop_video
+from ops.features import Matcher
 from ops.gamepad import STICKS, PadTrace
-from ops.locate import LocateConfig, Matcher, TemplateIndex, Track, locate_video
+from ops.locate import LocateConfig, TemplateIndex, Track, locate_video
 from ops.outcomes import Outcome
 from ops.parse import Predictor, read_clip
 from ops.refine import RefineConfig, label_quality, refine

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ops.locate import Features
+from ops.features import Features
 
 
 @dataclass(frozen=True)

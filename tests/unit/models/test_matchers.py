@@ -6,7 +6,9 @@ import pytest
 from models.matchers import library
 from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
+from models.matchers.xfeat import XFeatMatcher
 from ops.locate import INDEX_FILE, LocateConfig, TemplateIndex
+from ops.outcomes import BadInputError
 
 
 def _picture() -> np.ndarray:
@@ -82,3 +84,45 @@ def test_equal_skins_give_equal_libraries(small_library: Path) -> None:
         assert write_library(small_library / name) == ("generic-flat-01", "ps4-flat-01")
     for path in (small_library / "one").glob("*.[pj]*"):
         assert path.read_bytes() == (small_library / "two" / path.name).read_bytes()
+
+
+@pytest.fixture(scope="module")
+def xfeat(tmp_path_factory: pytest.TempPathFactory) -> XFeatMatcher:
+    """XFeat with random weights: what it finds means little, but it is the same in a shifted picture."""
+    import torch
+    from kornia.feature import XFeat
+
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("xfeat") / "xfeat.pt"
+    net = XFeat().net
+    with torch.no_grad():  # untrained, no cell is surer of a keypoint than chance
+        net.keypoint_head[-1].weight *= 60
+    torch.save(net.state_dict(), path)
+    return XFeatMatcher(path)
+
+
+def test_xfeat_gives_what_a_matcher_gives(xfeat: XFeatMatcher) -> None:
+    features = xfeat.describe(_picture())
+    assert len(features) > 10 and features.descriptors.shape == (len(features), 64)
+    np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-3)
+    assert features.points.min() >= 0 and (features.points <= (320, 240)).all()
+    mask = np.zeros((240, 320), np.uint8)
+    mask[:, 160:] = 255
+    assert (xfeat.describe(_picture(), mask).points[:, 0] >= 159).all()
+
+
+def test_an_index_of_xfeat_features_knows_its_weights(xfeat: XFeatMatcher, tmp_path: Path) -> None:
+    other = tmp_path / "xfeat.pt"
+    other.write_bytes(xfeat.weights.read_bytes())
+    assert XFeatMatcher(other).name == xfeat.name != SiftMatcher().name
+    other.write_bytes(b"something else")
+    assert XFeatMatcher(other).name != xfeat.name
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not weights", b"PK\x03\x04"])
+def test_xfeat_weights_that_cannot_be_read_are_named(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "xfeat.pt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(BadInputError, match=r"XFeat weights .*xfeat\.pt"):
+        XFeatMatcher(path).describe(_picture())

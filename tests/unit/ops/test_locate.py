@@ -6,7 +6,8 @@ import pytest
 
 from models.matchers.sift import SiftMatcher
 from ops import locate
-from ops.locate import Features, LocateConfig, TemplateIndex, locate_frames, locate_video
+from ops.features import Features
+from ops.locate import LocateConfig, TemplateIndex, locate_frames, locate_video
 from ops.outcomes import RejectedError
 from ops.place_fit import fit_place
 from ops.scores import box_iou
