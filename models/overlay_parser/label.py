@@ -17,6 +17,7 @@ from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
 from ops.delay import DelayConfig, estimate_delay, measure_motion
+from ops.features import Matcher
 from ops.gamepad import STICKS, PadTrace
 from ops.locate import LocateConfig, Track
 from ops.nitrogen_layout import ChunkSource, write_chunk
@@ -48,6 +49,7 @@ class LabelJob:
         libraries: folders of templates, each searched in full.
         predict: the parser.
         preview: also write `preview.mp4`.
+        matcher: finds local features.
         locate: see `LocateConfig`.
         crop: see `CropConfig`.
         refine: see `RefineConfig`.
@@ -57,6 +59,7 @@ class LabelJob:
     libraries: tuple[Path, ...]
     predict: Predictor
     preview: bool = False
+    matcher: Matcher = field(default_factory=SiftMatcher)
     locate: LocateConfig = field(default_factory=LocateConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
@@ -116,7 +119,7 @@ class LabelJob:
 
     def _locate(self, video: Path, probed: VideoProbe) -> Track:
         tracks: Sequence[Track] = call(
-            locate_in, video, self.libraries, SiftMatcher(), self.locate, probed.duration_s, probed.height,
+            locate_in, video, self.libraries, self.matcher, self.locate, probed.duration_s, probed.height,
             limits=LOCATE_LIMITS,
         )  # fmt: skip
         return tracks[0]

@@ -1,12 +1,15 @@
 """`overplay label`: what the pad did in videos of this machine; needs no store and no UI."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipelines.commands.console import fail, progress, say
+
+if TYPE_CHECKING:
+    from models.overlay_parser.label import LabelJob
 
 
 def label(
@@ -26,33 +29,55 @@ def label(
     parser: Annotated[
         Path | None, typer.Option(help="Parser checkpoint folder; by default the one that comes with overplay.")
     ] = None,
+    xfeat: Annotated[
+        Path | None,
+        typer.Option(
+            help="Match XFeat features with these weights (xfeat.pt) in place of SIFT's.", dir_okay=False, exists=True
+        ),
+    ] = None,
+    min_confidence: Annotated[
+        float, typer.Option(min=0, max=1, help="Values less certain than this are unknown in the labels.")
+    ] = 0.0,
     preview: Annotated[
         bool, typer.Option("--preview", help="Also write preview.mp4, with the box and the read state.")
     ] = False,
 ) -> None:
     """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
     from models.matchers.library import cached_library
+    from models.matchers.sift import SiftMatcher
+    from models.matchers.xfeat import XFeatMatcher
     from models.overlay_parser.checkpoint import SHIPPED, load_predictor
     from models.overlay_parser.label import LabelJob
     from ops.outcomes import BadInputError
+    from ops.refine import RefineConfig
 
     _refuse_equal_names(videos)
     try:
-        job = LabelJob((cached_library(library), *(templates or ())), load_predictor(parser or SHIPPED), preview)
+        job = LabelJob(
+            (cached_library(library), *(templates or ())),
+            load_predictor(parser or SHIPPED),
+            preview,
+            XFeatMatcher(xfeat) if xfeat else SiftMatcher(),
+            refine=RefineConfig(min_confidence=min_confidence),
+        )
     except (BadInputError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    num_failed = 0
+    num_failed = sum(report["outcome"] == "failed" for report in _run(job, videos, out))
+    if num_failed:
+        raise fail(f"{num_failed} of {len(videos)} videos failed; the reasons are in their report.json")
+
+
+def _run(job: "LabelJob", videos: Sequence[Path], out: Path) -> Iterator[dict[str, Any]]:
+    """Label one video after the other, say what came of each, and yield its report."""
     with progress("label") as advance:
         for number, video in enumerate(videos):
             advance(number, len(videos), video.name)
             report = job.run(
                 video, out, lambda doing, n=number, name=video.name: advance(n, len(videos), f"{name}: {doing}")
             )
-            num_failed += report["outcome"] == "failed"
             say(_line(report))
+            yield report
         advance(len(videos), len(videos), "")
-    if num_failed:
-        raise fail(f"{num_failed} of {len(videos)} videos failed; the reasons are in their report.json")
 
 
 def _line(report: dict[str, Any]) -> str:
