@@ -16,7 +16,7 @@ from ops import atlas
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.skins.template import Pixels, Template
 
-VERSION = "3"
+VERSION = "4"
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,18 @@ Predictor = Callable[[Pixels, Pixels], Reading]
 _PIECE_FRAMES = 256
 #: Frames whose median is a video's usual look.
 _USUAL_FRAMES = 64
+#: Of them, the share and the least number that show a stick at rest.
+_ALIKE_SHARE, _LEAST_ALIKE = 0.35, 8
 #: Side of the piece of a stick's cap whose look tells whether its thumb button is down.
 _CAP_PX = 10
 #: A press makes a cap differ from its usual look by at least this much of full scale, and by this many spreads.
 _CAP_LEAST, _CAP_SPREADS = 0.05, 6.0
+#: What a thumb button changes is its stick's cap if their centres differ by less than this share of the cap's
+#: half-size, and if it is not larger than by this factor.
+_SAME_CENTRE, _SAME_SIZE = 0.3, 1.4
+#: Percentiles of the frames up to which a thumb button is taken to be up, and that are taken for the most; and the
+#: share of the most at which the first one is taken to be down as well.
+_USUALLY_UP, _MOST, _HELD_OFTEN = 95, 99.5, 0.9
 
 
 def read_clip(
@@ -62,7 +70,7 @@ def read_clip(
         ValueError: clip and times differ in length.
     """
     cut = atlas.AtlasMap.build(template.controls, template.width, affine).cut
-    reference = reference_atlas(template, _usual_look(clip, len(pts_s), cut))
+    reference = reference_atlas(template, _usual_look(clip, len(pts_s), cut, atlas.template_atlas(template)))
     parts, caps = [], []
     for piece in _pair_pieces(clip, cut):
         parts.append(_read_piece(piece, reference, predict))
@@ -72,7 +80,7 @@ def read_clip(
         np.concatenate([part.places for part in parts]),
         np.concatenate([part.certainty for part in parts]),
     )
-    _check_thumbs(reading, np.concatenate(caps))
+    _check_thumbs(reading, np.concatenate(caps), template)
     if len(reading.pressed) != len(pts_s):
         raise ValueError(
             f"{clip.name} has {len(reading.pressed)} frames, its table {len(pts_s)}: run the crop pass again"
@@ -85,13 +93,26 @@ def reference_atlas(template: Template, usual: Pixels) -> Pixels:
     return np.asarray(np.concatenate([atlas.template_atlas(template), usual], axis=-1), dtype=np.uint8)
 
 
-def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels]) -> Pixels:
-    """Return the temporal median of a clip's atlases over frames spread over it."""
+def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels], idle: Pixels) -> Pixels:
+    """Return the temporal median of a clip's atlases; of a stick, the median of the frames that are most like idle.
+
+    A stick that is mostly held is then seen at rest. For buttons that choice follows the background more than the
+    button.
+    """
     from ops.video import iter_frames
 
     stride = max(1, num_frames // _USUAL_FRAMES)
-    atlases = [cut(frame) for index, (_, frame) in enumerate(iter_frames(clip)) if index % stride == 0]
-    return np.asarray(np.median(np.stack(atlases), axis=0), dtype=np.uint8)
+    atlases = np.stack([cut(frame) for index, (_, frame) in enumerate(iter_frames(clip)) if index % stride == 0])
+    usual = np.asarray(np.median(atlases, axis=0), dtype=np.uint8)
+    num_alike = max(_LEAST_ALIKE, round(_ALIKE_SHARE * len(atlases)))
+    for stick in STICKS:
+        left, top, side = atlas.cell(stick)
+        place = (slice(top, top + side), slice(left, left + side))
+        cells = atlases[(slice(None), *place)]
+        distance = np.abs(cells.astype(np.int16) - idle[place][..., :3]).mean(axis=(1, 2, 3))
+        alike = np.argsort(distance, kind="stable")[:num_alike]
+        usual[place] = np.median(cells[alike], axis=0)
+    return usual
 
 
 def _pair_pieces(clip: Path, cut: Callable[[Pixels], Pixels]) -> Iterator[Pixels]:
@@ -135,13 +156,17 @@ def _cut_caps(atlases: Pixels, places: Floats) -> Pixels:
     return caps
 
 
-def _check_thumbs(reading: Reading, caps: Pixels) -> None:
-    """Lower, in place, the probability of thumb buttons whose cap looks as it usually does.
+def _check_thumbs(reading: Reading, caps: Pixels, template: Template) -> None:
+    """Lower, in place, the probability of thumb buttons that look as they usually do.
 
     A cap that has moved differs from the idle look wherever it went, pressed or not; against its own usual look,
     followed over the video, only a press stands out.
     """
-    for index, thumb in enumerate(("left_thumb", "right_thumb")):
+    for index, (stick, thumb) in enumerate(zip(STICKS, ("left_thumb", "right_thumb"), strict=True)):
+        channel = DATASET_BUTTONS.index(thumb)
+        if not _is_on_cap(stick, thumb, template):
+            reading.pressed[:, channel] = _above_usual(reading.pressed[:, channel])
+            continue
         looks = caps[:, index].astype(np.float32)
         step = max(1, len(looks) // 512)
         usual = np.median(looks[::step], axis=0)
@@ -150,30 +175,39 @@ def _check_thumbs(reading: Reading, caps: Pixels) -> None:
         spread = float(np.median(np.abs(distance - middle)))
         limit = max(middle + _CAP_SPREADS * spread, _CAP_LEAST)
         unusual = 1 / (1 + np.exp(-(distance - limit) / (0.1 * limit)))
-        channel = DATASET_BUTTONS.index(thumb)
         reading.pressed[:, channel] = np.minimum(reading.pressed[:, channel], unusual)
 
 
-def _is_readable(control: str, template: Template) -> bool:
-    """Whether a template draws a control where the network looks for it: a thumb button at its stick's cap only."""
+def _above_usual(pressed: Floats) -> Floats:
+    """Return probabilities with even odds moved to between what is usual while a stick moves and the video's most.
+
+    A stick that moves beside its ring looks a little like a pressed one, to the same degree all through a video. Where
+    even the usual is near the most, the button is held often, and nothing is moved.
+    """
+    usual, most = np.percentile(pressed, (_USUALLY_UP, _MOST)).tolist()
+    bar = (usual + most) / 2
+    if usual > _HELD_OFTEN * most or bar <= 0.5:
+        return pressed
+    odds = pressed / np.maximum(1 - pressed, 1e-6) * (1 - bar) / bar
+    return np.asarray(odds / (1 + odds), dtype=np.float32)
+
+
+def _is_on_cap(stick: str, thumb: str, template: Template) -> bool:
+    """Whether a template shows a pressed thumb button by its stick's cap, not by a ring beside it or another sign."""
     areas = template.controls
-    if control not in areas or not control.endswith("_thumb"):
-        return control in areas
-    stick = control.replace("thumb", "stick")
-    if stick not in areas:
+    if stick not in areas or thumb not in areas:
         return False
-    reach = atlas.window(stick, areas[stick], template.width)[0]
-    return max(abs(areas[control].cx - areas[stick].cx), abs(areas[control].cy - areas[stick].cy)) < reach
+    cap, press = areas[stick], areas[thumb]
+    offset = max(abs(press.cx - cap.cx) / cap.half_width, abs(press.cy - cap.cy) / cap.half_height)
+    return offset < _SAME_CENTRE and press.half_width < _SAME_SIZE * cap.half_width
 
 
 def reading_to_trace(reading: Reading, template: Template, pts_s: npt.NDArray[np.float64]) -> PadTrace:
     """Return a reading as a trace: sticks over nominal travel (not clipped), NaN for what the template does not draw.
 
-    A thumb button that is drawn as a sign of its own, away from its stick, is unknown too: it is read off the cap.
-
     A button's confidence is the probability of the state that was read (.5 to 1), a stick's its certainty.
     """
-    drawn = np.array([_is_readable(control, template) for control in CONTROLS])
+    drawn = np.array([control in template.controls for control in CONTROLS])
     buttons = (reading.pressed > 0.5).astype(np.float32)
     reach = atlas.stick_reach(template.controls, template.width)
     sticks = (reading.places / reach[:, None]).reshape(-1, 2 * len(STICKS)).astype(np.float32)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "2"
+VERSION = "3"
 
 #: A place is a stick's rest only if it was there in as many frames, and in this share of them.
 _MIN_REST_FRAMES = 12
@@ -28,12 +28,14 @@ class RefineConfig:
         centred: a stick nearer to its usual rest than this is at rest.
         min_active_frames: a stick's scale is adjusted only if it was off centre in as many frames.
         max_stretch: a stick's scale is adjusted by at most this factor, either way.
+        max_known_stretch: the same where the template tells the travel; readings of small travels fall short of it.
     """
 
     min_confidence: float = 0.0
     centred: float = 0.2
     min_active_frames: int = 60
     max_stretch: float = 3.0
+    max_known_stretch: float = 1.5
 
 
 def refine(raw: PadTrace, known_travel: bool, config: RefineConfig) -> PadTrace:
@@ -81,8 +83,8 @@ def _normalise(xy: Floats, sure: Floats, known_travel: bool, config: RefineConfi
     active = radius > config.centred
     if active.sum() >= config.min_active_frames:
         full = float(np.percentile(np.abs(path[active]).max(axis=1), 99))
-        if not known_travel or full > 1:
-            path /= float(np.clip(full, 1 / config.max_stretch, config.max_stretch))
+        least = 1 / (config.max_known_stretch if known_travel else config.max_stretch)
+        path /= float(np.clip(full, least, config.max_stretch))
     out = np.full_like(xy, np.nan)
     out[known] = np.clip(path, -1, 1)
     return out

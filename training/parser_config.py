@@ -29,6 +29,7 @@ class ParserTrainConfig:
         skins: folder of imported skins that take half of the draws; empty for procedural ones alone.
         held_out: patterns (`io-ds3*`) of imported skins that are not trained on.
         start_from: folder of a checkpoint whose weights a new run begins with; empty for random ones.
+        only_sticks: train the stick reader alone; the rest stays as `start_from` has it.
         seed: of everything.
     """
 
@@ -47,6 +48,7 @@ class ParserTrainConfig:
     skins: str = ""
     held_out: tuple[str, ...] = ()
     start_from: str = ""
+    only_sticks: bool = False
     seed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
@@ -57,6 +59,23 @@ class ParserTrainConfig:
 def shipped() -> ParserTrainConfig:
     """Return the recipe of the checkpoint in the repository."""
     return ParserTrainConfig(synthesis=SynthesisConfig(opacity=(0.35, 1.0)), steps=2400)
+
+
+def sticks() -> ParserTrainConfig:
+    """Return the second part of the shipped run: the stick reader alone, on clips of its own."""
+    synthesis = replace(shipped().synthesis, num_frames=13)
+    return replace(
+        shipped(), synthesis=synthesis, clips_per_step=6, steps=1500, only_sticks=True, ramp_steps=150, warmup_steps=50,
+        seed=1,
+    )  # fmt: skip
+
+
+def polish() -> ParserTrainConfig:
+    """Return the third part of the shipped run: all of it once more, from the second part on."""
+    synthesis = replace(shipped().synthesis, opacity=(0.45, 1.0))
+    return replace(
+        shipped(), synthesis=synthesis, steps=1200, ramp_steps=1, learning_rate=1.5e-3, warmup_steps=50, seed=2
+    )
 
 
 def smoke() -> ParserTrainConfig:
@@ -73,7 +92,7 @@ def paper() -> ParserTrainConfig:
     )  # fmt: skip
 
 
-PARSER_RECIPES = {"shipped": shipped, "smoke": smoke, "paper": paper}
+PARSER_RECIPES = {"shipped": shipped, "sticks": sticks, "polish": polish, "smoke": smoke, "paper": paper}
 
 
 def get_parser_recipe(name: str) -> ParserTrainConfig:

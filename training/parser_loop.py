@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 
 from models.overlay_parser.checkpoint import load_parser
-from models.overlay_parser.modeling import OverlayParser, parser_loss
+from models.overlay_parser.modeling import OverlayParser, parser_loss, stick_loss
 from ops.storage import Store
 from training.checkpoint import TrainState, load_state, save_state
 from training.metrics import Metrics, Progress
@@ -56,7 +56,10 @@ def train_parser(
         raise ValueError(f"{config.start_from} is a {model.config}, the recipe trains a {config.model}")
     average = OverlayParser(config.model)
     average.load_state_dict(model.state_dict())
-    optimizer = torch.optim.AdamW(model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
+    if config.only_sticks and model.stick_reader is None:
+        raise ValueError("only_sticks: this network has no stick reader; give its config stick_channels")
+    trained = model.stick_reader if config.only_sticks and model.stick_reader is not None else model
+    optimizer = torch.optim.AdamW(trained.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay)
     state = load_state(store, run, config)
     first = 0
     if state is not None:
@@ -66,7 +69,11 @@ def train_parser(
         optimizer.load_state_dict(state.optimizer)
     metrics = Metrics(store, run, state.metrics if state else [], enabled=True)
     steps = range(first, config.steps)
-    loader = DataLoader(Subset(SyntheticPairs(config), list(steps)), batch_size=None, num_workers=num_workers)
+    # Not forked: a thread of this process (the progress bar's, Arrow's) may hold a lock that the copy would wait for.
+    context = "spawn" if num_workers else None
+    loader = DataLoader(
+        Subset(SyntheticPairs(config), list(steps)), None, num_workers=num_workers, multiprocessing_context=context
+    )
     for step, batch in zip(steps, loader, strict=True):
         torch.manual_seed(config.seed * 1_000_003 + step)  # dropout is a function of the step too
         row = _step(model, average, optimizer, batch, config, step)
@@ -101,16 +108,20 @@ def _step(
     for group in optimizer.param_groups:
         group["lr"] = rate
     model.train()
-    output = model(batch.pairs, batch.reference)
-    loss, parts = parser_loss(output, batch.buttons, batch.places, batch.reach)
+    if config.only_sticks and model.stick_reader is not None:
+        loss = stick_loss(model.stick_reader(batch.pairs[:, 1], batch.reference), batch.places, batch.reach)
+        parts: dict[str, Tensor] = {}
+    else:
+        output = model(batch.pairs, batch.reference)
+        loss, parts = parser_loss(output, batch.buttons, batch.places, batch.reach)
+        known = batch.buttons.isfinite()
+        parts["button_error"] = ((output.button_logits > 0) != (batch.buttons > 0.5))[known].float().mean()
     optimizer.zero_grad(set_to_none=True)
     loss.backward()
-    norm = nn.utils.clip_grad_norm_(model.parameters(), config.clip_norm)
+    norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], config.clip_norm)
     optimizer.step()
     _update_average(average, model, min(config.ema_decay, (step + 1) / (step + 10)))
-    known = batch.buttons.isfinite()
-    wrong = ((output.button_logits > 0) != (batch.buttons > 0.5))[known].float().mean()
-    row = {"step": step + 1, "loss": loss.item(), "lr": rate, "grad_norm": float(norm), "button_error": wrong.item()}
+    row = {"step": step + 1, "loss": loss.item(), "lr": rate, "grad_norm": float(norm)}
     return row | {name: value.item() for name, value in parts.items()}
 
 

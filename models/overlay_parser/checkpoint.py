@@ -18,15 +18,21 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from models.overlay_parser.config import ParserConfig
-from models.overlay_parser.modeling import OverlayParser, stick_places
+from models.overlay_parser.modeling import OverlayParser, stick_certainty
 from ops.gamepad import Floats
 from ops.outcomes import BadInputError
 from ops.parse import Reading
 from ops.skins.template import Pixels
 
-#: The checkpoint that a clone has.
+#: The checkpoints that a clone has: for the library's procedural skins, and for published ones (imported or pictures).
 SHIPPED = Path(__file__).parent / "shipped"
+PUBLISHED = Path(__file__).parent / "published"
 WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+def find_checkpoint(name: str) -> Path:
+    """Return the folder of `shipped`, of `published`, or the folder that is named."""
+    return {"shipped": SHIPPED, "published": PUBLISHED}.get(name, Path(name))
 
 
 def save_parser(model: OverlayParser, folder: Path) -> None:
@@ -75,8 +81,8 @@ class ParserPredictor:
             batch = torch.from_numpy(pairs[start : start + self.batch_size]).to(device)
             with torch.inference_mode():
                 output = self.model(batch, looks.expand(len(batch), -1, -1, -1))
-                places, peak = stick_places(output.stick_logits)
-            parts.append((_numpy(output.button_logits.sigmoid()), _numpy(places), _numpy(peak)))
+                certainty = stick_certainty(output.sticks.log_spread)
+            parts.append((_numpy(output.button_logits.sigmoid()), _numpy(output.sticks.places), _numpy(certainty)))
         return Reading(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 

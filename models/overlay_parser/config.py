@@ -20,6 +20,9 @@ class ParserConfig:
         reductions: how much each stage shrinks keys and values.
         decoder: channels of the fused feature map.
         dropout: in the decoder, while training.
+        stick_channels: channels of the stick reader at full, half and half resolution; none for a network that reads
+            sticks off the grid alone, and thumb buttons off their caps alone.
+        stick_hidden: width of its hidden layer.
     """
 
     hidden: tuple[int, ...] = (16, 32, 64)
@@ -28,6 +31,8 @@ class ParserConfig:
     reductions: tuple[int, ...] = (8, 4, 2)
     decoder: int = 48
     dropout: float = 0.05
+    stick_channels: tuple[int, ...] = (24, 40, 56)
+    stick_hidden: int = 128
 
     def __post_init__(self) -> None:
         lengths = {len(self.hidden), len(self.depths), len(self.heads), len(self.reductions)}
@@ -48,7 +53,7 @@ def tiny() -> ParserConfig:
 
 def debug() -> ParserConfig:
     """Return the smallest size that trains, for tests."""
-    return ParserConfig(hidden=(8, 16), depths=(1, 1), heads=(1, 1), reductions=(4, 2), decoder=16)
+    return ParserConfig((8, 16), (1, 1), (1, 1), (4, 2), decoder=16, stick_channels=(8, 8, 8), stick_hidden=16)
 
 
 def b0() -> ParserConfig:

@@ -22,7 +22,26 @@ NUM_CHANNELS = 16
 _STRIDE = 4
 #: Sticks that move by less of their window are not asked to be read any finer.
 _LEAST_REACH = 0.08
+#: A stick is read right if its place is right to within as many half-windows: about a quarter of the way from its
+#: rest to full deflection.
+RIGHT_WITHIN = 0.06
+#: RGB of the frame, idle look (RGB, alpha), usual look (RGB), and how the frame differs from both.
+_STICK_CHANNELS = 16
+#: The mean error of a stick's place is taken to be within these (logarithms of half-windows).
+_LOG_SPREAD = (-6.0, 0.0)
 _THUMBS = tuple(DATASET_BUTTONS.index(name) for name in ("left_thumb", "right_thumb"))
+
+
+class StickOutput(NamedTuple):
+    """Where caps are.
+
+    Attributes:
+        places: (B, 2, 2) x, y of each cap's centre in half-windows.
+        log_spread: (B, 2) logarithm of the mean error to expect, in half-windows.
+    """
+
+    places: Tensor
+    log_spread: Tensor
 
 
 class ParserOutput(NamedTuple):
@@ -31,10 +50,45 @@ class ParserOutput(NamedTuple):
     Attributes:
         button_logits: (B, 17), the current frame's buttons.
         stick_logits: (B, 2, G, G), scores of where each cap's centre is in its window, y then x.
+        sticks: the same read finely.
     """
 
     button_logits: Tensor
     stick_logits: Tensor
+    sticks: StickOutput
+
+
+class StickReader(nn.Module):
+    """Convolutions over a stick's window at full resolution: on many pads a cap moves by two pixels, all told."""
+
+    def __init__(self, config: ParserConfig) -> None:
+        super().__init__()
+        first, second, third = config.stick_channels
+        self.features = nn.Sequential(
+            nn.Conv2d(_STICK_CHANNELS, first, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1), nn.ReLU(),
+            nn.Conv2d(second, third, 3, padding=1), nn.ReLU(),
+            nn.Conv2d(third, third, 3, stride=2, padding=1), nn.ReLU(),
+        )  # fmt: skip
+        self.head = nn.Sequential(
+            nn.Linear(third * (atlas.STICK_PX // 4) ** 2, config.stick_hidden), nn.ReLU(),
+            nn.Linear(config.stick_hidden, 3),
+        )  # fmt: skip
+
+    def forward(self, frames: Tensor, reference: Tensor) -> StickOutput:
+        """Return places.
+
+        Args:
+            frames: (B, H, W, 3) uint8 atlases.
+            reference: (B, H, W, 7) uint8, see `OverlayParser.forward`.
+        """
+        batch, side = len(frames), atlas.STICK_PX
+        both = torch.cat([frames, reference], dim=-1)[:, : len(STICKS) * side, :side]
+        windows = both.reshape(batch * len(STICKS), side, side, -1).permute(0, 3, 1, 2).float() / 127.5 - 1
+        frame, idle, usual = windows[:, :3], windows[:, 3:6], windows[:, 7:]
+        found = self.head(self.features(torch.cat([windows, frame - idle, frame - usual], dim=1)).flatten(1))
+        found = found.float().view(batch, len(STICKS), 3)
+        return StickOutput(found[..., :2], found[..., 2].clamp(*_LOG_SPREAD))
 
 
 class OverlayParser(nn.Module):
@@ -72,6 +126,7 @@ class OverlayParser(nn.Module):
             nn.Conv2d(config.decoder, config.decoder, cells, stride=cells), nn.ReLU(), nn.Conv2d(config.decoder, 1, 1)
         )
         self.stick_head = nn.Conv2d(config.decoder, 1, 1)
+        self.stick_reader = StickReader(config) if config.stick_channels else None
         self.thumb_head = nn.Sequential(
             nn.Linear(config.decoder, config.decoder), nn.ReLU(), nn.Linear(config.decoder, 1)
         )
@@ -100,8 +155,12 @@ class OverlayParser(nn.Module):
         windows = current[..., :stick_columns].chunk(len(STICKS), dim=2)
         sticks = torch.stack([self.stick_head(window)[:, 0] for window in windows], dim=1).float()
         for index, window in enumerate(windows):
-            logits_bk[:, _THUMBS[index]] = self._thumb(window, sticks[:, index])
-        return ParserOutput(logits_bk, sticks)
+            thumb = self._thumb(window, sticks[:, index])
+            # Its own cell tells where the skin shows it away from the cap.
+            logits_bk[:, _THUMBS[index]] = thumb if self.stick_reader is None else logits_bk[:, _THUMBS[index]] + thumb
+        if self.stick_reader is None:
+            return ParserOutput(logits_bk, sticks, grid_sticks(sticks))
+        return ParserOutput(logits_bk, sticks, self.stick_reader(pairs[:, 1], reference))
 
     def _thumb(self, window_bchw: Tensor, stick_logits_bgg: Tensor) -> Tensor:
         """Return (B,) logits of a thumb button: what the cap looks like where it is now, not where it rests."""
@@ -116,8 +175,8 @@ def grid_points(device: torch.device | None = None) -> Tensor:
     return (torch.arange(GRID, device=device) - (GRID - 1) / 2) * step
 
 
-def stick_places(stick_logits: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (places (B, 2, 2) as x, y in half-windows, peak (B, 2): the mass within two cells of the maximum).
+def grid_sticks(stick_logits: Tensor) -> StickOutput:
+    """Return where caps are by the grid alone: the more mass lies around the maximum, the smaller the error to expect.
 
     The place is the mean over the mass around the maximum, so it is finer than the grid and other bumps do not pull it.
     """
@@ -133,7 +192,26 @@ def stick_places(stick_logits: Tensor) -> tuple[Tensor, Tensor]:
     points = grid_points(stick_logits.device)
     x = (local.sum(dim=-2) * points).sum(dim=-1) / total
     y = (local.sum(dim=-1) * points).sum(dim=-1) / total
-    return torch.stack([x, y], dim=-1).view(batch, len(STICKS), 2), total
+    # The spread for which `stick_certainty` gives that mass.
+    spread = RIGHT_WITHIN / -(1 - total).clamp(1e-6, 1 - 1e-6).log()
+    return StickOutput(torch.stack([x, y], dim=-1).view(batch, len(STICKS), 2), spread.log())
+
+
+def stick_certainty(log_spread: Tensor) -> Tensor:
+    """Return the probability that a place is off by no more than `RIGHT_WITHIN` (errors as Laplace has them)."""
+    return 1 - torch.exp(-RIGHT_WITHIN / log_spread.exp())
+
+
+def stick_loss(sticks: StickOutput, places: Tensor, reach: Tensor) -> Tensor:
+    """Return the loss of a stick reader: errors in deflections, and how well they are expected (see `parser_loss`)."""
+    known = places.isfinite().all(dim=-1)
+    travel = reach[known].clamp_min(_LEAST_REACH)[:, None]
+    off = (sticks.places[known] - places[known]) / travel
+    log_spread = sticks.log_spread[known] - travel[:, 0].log()
+    mean = off.detach().abs().mean(dim=-1)
+    return (
+        F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.15) + 0.05 * (mean / log_spread.exp() + log_spread).mean()
+    )
 
 
 def parser_loss(
@@ -161,5 +239,7 @@ def parser_loss(
     mean = torch.stack([(mass.sum(dim=1) * points).sum(-1), (mass.sum(dim=2) * points).sum(-1)], dim=-1)
     travel = reach[stick_known].clamp_min(_LEAST_REACH)[:, None]
     place = F.smooth_l1_loss(mean / travel, truth / travel, beta=0.15)
-    loss = button + 0.3 * grid + place
-    return loss, {"button": button.detach(), "grid": grid.detach(), "place": place.detach()}
+    fine = stick_loss(output.sticks, places, reach)
+    loss = button + 0.3 * grid + place + fine
+    parts = {"button": button, "grid": grid, "place": place, "stick": fine}
+    return loss, {name: part.detach() for name, part in parts.items()}

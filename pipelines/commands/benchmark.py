@@ -63,8 +63,9 @@ def make(
 def parser(
     folder: Annotated[Path, typer.Argument(help="Recordings: <name>.mp4 with its truth in <name>.parquet.")],
     checkpoint: Annotated[
-        Path | None, typer.Option(help="Parser checkpoint folder; by default the one that comes with overplay.")
-    ] = None,
+        str,
+        typer.Option(help="shipped, published (for skins of other programs), or a folder."),
+    ] = "shipped",
     templates: Annotated[
         list[Path] | None, typer.Option(help="Folder of further templates, PNG with alpha; may be repeated.")
     ] = None,
@@ -76,13 +77,13 @@ def parser(
     the OBS plugin input-rec.
     """
     from assets.parser_scores import score_recordings
-    from models.overlay_parser.checkpoint import SHIPPED
+    from models.overlay_parser.checkpoint import find_checkpoint
     from ops.outcomes import BadInputError
 
     with progress("benchmark") as advance:
         try:
             found = score_recordings(
-                folder, checkpoint or SHIPPED, out, lambda doing: advance(0, 1, doing), templates or ()
+                folder, find_checkpoint(checkpoint), out, lambda doing: advance(0, 1, doing), templates or ()
             )
         except (FileNotFoundError, BadInputError) as error:
             raise fail(str(error)) from error

@@ -27,8 +27,9 @@ def label(
         str, typer.Option(help="Procedural templates to look for: core (64), or full (320; slower, made once).")
     ] = "core",
     parser: Annotated[
-        Path | None, typer.Option(help="Parser checkpoint folder; by default the one that comes with overplay.")
-    ] = None,
+        str,
+        typer.Option(help="shipped, published (for skins of other programs), or a folder."),
+    ] = "shipped",
     xfeat: Annotated[
         Path | None,
         typer.Option(
@@ -46,7 +47,7 @@ def label(
     from models.matchers.library import cached_library
     from models.matchers.sift import SiftMatcher
     from models.matchers.xfeat import XFeatMatcher
-    from models.overlay_parser.checkpoint import SHIPPED, load_predictor
+    from models.overlay_parser.checkpoint import find_checkpoint, load_predictor
     from models.overlay_parser.label import LabelJob
     from ops.outcomes import BadInputError
     from ops.refine import RefineConfig
@@ -55,7 +56,7 @@ def label(
     try:
         job = LabelJob(
             (cached_library(library), *(templates or ())),
-            load_predictor(parser or SHIPPED),
+            load_predictor(find_checkpoint(parser)),
             preview,
             XFeatMatcher(xfeat) if xfeat else SiftMatcher(),
             refine=RefineConfig(min_confidence=min_confidence),

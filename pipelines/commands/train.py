@@ -42,7 +42,7 @@ def policy(
 
 @app.command()
 def parser(
-    recipe: Annotated[str, typer.Option(help="shipped, sticks, smoke or paper.")] = "shipped",
+    recipe: Annotated[str, typer.Option(help="shipped, sticks, polish, smoke or paper.")] = "shipped",
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/parser"),
     footage: Annotated[str, typer.Option(help="Folder of game videos for backgrounds; drawn ones by default.")] = "",
     skins: Annotated[str, typer.Option(help="Folder of imported skins, for half of the clips; none by default.")] = "",

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from ops import atlas
-from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, STICKS
-from ops.parse import Reading, read_clip, reading_to_trace, reference_atlas
+from ops.gamepad import CONTROLS, DATASET, STICKS
+from ops.parse import Reading, _above_usual, read_clip, reading_to_trace, reference_atlas
 from ops.skins.template import Template
 from tests.factories.media import write_clip
 from tests.factories.overlays import place, write_overlay_clip
@@ -55,7 +55,13 @@ def test_each_frame_is_read_with_the_one_before_it(clip: Path, template: Templat
     reference = parser.references[0]
     assert reference.shape == (atlas.HEIGHT_PX, atlas.WIDTH_PX, 7)
     np.testing.assert_array_equal(reference[..., :4], atlas.template_atlas(template))
-    np.testing.assert_allclose(reference[..., 4:], np.median(pairs[:, 1], axis=0), atol=1)
+    usual, median, buttons = reference[..., 4:], np.median(pairs[:, 1], axis=0), np.s_[:, atlas.STICK_PX :]
+    np.testing.assert_allclose(usual[buttons], median[buttons], atol=1)
+    idle = reference[..., :3].astype(float)
+    for stick in STICKS:  # of a stick, the frames in which it looks most like at rest
+        left, top, side = atlas.cell(stick)
+        cell = np.s_[top : top + side, left : left + side]
+        assert np.abs(usual[cell] - idle[cell]).mean() <= np.abs(median[cell] - idle[cell]).mean() + 0.5
 
 
 def test_pieces_join_without_a_seam(clip: Path, template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,16 +122,6 @@ def test_what_the_template_does_not_draw_is_unknown() -> None:
     assert np.isfinite(trace.buttons).sum() == 1 and np.isfinite(trace.sticks[0]).tolist() == [True, True, False, False]
 
 
-def test_a_thumb_button_drawn_away_from_its_stick_is_unknown(template: Template) -> None:
-    controls = dict(template.controls)
-    controls["left_thumb"] = replace(controls["left_thumb"], cx=controls["left_stick"].cx + 0.4 * template.width)
-    del controls["right_stick"]
-    reading = Reading(np.zeros((1, 17), np.float32), np.zeros((1, 2, 2), np.float32), np.ones((1, 2), np.float32))
-    trace = reading_to_trace(reading, Template("a", "b", template.rgba, controls), np.zeros(1))
-    unknown = {name for name, value in zip(DATASET_BUTTONS, trace.buttons[0], strict=True) if np.isnan(value)}
-    assert {"left_thumb", "right_thumb"} <= unknown and "south" not in unknown
-
-
 def test_the_reference_has_idle_and_usual_look(template: Template) -> None:
     usual = np.full((atlas.HEIGHT_PX, atlas.WIDTH_PX, 3), 7, np.uint8)
     assert (reference_atlas(template, usual)[..., 4:] == 7).all()
@@ -158,3 +154,29 @@ def test_a_thumb_is_down_only_while_its_cap_looks_unusual(tmp_path: Path) -> Non
         assert (trace.buttons[:, channel] == down).mean() > 0.95
     south = trace.buttons[:, DATASET.index("south")]
     assert (south == 1).all(), "other buttons are left alone"
+
+
+def test_a_thumb_button_drawn_away_from_its_stick_does_not_depend_on_the_cap(tmp_path: Path) -> None:
+    renderer = place("xbox_one-flat-01", 300, 5, 5)
+    template, pts_s = renderer.skin.template(), np.arange(30) / 30
+    write_overlay_clip(tmp_path / "a.mp4", renderer, pts_s, size=(320, 200), seed=5)
+    controls = dict(template.controls)
+    controls["left_thumb"] = replace(controls["left_thumb"], cx=controls["left_stick"].cx + 0.4 * template.width)
+    moved = replace(template, controls=controls)
+
+    def predict(pairs: np.ndarray, reference: np.ndarray) -> Reading:
+        ones = np.ones((len(pairs), 2), np.float32)
+        return Reading(np.full((len(pairs), 17), 0.95, np.float32), np.zeros((len(pairs), 2, 2), np.float32), ones)
+
+    trace = read_clip(tmp_path / "a.mp4", pts_s, moved, renderer.affine, predict)
+    left, right = (trace.buttons[:, DATASET.index(name)] for name in ("left_thumb", "right_thumb"))
+    assert (left == 1).all() and (right == 0).any()
+
+
+def test_what_a_moving_stick_adds_to_a_thumb_button_is_no_press() -> None:
+    moved, pressed = np.full(50, 0.75, np.float32), np.full(20, 0.97, np.float32)
+    up = np.full(930, 0.1, np.float32)
+    out = _above_usual(np.concatenate([up, moved, pressed]))
+    assert (out[:980] < 0.5).all() and (out[980:] > 0.5).all()
+    held = np.concatenate([up[:500], np.full(500, 0.9, np.float32)])
+    assert (_above_usual(held) == held).all()

@@ -65,9 +65,9 @@ def _sticks(left: np.ndarray) -> np.ndarray:
 
 @pytest.mark.parametrize("offset", [(0.08, -0.05), (-0.1, 0.1)])
 def test_an_offset_of_the_rest_is_removed(offset) -> None:
-    refined = refine(_trace(sticks=_sticks(_path(0.9) + offset)), True, CONFIG).sticks
+    refined = refine(_trace(sticks=_sticks(_path(1.0) + offset)), True, CONFIG).sticks
     np.testing.assert_allclose(refined[:100, :2], 0, atol=0.02)
-    np.testing.assert_allclose(refined[100:, :2], _path(0.9)[100:], atol=0.03)
+    np.testing.assert_allclose(refined[100:, :2], _path(1.0)[100:], atol=0.03)
 
 
 @pytest.mark.parametrize("known_travel", [True, False])
@@ -90,9 +90,11 @@ def test_an_unknown_travel_is_taken_from_the_video() -> None:
     np.testing.assert_allclose(refined[100:, :2], _path(1.0)[100:], atol=0.03)
 
 
-def test_a_known_travel_is_kept_unless_the_video_goes_beyond_it() -> None:
-    kept = refine(_trace(sticks=_sticks(_path(0.5))), True, CONFIG).sticks
-    np.testing.assert_allclose(kept[100:, :2], _path(0.5)[100:], atol=0.02)
+def test_a_known_travel_bounds_what_the_video_adds_to_it() -> None:
+    short = refine(_trace(sticks=_sticks(_path(0.8))), True, CONFIG).sticks
+    np.testing.assert_allclose(short[100:, :2], _path(1.0)[100:], atol=0.03)
+    gentle = refine(_trace(sticks=_sticks(_path(0.5))), True, CONFIG).sticks
+    np.testing.assert_allclose(gentle[100:, :2], _path(0.75)[100:], atol=0.03)
     beyond = refine(_trace(sticks=_sticks(_path(1.25))), True, CONFIG).sticks
     np.testing.assert_allclose(beyond[100:, :2], _path(1.0)[100:], atol=0.03)
 
@@ -112,9 +114,9 @@ def test_the_stretch_is_bounded() -> None:
 
 def test_axes_keep_their_signs_and_do_not_mix() -> None:
     path = np.zeros((300, 2))
-    path[100:180] = (0, -0.8)
+    path[100:180] = (0, -1)
     refined = refine(_trace(sticks=_sticks(path)), True, CONFIG).sticks
-    np.testing.assert_allclose(refined[120], [0, -0.8, 0, 0], atol=0.02)
+    np.testing.assert_allclose(refined[120], [0, -1, 0, 0], atol=0.02)
 
 
 def test_a_stick_that_is_not_drawn_stays_unknown() -> None:
