@@ -191,24 +191,41 @@ def locate_frames(
     order = _spread_order(len(frames))
     grays = [_gray(frames[i]) for i in order]
     described: list[Features] = []
+    # Distinct features rank the templates quickly; what they miss, all matches of the first frames may still find.
+    for thorough in (False, True) if len(index.templates) > config.shortlist else (True,):
+        places = _search(grays, described, index, matcher, config, thorough)
+        if places and places[0].inliers >= config.min_inliers:
+            break
+    else:
+        return None
+    best = _most_alike(places, index, np.asarray(np.median(np.stack(frames), axis=0), dtype=np.uint8))
+    template = index.templates[best.number]
+    return template, best.affine, best.inliers, similarity(template, best.affine, np.stack(grays))
+
+
+def _search(
+    grays: Sequence[Pixels],
+    described: list[Features],
+    index: TemplateIndex,
+    matcher: Matcher,
+    config: LocateConfig,
+    thorough: bool,
+) -> list[_Place]:
+    """Return the places of the most promising templates, the best first; `described` grows by the frames looked at."""
     places: list[_Place] = []
     candidates = list(range(len(index.templates)))
     for count in sorted({min(stage, len(grays)) for stage in (*config.stages, len(grays))}):
         described.extend(_in_threads(matcher.describe, grays[len(described) : count]))
-        features = stable_features(described, grays[0].shape)
+        features = stable_features(described[:count], grays[0].shape)
         if len(candidates) > config.shortlist:
-            found = _rank_places([distinct_features(features)], index, candidates, config)
-            candidates = [place.number for place in found[: config.shortlist]]
+            ranked = _rank_places(features if thorough else [distinct_features(features)], index, candidates, config)
+            candidates = [place.number for place in ranked[: config.shortlist]]
         places = _rank_places(features, index, candidates, config)
         if places and places[0].inliers >= config.settled_inliers:
             break
         if not places or places[0].inliers < config.min_inliers * _HOPELESS * count / len(grays):
             break
-    if not places or places[0].inliers < config.min_inliers:
-        return None
-    best = _most_alike(places, index, np.asarray(np.median(np.stack(frames), axis=0), dtype=np.uint8))
-    template = index.templates[best.number]
-    return template, best.affine, best.inliers, similarity(template, best.affine, np.stack(grays))
+    return places
 
 
 def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels) -> _Place:

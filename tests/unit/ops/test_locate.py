@@ -158,3 +158,11 @@ def test_of_two_colourways_of_a_design_the_one_in_the_picture_is_chosen() -> Non
     frames, _ = overlay_frames(place("ps4-flat-01", 300, 20, 30, 0.7), 4, SMALL)
     found = locate_frames(frames, both, MATCHER, CONFIG)
     assert found is not None and found[0].template_id == "ps4-flat-01"
+
+
+def test_what_the_quick_ranking_misses_is_found_by_the_thorough_one(index: TemplateIndex, monkeypatch) -> None:
+    nothing = Features.none(128)
+    monkeypatch.setattr(locate, "distinct_features", lambda features: nothing)
+    frames, _ = overlay_frames(place("ps4-flat-01", 300, 20, 30), 4, SMALL)
+    found = locate_frames(frames, index, MATCHER, replace(CONFIG, shortlist=2))
+    assert found is not None and found[0].template_id == "ps4-flat-01"
