@@ -244,9 +244,8 @@ def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels) 
         int(np.clip(x - _RIM * w, 0, width - 2)), int(np.clip(y - _RIM * h, 0, height - 2)),
         int(np.clip(x + (1 + _RIM) * w, 2, width)), int(np.clip(y + (1 + _RIM) * h, 2, height)),
     )  # fmt: skip
-    return max(rivals, key=lambda rival: explained(index.templates[rival[0].number], rival[0].affine, median, region))[
-        0
-    ]
+    looks = [explained(index.templates[place.number], place.affine, median, region) for place, _ in rivals]
+    return rivals[int(np.argmax(looks))][0]
 
 
 def _drawn_box(template: Template, affine: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -38,8 +38,8 @@ class Use:
     displays: int
 
 
-def measure(seconds: float = 0.0, frames: int = 0) -> Use:
-    """Look at the process tree below this process, and at what the backend leaves in the file system."""
+def living() -> dict[int, int]:
+    """Return the parent of each process that still runs: where nobody reaps them, the dead stay listed."""
     parents: dict[int, int] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         try:
@@ -48,6 +48,12 @@ def measure(seconds: float = 0.0, frames: int = 0) -> Use:
             continue
         if state != "Z":
             parents[int(path.parent.name)] = int(parent)
+    return parents
+
+
+def measure(seconds: float = 0.0, frames: int = 0) -> Use:
+    """Look at the process tree below this process, and at what the backend leaves in the file system."""
+    parents = living()
     ours = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
         ours |= more

@@ -17,6 +17,7 @@ from simulator.backends.protocol import GameEndedError
 from simulator.games.spec import InputMap
 from simulator.native.build import NativeError
 from simulator.replay import replay_check
+from simulator.soak import living
 from tests.unit.simulator.linux.conftest import SIZE, TOY
 
 REST = np.zeros(16, np.int8)
@@ -29,19 +30,6 @@ def pressed(*names):
     buttons = REST.copy()
     buttons[[BENCHMARK.index(name) for name in names]] = 1
     return buttons
-
-
-def living() -> dict[int, int]:
-    """Return the parent of each process that still runs: where nobody reaps them, the dead stay listed."""
-    parents = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            state, parent = path.read_text().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue
-        if state != "Z":
-            parents[int(path.parent.name)] = int(parent)
-    return parents
 
 
 def descendants(ancestor: int) -> set[int]:
