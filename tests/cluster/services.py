@@ -23,6 +23,10 @@ from tests.chaos.s3 import free_port
 _NETWORK = "10.77.{}"
 _BIN = Path(sys.executable).parent
 _START_S = 600.0
+#: What `deploy/dagster.yaml` asks the environment for.
+DATABASE = {
+    "POSTGRES_HOST": "127.0.0.1", "POSTGRES_USER": "overplay", "POSTGRES_PASSWORD": "unused", "POSTGRES_DB": "postgres",
+}  # fmt: skip
 #: A busy machine takes its time; a node that is only slow shall not be taken for dead.
 _RAY_PATIENCE = {
     "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "600",
@@ -214,16 +218,16 @@ def ray_cluster(folder: Path, where: list[Place], environment: Mapping[str, str]
     """Run a Ray cluster while the block runs: the first place is the head, the others are workers of one CPU."""
     port = free_port()
     address = f"{where[0].address}:{port}"
-    common = ["--block", "--disable-usage-stats", "--object-store-memory=80000000", f"--temp-dir={folder}"]
+    common = ["--block", "--disable-usage-stats", "--object-store-memory=80000000"]
     environment = dict(environment) | _RAY_PATIENCE
     head = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"]
-    cluster = RayCluster(address, _ray_node("ray-head", where[0], [*head, *common], folder, environment))
+    cluster = RayCluster(address, _ray_node("h", where[0], [*head, *common], folder, environment))
     try:
         cluster.head.start()
         wait_until(lambda: _num_nodes(address) == 1, "Ray's head", cluster.head)
         for index, place in enumerate(where[1:]):
-            arguments = [f"--address={address}", "--num-cpus=1", *common[:3]]
-            cluster.workers.append(_ray_node(f"ray-worker-{index}", place, arguments, folder, environment))
+            arguments = [f"--address={address}", "--num-cpus=1", *common]
+            cluster.workers.append(_ray_node(f"w{index}", place, arguments, folder, environment))
             cluster.workers[-1].start()
         wait_until(lambda: _num_nodes(address) == len(where), f"{len(where) - 1} Ray workers", cluster.workers[-1])
         yield cluster
@@ -233,9 +237,11 @@ def ray_cluster(folder: Path, where: list[Place], environment: Mapping[str, str]
 
 
 def _ray_node(name: str, place: Place, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> Process:
-    folder.mkdir(parents=True, exist_ok=True)
-    command = [*place.prefix, str(_BIN / "ray"), "start", f"--node-ip-address={place.address}", *arguments]
-    return Process(name, command, environment, folder / f"{name}.log")
+    """Return a node with a folder of its own, as on a machine of its own: two that start at once take one socket."""
+    scratch = folder / name
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [*place.prefix, str(_BIN / "ray"), "start", f"--node-ip-address={place.address}"]
+    return Process(name, [*command, f"--temp-dir={scratch}", *arguments], environment, scratch / "log")
 
 
 def _num_nodes(address: str) -> int:
@@ -272,17 +278,18 @@ class Dagster:
 
 @contextmanager
 def dagster(home: Path, database: Postgres, environment: Mapping[str, str]) -> Iterator[Dagster]:
-    """Run Dagster on PostgreSQL while the block runs."""
+    """Run Dagster on PostgreSQL while the block runs: the instance of `deploy/`, but for the port."""
     home.mkdir(parents=True)
-    config: dict[str, Any] = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())
-    url = f"postgresql://overplay@127.0.0.1:{database.port}/postgres"
-    config["storage"] = {"postgres": {"postgres_url": url}}
+    config: dict[str, Any] = yaml.safe_load((REPOSITORY / "deploy" / "dagster.yaml").read_text())
+    config["storage"]["postgres"]["postgres_db"]["port"] = database.port
     (home / "dagster.yaml").write_text(yaml.safe_dump(config))
     code_port, web_port = free_port(), free_port()
     grpc = {"host": "127.0.0.1", "port": code_port, "location_name": "overplay"}
     (home / "workspace.yaml").write_text(yaml.safe_dump({"load_from": [{"grpc_server": grpc}]}))
-    environment = dict(environment) | {"DAGSTER_HOME": str(home)}
-    subprocess.run([_BIN / "dagster", "instance", "migrate"], env=environment, capture_output=True, check=False)
+    environment = dict(environment) | DATABASE | {"DAGSTER_HOME": str(home)}
+    done = subprocess.run([_BIN / "dagster", "instance", "migrate"], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"dagster instance migrate: {done.stderr[-2000:]}")
     code = ["dagster", "api", "grpc", "-h", "127.0.0.1", "-p", str(code_port), "-m", "pipelines.definitions"]
     workspace = ["-w", str(home / "workspace.yaml")]
     web = ["dagster-webserver", "-h", "127.0.0.1", "-p", str(web_port), *workspace]

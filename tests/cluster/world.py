@@ -133,15 +133,10 @@ def world(num_batches: int, num_nodes: int = 3) -> Iterator[World]:
 
 def add_partitions(made: World) -> None:
     """Tell the orchestrator of the batches, as a crawl does, and how many runs may decode and read at once."""
-    previous = os.environ.get("DAGSTER_HOME")
-    os.environ["DAGSTER_HOME"] = str(made.home)
-    try:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {**services.DATABASE, "DAGSTER_HOME": str(made.home)}.items():
+            patch.setenv(name, value)
         with dg.DagsterInstance.from_config(str(made.home)) as instance:
             instance.add_dynamic_partitions("video_batch", list(made.batches))
             for pool in ("decode", "gpu"):
                 instance.event_log_storage.set_concurrency_slots(pool, 2)
-    finally:
-        if previous is None:
-            del os.environ["DAGSTER_HOME"]
-        else:
-            os.environ["DAGSTER_HOME"] = previous

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from dagster_postgres.utils import create_pg_engine, pg_url_from_config
 
 from pipelines.instance import REPOSITORY
 
@@ -96,6 +97,13 @@ def test_the_instance_is_that_of_one_machine_but_for_its_storage() -> None:
         assert (KUBERNETES / "config" / name).read_bytes() == (DEPLOY / name).read_bytes(), (
             "copy it: kustomize wants it"
         )
+
+
+def test_the_driver_of_the_database_is_there() -> None:
+    """SQLAlchemy 2.1 takes another driver for `postgresql://` than the one that dagster-postgres brings."""
+    place = yaml.safe_load((DEPLOY / "dagster.yaml").read_text())["storage"]["postgres"]["postgres_db"]
+    filled = {name: value if isinstance(value, (str, int)) else "x" for name, value in place.items()}
+    create_pg_engine(pg_url_from_config({"postgres_db": filled}))  # imports the driver, and does not connect
 
 
 def test_the_image_holds_all_packages() -> None:
