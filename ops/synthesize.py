@@ -20,6 +20,8 @@ from ops.skins.template import Pixels
 
 #: OpenCV's number for averaging over areas; OpenCV itself is imported where it is used.
 INTER_AREA = 3
+#: Share of the buttons that are down most of the time, in a usual clip and in one of a player who holds many.
+_HELD, _HELD_OFTEN = 0.06, 0.35
 #: Gives (num_frames, height, width, 3) uint8 RGB: a background of a size, drawn with a generator.
 Background = Callable[[np.random.Generator, int, int, int], Pixels]
 
@@ -36,6 +38,7 @@ class SynthesisConfig:
         max_crop_px: wider overlays are shrunk to this width, as the crop pass does.
         box_error: standard deviation of the locator's error of place, as a fraction of the overlay's width.
         events: how often pads change, relative to a person's play (training wants more than life has).
+        held_often: share of clips of players who hold many buttons most of the time.
         degradation: what recording does to the picture.
     """
 
@@ -46,6 +49,7 @@ class SynthesisConfig:
     max_crop_px: int = 384
     box_error: float = 0.001
     events: float = 2.0
+    held_often: float = 0.0
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
 
 
@@ -77,7 +81,7 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     frames = background(rng, config.num_frames, frame_height, frame_width)
     usual = _usual_scene(rng, frames)
     lay_under(rng, [*frames, usual], _idle_alpha(renderer, usual.shape[:2]), faults)
-    _draw_usual(rng, renderer, usual)
+    _draw_usual(rng, renderer, usual, _HELD_OFTEN if rng.random() < config.held_often else _HELD)
     buttons, sticks, triggers = make_pad_trace(rng, config.num_frames, config.events)
     for index, frame in enumerate(frames):
         renderer.draw(frame, buttons[index], sticks[index], triggers[index])
@@ -126,9 +130,9 @@ def _usual_scene(rng: np.random.Generator, frames: Pixels) -> Pixels:
     return np.asarray(np.clip(scene, 0, 255), dtype=np.uint8)
 
 
-def _draw_usual(rng: np.random.Generator, renderer: SkinRenderer, scene: Pixels) -> None:
-    """Draw what an overlay shows most of the time, in place: mostly idle, now and then a control that is held."""
-    held = (rng.random(DATASET.num_buttons) < 0.06).astype(np.float32)
+def _draw_usual(rng: np.random.Generator, renderer: SkinRenderer, scene: Pixels, held_share: float) -> None:
+    """Draw what an overlay shows most of the time, in place: idle, but for a share of the controls that is held."""
+    held = (rng.random(DATASET.num_buttons) < held_share).astype(np.float32)
     sticks = np.concatenate([_stick_target(rng) * (rng.random() < 0.15) for _ in range(2)]).astype(np.float32)
     renderer.draw(scene, held, sticks)
 

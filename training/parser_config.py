@@ -78,6 +78,12 @@ def polish() -> ParserTrainConfig:
     )
 
 
+def longer() -> ParserTrainConfig:
+    """Return the fourth part of the shipped run: more of the third, with players who hold buttons most of the time."""
+    synthesis = replace(polish().synthesis, held_often=0.3)
+    return replace(polish(), synthesis=synthesis, steps=4500, learning_rate=1.2e-3, seed=3)
+
+
 def smoke() -> ParserTrainConfig:
     """Return a run of seconds, for tests and for the demo's lineage."""
     return ParserTrainConfig(model=debug(), steps=6, clips_per_step=2, ramp_steps=2, warmup_steps=2, checkpoint_every=3)
@@ -92,7 +98,14 @@ def paper() -> ParserTrainConfig:
     )  # fmt: skip
 
 
-PARSER_RECIPES = {"shipped": shipped, "sticks": sticks, "polish": polish, "smoke": smoke, "paper": paper}
+PARSER_RECIPES = {
+    "shipped": shipped,
+    "sticks": sticks,
+    "polish": polish,
+    "longer": longer,
+    "smoke": smoke,
+    "paper": paper,
+}
 
 
 def get_parser_recipe(name: str) -> ParserTrainConfig:

@@ -32,7 +32,7 @@ _POOL_STEPS = 24
 _POOL_SKINS = 32
 #: Shares of the clips whose sticks move by another share of their cap than the skin says, whose template was found
 #: by its looks alone, and whose template has other colours.
-_OTHER_TRAVEL, _FOUND_BY_LOOKS, _OTHER_COLOURS = 0.6, 0.35, 0.12
+_OTHER_TRAVEL, _FOUND_BY_LOOKS, _OTHER_COLOURS = 0.6, 0.35, 0.08
 
 
 class PairBatch(NamedTuple):
