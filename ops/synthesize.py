@@ -81,7 +81,8 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     frames = background(rng, config.num_frames, frame_height, frame_width)
     usual = _usual_scene(rng, frames)
     lay_under(rng, [*frames, usual], _idle_alpha(renderer, usual.shape[:2]), faults)
-    _draw_usual(rng, renderer, usual, _HELD_OFTEN if rng.random() < config.held_often else _HELD)
+    often = config.held_often > 0 and rng.random() < config.held_often
+    _draw_usual(rng, renderer, usual, _HELD_OFTEN if often else _HELD)
     buttons, sticks, triggers = make_pad_trace(rng, config.num_frames, config.events)
     for index, frame in enumerate(frames):
         renderer.draw(frame, buttons[index], sticks[index], triggers[index])
