@@ -12,6 +12,12 @@ from collections.abc import Callable, Mapping
 from simulator.games.linux import Memory, Reader
 
 
+def check_build(memory: Memory, sha256: str) -> None:
+    """Raise ValueError unless a program's file has this SHA-256."""
+    if memory.program_sha256() != sha256:
+        raise ValueError(f"expected the program with SHA-256 {sha256[:12]}, got {memory.program_sha256()[:12]}")
+
+
 def read_variables(sha256: str, offsets: Mapping[str, int]) -> Callable[[Memory], Reader]:
     """Return what makes a reader of 32-bit integers.
 
@@ -23,8 +29,7 @@ def read_variables(sha256: str, offsets: Mapping[str, int]) -> Callable[[Memory]
     """
 
     def attach(memory: Memory) -> Reader:
-        if memory.program_sha256() != sha256:
-            raise ValueError(f"expected the program with SHA-256 {sha256[:12]}, got {memory.program_sha256()[:12]}")
+        check_build(memory, sha256)
 
         def read() -> Mapping[str, float]:
             return {

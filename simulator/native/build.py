@@ -19,7 +19,7 @@ from typing import Final
 SOURCES: Final = Path(__file__).parent
 LIBRARY: Final = (
     "page.c", "resolve.c", "threads.c", "clock.c", "waits.c", "clock_hooks.c", "wait_hooks.c", "present.c", "pad.c",
-    "random.c", "files.c", "home.c",
+    "joydev.c", "udev.c", "random.c", "files.c", "home.c",
 )  # fmt: skip
 FLAGS: Final = ("-std=gnu11", "-D_GNU_SOURCE", "-O2", "-g1", "-Wall", "-Wextra", "-Werror", "-pthread")
 #: The oldest C library with the waits that the hooks call (pthread_cond_clockwait, sem_clockwait).

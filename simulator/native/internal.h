@@ -75,6 +75,7 @@ uint64_t op_next_deadline(uint64_t now_ns); /* earliest registered deadline afte
 void op_lower(uint64_t *word, uint64_t value); /* atomic minimum */
 
 /* pad.c */
+#define OVERPLAY_JOYDEV "/js0" /* after the pad's path: the same pad as the kernel's older joystick interface */
 int op_pad_open(const char *path, int flags); /* a descriptor, or -1 where the path is not the pad's */
 void op_pad_flush(void);                      /* tell the game what changed */
 

@@ -51,6 +51,7 @@ void *op_next(const char *name) {
   if (found == NULL && strncmp(name, "SDL_", 4) == 0) found = op_find(name, "SDL");
   if (found == NULL && strncmp(name, "glX", 3) == 0) found = op_find(name, "libGL");
   if (found == NULL && strncmp(name, "egl", 3) == 0) found = op_find(name, "libEGL");
+  if (found == NULL && strncmp(name, "udev_", 5) == 0) found = op_find(name, "libudev.so");
   if (found == NULL && name[0] == 'X') found = op_find(name, "libX11.so");
   if (found == NULL) {
     fprintf(stderr, "overplay: no library of this program defines %s\n", name);

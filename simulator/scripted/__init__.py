@@ -11,6 +11,7 @@ from simulator.scripted.doom_ports import DoomMarine
 from simulator.scripted.kobo import KoboPilot
 from simulator.scripted.powermanga import StarPilot
 from simulator.scripted.supertux import TuxRunner
+from simulator.scripted.tux_racer import SlopeRacer
 
 #: Game -> the player's class, made from the environment that it will play.
 PLAYERS: dict[str, Callable[[GameEnv], Policy]] = {
@@ -20,6 +21,7 @@ PLAYERS: dict[str, Callable[[GameEnv], Policy]] = {
     "KoboDeluxe": KoboPilot,
     "Powermanga": StarPilot,
     "SuperTux": TuxRunner,
+    "ExtremeTuxRacer": SlopeRacer,
 }
 
 
