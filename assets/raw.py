@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
+from assets.folders import input_content
 from assets.metadata import md_table
 from assets.naming import labelled, labelled_by_batch
+from assets.overlay import LIBRARY_KEY, MATCHER, TEMPLATES
 from assets.partitions import VIDEO_BATCHES
 from assets.sources import SOURCES_KEY, read_plan
 from assets.stages import materialize_stage, stage_checks
@@ -74,7 +76,7 @@ def catalog(
 
 
 @dg.asset(
-    **labelled_by_batch(VIDEOS, video_ops.VERSION, {"ytdlp", "pyav"}, [CATALOG], pool="decode"),
+    **labelled_by_batch(VIDEOS, video_ops.VERSION, {"ytdlp", "pyav"}, [CATALOG, TEMPLATES], pool="decode"),
     check_specs=stage_checks(VIDEOS),
 )
 def videos(
@@ -85,9 +87,11 @@ def videos(
 ) -> dg.MaterializeResult:
     """The downloaded files with what a probe found: streams, true frame times, size; nothing is decoded for pleasure.
 
+    Where a site has a smaller picture too, a few keyframes of it decide whether there is an overlay to download for.
     A file that is torn, no video or without a picture fails here with its reason, and is tried again on a rerun.
     """
     options = read_plan(store, config.plan_key).options
+    overlay = _overlay_probe(context, store, options.probe_height)
     ledger = read_catalog(store, context.partition_keys)
     urls = {video_id: url for batch in context.partition_keys for video_id, url in batch_urls(ledger, batch).items()}
     return materialize_stage(
@@ -96,9 +100,20 @@ def videos(
         mapper,
         video_ops.videos_stage(options),
         lambda _, batch: batch_units(ledger, batch),
-        video_ops.DownloadVideo(options, urls),
+        video_ops.DownloadVideo(options, urls, overlay=overlay),
         _preview_videos,
+        outdated=lambda unit: video_ops.turned_away_otherwise(unit, overlay),
     )
+
+
+def _overlay_probe(context: dg.AssetExecutionContext, store: Store, probe_height: int) -> video_ops.OverlayProbe | None:
+    if not probe_height:
+        return None
+    try:
+        return video_ops.OverlayProbe(MATCHER, LIBRARY_KEY, input_content(store, TEMPLATES))
+    except FileNotFoundError:
+        context.log.warning(f"no {TEMPLATES} yet: everything is downloaded, with an overlay or without")
+        return None
 
 
 def _preview_catalog(videos: Sequence[Video]) -> str:

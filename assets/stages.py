@@ -56,6 +56,7 @@ def materialize_stage(
     function: StageFunction,
     preview: Preview | None = None,
     held: Callable[[Store, str], Sequence[Unit] | None] = lambda store, batch: None,
+    outdated: Callable[[Unit], bool] = lambda unit: False,
 ) -> dg.MaterializeResult:
     """Run a stage over the run's batches; return what happened, with checks.
 
@@ -68,6 +69,7 @@ def materialize_stage(
         function: does one video.
         preview: draws Markdown for the last batch.
         held: gives the units of a batch that is not to be made, but stays as someone chose it.
+        outdated: says of a done unit that it shall be done again (`ops.batch.run_batch`).
     """
     reports: dict[str, BatchReport] = {}
     lost: dict[str, list[str]] = {}
@@ -80,7 +82,7 @@ def materialize_stage(
             context.log.info(f"{stage.asset} {batch}: held at the generation that was chosen for it")
             report = BatchReport(tuple(settled), 0, 0.0)
         else:
-            report = run_batch(store, stage, batch, units, function, mapper, progress, only_videos(context))
+            report = run_batch(store, stage, batch, units, function, mapper, progress, only_videos(context), outdated)
         reports[batch] = report
         lost[batch] = unaccounted(units, report.units)
         # Hashing a bucket means downloading it; there, only what was written just now is read back.

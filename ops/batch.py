@@ -155,6 +155,7 @@ def run_batch(
     mapper: Mapper,
     progress: Callable[[int, int, Unit], None] | None = None,
     only: Collection[str] = (),
+    outdated: Callable[[Unit], bool] = lambda unit: False,
 ) -> BatchReport:
     """Run a stage over the ok units of the stage before; return what became of each.
 
@@ -166,6 +167,7 @@ def run_batch(
         function: does one video; a raised exception becomes that video's outcome.
         mapper: the engine that runs `function`.
         progress: called with (number finished, number to do, unit) after each video.
+        outdated: says of a done unit that it shall be done again, though its fingerprint is the same.
         only: do no other videos than these now; what is recorded of the others stays, stale or failed. Empty for all.
     """
     started = time.monotonic()
@@ -175,7 +177,8 @@ def run_batch(
         if unit.outcome.kind != "ok":
             continue
         done = _read_unit(store, stage, batch, unit)
-        if done is not None and (_is_current(stage, unit, done) or (only and unit.video_id not in only)):
+        current_now = done is not None and _is_current(stage, unit, done) and not outdated(done)
+        if done is not None and (current_now or (only and unit.video_id not in only)):
             current[unit.video_id] = done
         else:
             todo.append(Work(store, f"{stage.asset}/{batch}/{unit.video_id}", unit))

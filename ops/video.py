@@ -8,6 +8,7 @@ never used. Pictures are as stored: a rotation in the header is reported by `ops
 
 from __future__ import annotations
 
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -102,8 +103,8 @@ def sniff_format(path: Path | str) -> str:
 
 
 @contextmanager
-def open_video(path: Path | str) -> Iterator[OpenVideo]:
-    """Open a video file for demuxing and decoding in one thread.
+def open_video(path: Path | str, opened: io.RawIOBase | None = None) -> Iterator[OpenVideo]:
+    """Open a video file for demuxing and decoding in one thread; `opened` reads its bytes where the path does not.
 
     Raises:
         BadInputError: what it holds cannot be read or passes a bound; the reason's class comes before the colon.
@@ -114,7 +115,7 @@ def open_video(path: Path | str) -> Iterator[OpenVideo]:
     format_name = sniff_format(path)
     try:
         container = av.open(
-            f"file:{Path(path).absolute()}",
+            opened or f"file:{Path(path).absolute()}",
             format=format_name,
             metadata_errors="replace",
             options={"protocol_whitelist": "file", "max_streams": str(MAX_STREAMS)},
@@ -259,7 +260,7 @@ class PyAvReader:
         """Yield all frames in order."""
         with open_video(path) as video:
             for frame in decode_frames(video):
-                yield _to_rgb(frame, max_height)
+                yield to_rgb(frame, max_height)
 
     def sample(self, path: Path, count: int, max_height: int | None) -> list[Frame]:
         """Return frames spread over the video, from keyframes (20 times cheaper) where there are enough."""
@@ -270,17 +271,18 @@ class PyAvReader:
             if len(keyframes) * 2 >= count:
                 frames = [frame for packet in keyframes if (frame := _decode_keyframe(video, packet)) is not None]
                 if len(frames) * 2 >= count:
-                    return [_to_rgb(frame, max_height) for frame in frames]
+                    return [to_rgb(frame, max_height) for frame in frames]
         with open_video(path) as video:  # afresh: some demuxers cannot seek back to the very start
             # References are enough to look at, and cost half of all frames.
             video.stream.codec_context.skip_frame = "NONREF"
-            picked = [_to_rgb(frame, max_height) for frame in _pick(decode_frames(video), targets)]
+            picked = [to_rgb(frame, max_height) for frame in _pick(decode_frames(video), targets)]
         if not picked:
             raise BadInputError(f"truncated: ends long before the {length_s:.0f} s that its header promises")
         return picked
 
 
-def _to_rgb(frame: Any, max_height: int | None) -> Frame:
+def to_rgb(frame: Any, max_height: int | None) -> Frame:
+    """Return a decoded frame (`av.VideoFrame`) with its time, scaled down to a height."""
     width, height = scaled_size(frame.width, frame.height, max_height)
     rgb = frame.reformat(width, height, format="rgb24", interpolation="AREA", threads=1)
     return float(frame.pts * frame.time_base), rgb.to_ndarray()
@@ -374,3 +376,22 @@ def sample_frames(
     if count < 1:
         raise ValueError(f"count: expected at least 1 frame, got {count}")
     return READERS[reader]().sample(Path(path), count, max_height)
+
+
+def sample_keyframes(
+    path: Path | str, count: int, max_height: int | None = None, opened: io.RawIOBase | None = None
+) -> list[Frame]:
+    """Return up to `count` keyframes near evenly spread times, reading nothing else of the file than they need.
+
+    Raises:
+        BadInputError: the header gives no length, or none can be decoded.
+    """
+    with open_video(path, opened) as video:
+        if not video.declared_s:
+            raise BadInputError("unsupported: the header gives no length")
+        targets = [video.start_s + (k + 0.5) * video.declared_s / count for k in range(count)]
+        packets = _find_keyframes(video, targets)
+        frames = [frame for packet in packets if (frame := _decode_keyframe(video, packet)) is not None]
+        if not frames:
+            raise BadInputError("damaged: no keyframe can be decoded")
+        return [to_rgb(frame, max_height) for frame in frames]

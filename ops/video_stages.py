@@ -61,11 +61,16 @@ def _index(folder: Path, stamp: int, matcher: Matcher, config: LocateConfig) -> 
     return TemplateIndex.load(folder, matcher, config)
 
 
+def load_index(folder: Path, matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+    """Return the index of a library's folder, kept for the next call of this process."""
+    return _index(folder, folder.stat().st_mtime_ns, matcher, config)
+
+
 def locate_in(
     path: Path, folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig, duration_s: float, height: int
 ) -> list[Track]:
     """Return the overlays of a video by the templates in folders (see `locate_video`); runs in the sandbox."""
-    indices = [_index(folder, folder.stat().st_mtime_ns, matcher, config) for folder in folders]
+    indices = [load_index(folder, matcher, config) for folder in folders]
     index = indices[0]
     for more in indices[1:]:
         index = index + more

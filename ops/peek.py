@@ -1,0 +1,160 @@
+"""Look at a few keyframes of a file on a server, fetching only the blocks that its demuxer asks for.
+
+The blocks lie at their places in a sparse local file. A child process without a connection reads it (`ops.sandbox`),
+says which blocks it missed, and is called again when they are there: two or three rounds, a few hundred kilobytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from ops.outcomes import BadInputError
+from ops.sandbox import Limits, call
+from ops.video import Frame, sample_keyframes
+
+Result = TypeVar("Result")
+
+BLOCK_BYTES: Final = 1 << 17
+#: Rounds and blocks after which the file is not worth the trouble; an hour's index of an MP4 is one to three blocks.
+MAX_ROUNDS: Final = 12
+MAX_BLOCKS: Final = 96
+LIMITS: Final = Limits(wall_s=300.0, cpu_s=120.0, memory_bytes=4 << 30)
+
+
+class RemoteFile(Protocol):
+    """A file whose bytes are asked for by range."""
+
+    @property
+    def size(self) -> int:
+        """Number of bytes in all."""
+        ...
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes [start, stop)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Blocks that must be fetched before the file can be looked at.
+
+    Attributes:
+        blocks: their numbers.
+    """
+
+    blocks: tuple[int, ...]
+
+
+class SparseFile(io.RawIOBase):
+    """A local file of which only some blocks are there; it ends, for its reader, where one is missing.
+
+    Attributes:
+        missing: numbers of the blocks that were asked for and are not there.
+    """
+
+    def __init__(self, path: Path, size: int, present: Collection[int]) -> None:
+        self._file, self._size, self._present, self._at = path.open("rb"), size, present, 0
+        self.missing: set[int] = set()
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def tell(self) -> int:
+        """Return the offset of the next byte."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to an offset."""
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes, up to the first that is not there."""
+        stop = self._size if size < 0 else min(self._size, self._at + size)
+        end = self._at
+        while end < stop:
+            block = end // BLOCK_BYTES
+            if block not in self._present:
+                if end == self._at:  # readers ask for more than they need
+                    self.missing.add(block)
+                break
+            end = min(stop, (block + 1) * BLOCK_BYTES)
+        self._file.seek(self._at)
+        data = self._file.read(max(0, end - self._at))
+        self._at += len(data)
+        return data
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+        super().close()
+
+
+def look(
+    path: Path, size: int, present: frozenset[int], count: int, max_height: int,
+    judge: Callable[..., Result], arguments: tuple[Any, ...],
+) -> Result | Missing:  # fmt: skip
+    """Return what `judge(frames, *arguments)` makes of keyframes of a sparse file, or what is missing; in the sandbox.
+
+    Raises:
+        BadInputError: the file cannot be looked at this way.
+    """
+    with SparseFile(path, size, present) as file:
+        frames: list[Frame] = []
+        try:
+            frames = sample_keyframes(path, count, max_height, file)
+        except Exception:  # half a file is broken in many ways
+            if not file.missing:
+                raise
+        if file.missing:
+            return Missing(tuple(sorted(file.missing)))
+    return judge(frames, *arguments)
+
+
+def peek(
+    remote: RemoteFile, scratch: Path, count: int, max_height: int, judge: Callable[..., Result], *arguments: Any
+) -> tuple[Result, int]:
+    """Return what `judge(frames, *arguments)` makes of keyframes of a remote file, and how many bytes that took.
+
+    Args:
+        remote: the file.
+        scratch: a folder for what is fetched.
+        count: keyframes, spread over the video.
+        max_height: they are scaled down to it, in pixels.
+        judge: at the top level of a module; called in the sandbox with a list of `ops.video.Frame`.
+        *arguments: of `judge`, picklable.
+
+    Raises:
+        BadInputError: the file cannot be looked at this way, or takes too many blocks.
+        OSError: the server does not answer.
+    """
+    path = scratch / "peek"
+    present: set[int] = set()
+    wanted: tuple[int, ...] = (0,)
+    with path.open("w+b") as file:
+        file.truncate(remote.size)
+        for _ in range(MAX_ROUNDS):
+            for block in wanted:
+                file.seek(block * BLOCK_BYTES)
+                file.write(remote.read(block * BLOCK_BYTES, min(remote.size, (block + 1) * BLOCK_BYTES)))
+            file.flush()
+            present.update(wanted)
+            result = call(
+                look, path, remote.size, frozenset(present), count, max_height, judge, arguments, limits=LIMITS
+            )
+            if not isinstance(result, Missing):
+                return result, sum(min(remote.size, (n + 1) * BLOCK_BYTES) - n * BLOCK_BYTES for n in present)
+            wanted = result.blocks
+            if len(present) + len(wanted) > MAX_BLOCKS:
+                break
+    raise BadInputError(f"unreadable in parts: more than {len(present)} blocks of {BLOCK_BYTES} bytes are needed")

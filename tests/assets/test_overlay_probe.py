@@ -1,0 +1,121 @@
+"""Before a download, keyframes of a small format say whether there is an overlay to download for."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from assets.overlay import templates
+from assets.raw import VIDEOS, catalog, videos
+from assets.sources import CrawlPlan, write_plan
+from ops.batch import Unit, read_batch
+from ops.crawl import Source
+from ops.storage import Store
+from ops.ytdlp import CrawlOptions
+from pipelines.demo_server import ClipPage
+from tests.assets.conftest import BATCH
+from tests.factories.library import use_small_library
+from tests.factories.overlays import place, write_overlay_clip
+from tests.factories.server import BadServer, Fault, serve_badly
+
+SKIN = "ps4-flat-01"
+TIMES_S = np.arange(12) / 6
+OPTIONS = CrawlOptions(sleep_request_s=0, sleep_download_s=(0, 0))
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[ClipPage]:
+    """Return clips with and without an overlay, each large and small."""
+    folder = tmp_path_factory.mktemp("two-formats")
+    for name, skin in (("pad", SKIN), ("plain", None)):
+        for height in (720, 360):
+            scale = height / 720
+            overlay = place(skin, 400 * scale, 800 * scale, 420 * scale) if skin else None
+            size = (1280 * height // 720, height)
+            write_overlay_clip(folder / f"{name}-{height}.mp4", overlay, TIMES_S, size, gop=2)
+    return [ClipPage(path, path.stem, "someone") for path in sorted(folder.glob("*.mp4"))]
+
+
+@pytest.fixture
+def site(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch):
+    """Run a site with two formats of each video, as large sites have."""
+    from yt_dlp.extractor.common import InfoExtractor
+
+    import ops.ytdlp
+
+    with serve_badly(clips) as server:
+
+        class FakeTwoIE(InfoExtractor):
+            _VALID_URL = r"https?://two\.example/(?P<id>\w+)"
+
+            def _real_extract(self, url: str) -> dict:
+                name = self._match_id(url)
+                formats = [
+                    {"url": f"{server.url}media/{name}-{height}.mp4", "height": height, "format_id": str(height),
+                     "ext": "mp4", "vcodec": "avc1", "acodec": "none"}
+                    for height in (360, 720)
+                ]  # fmt: skip
+                return {"id": name, "title": name, "uploader": "someone", "formats": formats}
+
+        guarded = ops.ytdlp._guarded_class()
+
+        def make(parameters: dict, hosts: object) -> object:
+            del parameters["allowed_extractors"]
+            session = guarded(parameters, None, auto_init=False)
+            session.add_info_extractor(FakeTwoIE(session))
+            return session
+
+        monkeypatch.setattr(ops.ytdlp, "_guarded_class", lambda: make)
+        yield server
+
+
+def units(store: Store) -> dict[str, Unit]:
+    return {unit.video_id.rpartition("-")[2]: unit for unit in read_batch(store, VIDEOS, BATCH)}
+
+
+def test_what_shows_no_overlay_is_not_downloaded_until_there_are_other_templates(
+    site: BadServer, store: Store, materialize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_small_library(monkeypatch, [SKIN])
+    sources = tuple(Source(f"https://two.example/{name}") for name in ("pad", "plain"))
+    write_plan(store, CrawlPlan(sources, OPTIONS))
+    materialize([catalog])
+    materialize([templates])
+    materialize([videos], partition_key=BATCH)
+    found = units(store)
+    assert found["pad"].outcome.kind == "ok" and found["pad"].outcome.data["probe"]["height"] == 720
+    assert (found["plain"].outcome.kind, found["plain"].outcome.reason.split(":")[0]) == ("rejected", "no overlay")
+    assert "/media/plain-720.mp4" not in site.requests and "/media/plain-360.mp4" in site.requests
+
+    site.requests.clear()
+    materialize([videos], partition_key=BATCH)
+    assert site.requests == [], "both are settled"
+
+    use_small_library(monkeypatch, [SKIN, "switch-solid-01"])
+    materialize([templates])
+    materialize([videos], partition_key=BATCH)
+    assert {path.split("/")[-1] for path in site.requests} == {"plain-360.mp4"}, "looked at with the new templates"
+
+    write_plan(store, CrawlPlan(sources, dataclasses.replace(OPTIONS, probe_height=0)))
+    materialize([videos], partition_key=BATCH)
+    assert units(store)["plain"].outcome.kind == "ok", "without the look everything is downloaded"
+
+
+def test_without_templates_or_answers_everything_is_downloaded(site: BadServer, store: Store, materialize) -> None:
+    write_plan(store, CrawlPlan((Source("https://two.example/plain"),), OPTIONS))
+    materialize([catalog])
+    materialize([videos], partition_key=BATCH)
+    assert units(store)["plain"].outcome.kind == "ok"
+    assert "/media/plain-360.mp4" not in site.requests
+
+
+def test_a_small_format_that_cannot_be_read_decides_nothing(
+    site: BadServer, store: Store, materialize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_small_library(monkeypatch, [SKIN])
+    write_plan(store, CrawlPlan((Source("https://two.example/plain"),), OPTIONS))
+    materialize([catalog])
+    materialize([templates])
+    site.fail("/media/plain-360.mp4", *[Fault(404)] * 9)
+    materialize([videos], partition_key=BATCH)
+    assert units(store)["plain"].outcome.kind == "ok"
