@@ -15,10 +15,13 @@ from simulator.rollout import wilson_interval
 
 Result = Mapping[str, Any]
 
-_DOOM: Final = (("Doom", "Gallery"), ("Doom", "DefendLine"), ("Doom", "DefendCenter"))
+_DOOM: Final = (
+    ("Doom", "Gallery"), ("Doom", "DefendLine"), ("Doom", "DefendCenter"), ("Doom", "TakeCover"), ("Doom", "MyWayHome"),
+)  # fmt: skip
 _LINUX: Final = (
     ("ChocolateDoom", "Hunt"), ("ChocolateDoom", "Scout"), ("CrispyDoom", "Hunt"), ("CrispyDoom", "Scout"),
     ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaStairs"), ("SuperTux", "AntarcticaGoal"),
+    ("ExtremeTuxRacer", "Descend"),
 )  # fmt: skip
 
 #: Name -> (game, task) pairs. `doom` needs nothing but the project's packages.

@@ -52,8 +52,9 @@ class VizdoomBackend:
     Args:
         spec: the game; its input map names ViZDoom buttons.
         task: the task; `task.launch` holds `scenario` (a bundled .cfg without suffix), `arguments` for the engine
-            and `commands` for its console at the start of every episode. With `rounds`, a level that is over while
-            the player lives begins anew within the episode, and kills and hits count on.
+            and `commands` for its console at the start of every episode; `plan` offers the level's lines to
+            scripted players. With `rounds`, a level that is over while the player lives begins anew within the
+            episode, and kills and hits count on.
         width: frame width in pixels; the pair must be one of `frame_sizes()`.
         height: frame height in pixels.
     """
@@ -130,7 +131,7 @@ class VizdoomBackend:
         return self._frame.copy()
 
     def facts(self) -> Mapping[str, float]:
-        """Return `running` and the game variables kills, hits, health, ammo, x, y, angle_deg."""
+        """Return running, dead, tics (of the level), kills, hits, health, ammo, x, y and angle_deg."""
         return dict(self._facts)
 
     def stop(self) -> None:
@@ -171,7 +172,10 @@ class VizdoomBackend:
         values = {fact: game.get_game_variable(getattr(vizdoom.GameVariable, name)) for fact, name in _FACTS.items()}
         for fact, before in self._counted.items():
             values[fact] += before
-        self._facts = {**values, "dead": float(game.is_player_dead()), "running": float(not over)}
+        self._facts = {
+            **values, "tics": float(game.get_episode_time()), "dead": float(game.is_player_dead()),
+            "running": float(not over),
+        }  # fmt: skip
 
     def _launch(self) -> vizdoom.DoomGame:
         import vizdoom
@@ -193,6 +197,7 @@ class VizdoomBackend:
         game.set_render_hud(True)
         game.set_render_crosshair(True)
         game.set_objects_info_enabled(True)
+        game.set_sectors_info_enabled(bool(launch.get("plan")))
         game.set_episode_timeout(0)  # time limits are the environment's
         input_map = self._spec.input_map
         names = [name for _, name in input_map.buttons] + [name for _, name, _ in input_map.axes]

@@ -8,14 +8,20 @@ from simulator.env import GameEnv
 from simulator.policies import Policy
 from simulator.scripted.doom import DoomGunner
 from simulator.scripted.doom_ports import DoomMarine
+from simulator.scripted.doom_walk import DoomWalker
 from simulator.scripted.kobo import KoboPilot
 from simulator.scripted.powermanga import StarPilot
 from simulator.scripted.supertux import TuxRunner
 from simulator.scripted.tux_racer import SlopeRacer
 
+
+def _doom(env: GameEnv) -> Policy:
+    return DoomGunner(env) if env.task.kind == "combat" else DoomWalker(env)
+
+
 #: Game -> the player's class, made from the environment that it will play.
 PLAYERS: dict[str, Callable[[GameEnv], Policy]] = {
-    "Doom": DoomGunner,
+    "Doom": _doom,
     "ChocolateDoom": DoomMarine,
     "CrispyDoom": DoomMarine,
     "KoboDeluxe": KoboPilot,

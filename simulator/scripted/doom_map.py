@@ -34,17 +34,31 @@ Segments = npt.NDArray[np.float64]
 
 
 class LevelMap:
-    """A level's lines.
+    """A level's lines, each a row x1, y1, x2, y2 in map units.
 
     Args:
-        wad: an IWAD or PWAD.
-        name: of the level, such as `E1M1` or `MAP01`.
-
-    Raises:
-        ValueError: the file has no such level.
+        opaque: (n, 4) lines that nobody sees through.
+        walls: (n, 4) lines that nobody walks through or close to.
+        steps: (n, 4) lines that nobody walks across.
+        exits: (n, 4) lines that end the level.
     """
 
-    def __init__(self, wad: Path, name: str) -> None:
+    def __init__(self, opaque: Segments, walls: Segments, steps: Segments, exits: Segments) -> None:
+        self._opaque, self._walls, self._steps = opaque, walls, steps
+        #: Middle of each line that ends the level, (n, 2).
+        self.exits = exits.reshape(-1, 2, 2).mean(1)
+        corners = np.vstack([opaque, walls, steps]).reshape(-1, 2)
+        self._low = corners.min(0) - CELL
+        self._shape = tuple(((corners.max(0) - self._low) // CELL + 2).astype(int))
+        self._links = self._link()
+
+    @classmethod
+    def read(cls, wad: Path, name: str) -> LevelMap:
+        """Return a level of an IWAD or PWAD, such as `E1M1` or `MAP01`.
+
+        Raises:
+            ValueError: the file has no such level.
+        """
         lumps = _read_level(wad, name)
         corners = np.frombuffer(lumps["VERTEXES"], "<i2").reshape(-1, 2).astype(float)
         lines = np.frombuffer(lumps["LINEDEFS"], _LINE)
@@ -65,14 +79,12 @@ class LevelMap:
                 for two, a, b in zip(two_sided, lines["right"], np.where(two_sided, lines["left"], 0), strict=True)
             ]
         )
-        self._opaque: Segments = segments[~two_sided | (two_sided & (gap <= 0))]
-        self._walls: Segments = segments[~two_sided | ((lines["flags"] & _BLOCKING) > 0)]
-        self._steps: Segments = segments[two_sided & ~beside_door & ((step > _MAX_STEP) | closed)]
-        #: Middle of each line that ends the level, (n, 2).
-        self.exits = segments[np.isin(lines["kind"], list(_EXITS))].reshape(-1, 2, 2).mean(1)
-        self._low = corners.min(0) - CELL
-        self._shape = tuple(((corners.max(0) - self._low) // CELL + 2).astype(int))
-        self._links = self._link()
+        return cls(
+            opaque=segments[~two_sided | (two_sided & (gap <= 0))],
+            walls=segments[~two_sided | ((lines["flags"] & _BLOCKING) > 0)],
+            steps=segments[two_sided & ~beside_door & ((step > _MAX_STEP) | closed)],
+            exits=segments[np.isin(lines["kind"], list(_EXITS))],
+        )
 
     def sees(self, a: Point, b: Point) -> bool:
         """Return whether no wall and no closed door stands between two points (x, y)."""
@@ -155,7 +167,7 @@ _DIRECTIONS: Final = ((1, 0), (-1, 0), (0, 1), (0, -1))
 @cache
 def load_map(wad: str, name: str) -> LevelMap:
     """Return a level's map, read once."""
-    return LevelMap(Path(wad), name)
+    return LevelMap.read(Path(wad), name)
 
 
 def _read_level(wad: Path, name: str) -> dict[str, bytes]:

@@ -31,7 +31,7 @@ def wad(path, gap_kind=0, right_floor=0, right_ceiling=128):
 
 
 def test_ways_lead_through_gaps_and_never_through_walls(tmp_path):
-    level = LevelMap(wad(tmp_path / "a.wad"), "E1M1")
+    level = LevelMap.read(wad(tmp_path / "a.wad"), "E1M1")
     way = level.way((64, 64), (448, 64))
     assert np.hypot(way[-1][0] - 448, way[-1][1] - 64) < 48
     assert np.hypot(*np.diff([(64, 64), *way], axis=0).T).max() < 64
@@ -44,10 +44,10 @@ def test_ways_lead_through_gaps_and_never_through_walls(tmp_path):
 
 
 def test_who_sees_whom(tmp_path):
-    level = LevelMap(wad(tmp_path / "a.wad"), "E1M1")
+    level = LevelMap.read(wad(tmp_path / "a.wad"), "E1M1")
     assert level.sees((64, 128), (448, 128))
     assert not level.sees((64, 32), (448, 32))
-    shut = LevelMap(wad(tmp_path / "b.wad", gap_kind=1, right_ceiling=0), "E1M1")
+    shut = LevelMap.read(wad(tmp_path / "b.wad", gap_kind=1, right_ceiling=0), "E1M1")
     assert not shut.sees((64, 128), (448, 128))
 
 
@@ -57,10 +57,10 @@ def test_who_sees_whom(tmp_path):
      ({"gap_kind": 1, "right_ceiling": 0}, True)],
 )  # fmt: skip
 def test_steps_that_are_too_high_and_gaps_too_low_stop_a_player_and_doors_do_not(tmp_path, change, is_open):
-    level = LevelMap(wad(tmp_path / "a.wad", **change), "E1M1")
+    level = LevelMap.read(wad(tmp_path / "a.wad", **change), "E1M1")
     assert (level.farthest((32, 32))[0] > 300) == is_open
 
 
 def test_a_level_that_is_not_there(tmp_path):
     with pytest.raises(ValueError, match="has no level MAP01"):
-        LevelMap(wad(tmp_path / "a.wad"), "MAP01")
+        LevelMap.read(wad(tmp_path / "a.wad"), "MAP01")
