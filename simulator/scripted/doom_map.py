@@ -138,6 +138,7 @@ class LevelMap:
         around = [(x + dx, y + dy) for dx in (0, -1, 1) for dy in (0, -1, 1)]
         inside = [c for c in around if 0 <= c[0] < self._shape[0] and 0 <= c[1] < self._shape[1]]
         open_cells = [cell for cell in inside if self._links[:, cell[0], cell[1]].any()]
+        open_cells = [cell for cell in open_cells if self.sees(point, self._point(cell))] or open_cells
         here = np.asarray(point)
         return min(open_cells, key=lambda c: float(np.hypot(*(np.asarray(self._point(c)) - here))), default=(x, y))
 
@@ -158,6 +159,7 @@ class LevelMap:
             start = centres[both[:, 0], both[:, 1]]
             moves = np.hstack([start, start + np.asarray(move) * CELL])
             links[direction][tuple(both.T)] = ~_crosses(moves, blocking)
+        links[:, [0, -1]] = links[:, :, [0, -1]] = False  # outside; the roll leads from one border to the other
         return links
 
 
