@@ -40,6 +40,7 @@ class ChunkSelection(dg.Config):
     min_confidence: float = Field(default=0.5, ge=0, le=1, description="Least mean confidence of the labels.")
     held_out: float = Field(default=0.1, ge=0, le=1, description="Share of channels (or videos) kept for validation.")
     split_by: str = Field(default="channel", description="What is held out together: channel or video.")
+    keep_duplicates: bool = Field(default=False, description="Use videos that the ledger calls near-duplicates too.")
 
     def to_op(self) -> chunk_ops.ChunkConfig:
         """Return the same for `ops`, validated there."""

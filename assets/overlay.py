@@ -15,6 +15,8 @@ from models.matchers.library import VERSION as LIBRARY_VERSION
 from models.matchers.library import write_library
 from models.matchers.sift import SiftMatcher
 from ops import crop as crop_ops
+from ops import duplicates as duplicates_ops
+from ops import fingerprints as fingerprints_ops
 from ops import locate as locate_ops
 from ops import video_stages as stages
 from ops.batch import Stage, Unit, read_batch
@@ -27,6 +29,7 @@ from ops.storage import Store, fingerprint, sha256_file
 TEMPLATES = "overlay/templates"
 LOCATIONS = stages.LOCATIONS
 CROPS = stages.CROPS
+FINGERPRINTS = duplicates_ops.ASSET
 #: Folder of the library inside `overlay/templates`.
 LIBRARY = "library"
 LIBRARY_KEY = f"{TEMPLATES}/{LIBRARY}"
@@ -127,6 +130,18 @@ def crops(
     stage = Stage(CROPS, crop_ops.VERSION, config.to_op(), (content,))
     crop = stages.CropVideo(LIBRARY_KEY, content, config.to_op())
     return materialize_stage(context, store, mapper, stage, read_inputs(LOCATIONS), crop, _preview_crops)
+
+
+@dg.asset(
+    **labelled_by_batch(FINGERPRINTS, fingerprints_ops.VERSION, {"pyav", "numpy"}, [CROPS], pool="decode"),
+    check_specs=stage_checks(FINGERPRINTS),
+)
+def fingerprints(
+    context: dg.AssetExecutionContext, store: dg.ResourceParam[Store], mapper: dg.ResourceParam[Mapper]
+) -> dg.MaterializeResult:
+    """Perceptual fingerprints of the game views, by which the ledger knows a video that was put up again."""
+    stage = Stage(FINGERPRINTS, fingerprints_ops.VERSION)
+    return materialize_stage(context, store, mapper, stage, read_inputs(CROPS), duplicates_ops.fingerprint_video)
 
 
 def _content(folder: Path) -> str:

@@ -17,6 +17,7 @@ from ops import videos as video_ops
 from ops.batch import Unit
 from ops.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
 from ops.crawl import crawl_tick
+from ops.duplicates import find_duplicates
 from ops.liveness import probe_liveness
 from ops.parallel import Mapper
 from ops.storage import Store, fingerprint
@@ -40,8 +41,8 @@ def catalog(
 ) -> dg.MaterializeResult:
     """The ledger of every video ever seen: source, title, channel, game, licence, first and last seen, batch.
 
-    A run is one crawl tick over `raw/sources.json` in the store. New videos fill new batches, which become partitions;
-    a second tick finds nothing twice. A source that cannot be read is named here and stops no other.
+    A run is one crawl tick over `raw/sources.json`: new videos fill new batches, which become partitions; a second tick
+    finds nothing twice. Then new fingerprints are looked up. A source that cannot be read is named and stops no other.
     """
     plan = read_plan(store, config.plan_key)
     if not plan.sources:
@@ -49,6 +50,7 @@ def catalog(
     now = datetime.now(UTC).isoformat(timespec="seconds")
     report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size, limits=plan.limits)
     liveness = probe_liveness(store, plan.options, now, config.num_probed)
+    duplicates = find_duplicates(store)
     videos = read_catalog(store)
     # All batches, not the new ones: a run that died between ledger and partitions is made up for.
     context.instance.add_dynamic_partitions(VIDEO_BATCHES.name, list(batch_ids(videos)))
@@ -64,6 +66,7 @@ def catalog(
             "refused_by_reason": dg.MetadataValue.json(report.refused),
             "num_probed": liveness.num_asked,
             "gone": dg.MetadataValue.json(liveness.gone),
+            "new_duplicates": dg.MetadataValue.json({later: earlier for later, earlier, _ in duplicates.found}),
             "num_alive": sum(video.alive for video in videos),
             "num_errors": len(report.errors),
             "errors": dg.MetadataValue.json({url: str(error) for url, error in report.errors}),
@@ -125,6 +128,7 @@ def _preview_catalog(videos: Sequence[Video]) -> str:
             "channel": video.channel,
             "game": video.game,
             "batch": video.batch,
+            "same as": video.duplicate_of,
         }
         for video in newest
     ]

@@ -77,6 +77,7 @@ class Video(Discovered):
         batch: partition it belongs to, for ever.
         checked: ISO-8601 UTC of the last time that someone asked whether it is alive; empty for never.
         gone_reason: kind of the error that a dead one gave, else empty.
+        duplicate_of: id of the row that shows the same video and was there first (`ops.duplicates`), else empty.
     """
 
     first_seen: str = ""
@@ -86,6 +87,7 @@ class Video(Discovered):
     batch: str = ""
     checked: str = ""
     gone_reason: str = ""
+    duplicate_of: str = ""
 
 
 @dataclasses.dataclass(frozen=True)

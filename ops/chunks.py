@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.batch import manifest_key, read_batch
+from ops.catalog import read_catalog
 from ops.gamepad import STICK_ACTIVE, PadTrace
 from ops.storage import Store, fingerprint
 from ops.tables import table_to_trace
@@ -47,6 +48,7 @@ class ChunkConfig:
         stick_active: radius from which a stick counts as off its centre.
         held_out: share of creators (or videos) on the `val` side, in [0, 1].
         split_by: what is held out together; videos without a channel are held out one by one.
+        keep_duplicates: whether a video that the ledger calls a near-duplicate of another is used too.
     """
 
     chunk_s: float = 20.0
@@ -56,6 +58,7 @@ class ChunkConfig:
     stick_active: float = STICK_ACTIVE
     held_out: float = 0.1
     split_by: Literal["channel", "video"] = "channel"
+    keep_duplicates: bool = False
 
     def __post_init__(self) -> None:
         if self.chunk_s <= 0 or not 0 <= self.min_chunk_s <= self.chunk_s:
@@ -255,7 +258,10 @@ def build_chunks(store: Store, batch: str, config: ChunkConfig = ChunkConfig()) 
     labelled = [unit for unit in read_batch(store, LABELS, batch) if unit.outcome.kind == "ok"]
     facts = {unit.video_id: unit.outcome.data for unit in read_batch(store, VIDEOS, batch)}
     names = {unit.video_id: _names(facts.get(unit.video_id, {})) for unit in labelled}
-    current = fingerprint(ASSET, VERSION, config, [unit.content for unit in labelled], names)
+    duplicates = {} if config.keep_duplicates else _duplicates(store, batch, names)
+    current = fingerprint(
+        ASSET, VERSION, config, [unit.content for unit in labelled], names, *filter(None, [duplicates])
+    )
     key = manifest_key(ASSET, batch)
     if store.exists(key):
         stored = store.read_json(key)
@@ -264,11 +270,24 @@ def build_chunks(store: Store, batch: str, config: ChunkConfig = ChunkConfig()) 
     chunks: list[Chunk] = []
     for unit in labelled:
         table = store.read_table(f"{LABELS}/{batch}/{unit.video_id}/actions.parquet")
-        chunks += score_video(table_to_trace(table), unit.video_id, *names[unit.video_id], config)
+        scored = score_video(table_to_trace(table), unit.video_id, *names[unit.video_id], config)
+        original = duplicates.get(unit.video_id)
+        if original is not None:
+            scored = [replace(chunk, kept=False, reason=f"duplicate: of {original}") for chunk in scored]
+        chunks += scored
     store.write_table(table_key(batch), chunks_to_table(chunks))
     report = summarize(current, len(labelled), chunks)
     store.write_json(key, {name: value for name, value in asdict(report).items() if name != "changed"})
     return report
+
+
+def _duplicates(store: Store, batch: str, wanted: Collection[str]) -> dict[str, str]:
+    """Return the videos of a batch that another one, which is still used, shows too: its id by theirs."""
+    rows = [row for row in read_catalog(store, [batch]) if row.duplicate_of and row.video_id in wanted]
+    if not rows:
+        return {}
+    out = {row.video_id for row in read_catalog(store) if row.opt_out}
+    return {row.video_id: row.duplicate_of for row in rows if row.duplicate_of not in out}
 
 
 def _names(data: dict[str, Any]) -> tuple[str, str]:

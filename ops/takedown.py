@@ -19,6 +19,7 @@ from ops.card import ASSET as CARD
 from ops.card import build_card
 from ops.catalog import Video, batch_ids, catalog_lock, is_committed, read_catalog, write_catalog
 from ops.chunks import ASSET as CHUNKS
+from ops.duplicates import drop_fingerprints
 from ops.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
 from ops.reshard import drop_chunks, drop_samples
 from ops.shards import ASSET as SHARDS
@@ -89,6 +90,7 @@ def take_down(store: Store, exports: Sequence[Path] = ()) -> TakedownReport:
     for folder, verdicts in report.checkpoints.items():
         _mark(store, folder, verdicts)
     _rewrite_manifests(store, keys, wanted, report)
+    report.rewritten += drop_fingerprints(store, wanted)
     for batch in report.batches:
         report.rewritten += [*drop_chunks(store, batch, wanted), *drop_samples(store, batch, wanted)]
     for prefix in sorted({_prefix(key, wanted) for key in keys if _names(key, wanted)}):

@@ -41,6 +41,7 @@ ASSETS: dict[str, tuple[dg.AssetsDefinition, dict[str, Any]]] = {
     "overlay/templates": (overlay.templates, {}),
     "overlay/locations": (overlay.locations, {"num_frames": 4}),
     "overlay/crops": (overlay.crops, {"gamepad_width": 160, "game_size": 64}),
+    "overlay/fingerprints": (overlay.fingerprints, {}),
     "parser/synthetic": (parser.synthetic, {}),
     "parser/checkpoint": (parser.checkpoint, {}),
     "labels/raw_actions": (labels.raw_actions, {}),

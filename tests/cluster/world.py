@@ -26,8 +26,8 @@ from tests.cluster.client import Client
 
 #: What a backfill makes, from download to shards.
 MADE = (
-    "raw/videos", "overlay/locations", "overlay/crops", "labels/raw_actions", "labels/actions", "dataset/chunks",
-    "dataset/shards",
+    "raw/videos", "overlay/locations", "overlay/crops", "overlay/fingerprints", "labels/raw_actions", "labels/actions",
+    "dataset/chunks", "dataset/shards",
 )  # fmt: skip
 _PREFIX = "cluster"
 _VIDEOS_PER_BATCH = 2
