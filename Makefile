@@ -9,7 +9,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 FIND_LINKS := $(or $(UV_FIND_LINKS),$(PIP_FIND_LINKS),$(shell $(PYTHON) -m pip config get global.find-links 2>/dev/null))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lock lint types test test-games chaos cluster-test browser display services demo ui demo-clips train-parser bench bench-dataset bench-policy clean
+.PHONY: help setup lock lint types test test-games wine soak-games chaos cluster-test browser display services demo ui demo-clips train-parser bench bench-dataset bench-games bench-policy clean
 
 help:  ## List the targets
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
@@ -37,7 +37,7 @@ test: setup browser display  ## All tests; a report in artifacts/, screenshots o
 	mkdir -p artifacts
 	$(BIN)/python -m pytest --durations=15 --junitxml=artifacts/tests.xml
 
-test-games: setup display  ## Install the Debian games of the simulator and play them: boot, replay, pauses (minutes)
+test-games: setup display wine  ## Install the Debian games of the simulator and play them: boot, replay, pauses; Wine, Vulkan (an hour)
 	mkdir -p artifacts
 	$(BIN)/overplay games install
 	OVERPLAY_TEST_GAMES=1 $(BIN)/python -m pytest tests/games --durations=15 --junitxml=artifacts/games.xml
@@ -54,6 +54,14 @@ services:
 	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
 	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends postgresql iproute2 >/dev/null; } \
 	  || echo "no PostgreSQL and no way to install it here: what needs it will fail"
+
+# A Windows program and a Vulkan one are built from tests/games and run; where that cannot be, their tests are skipped.
+wine:
+	@{ command -v wine && command -v x86_64-w64-mingw32-gcc && test -e /usr/include/vulkan/vulkan.h; } >/dev/null \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && apt-get update -qq \
+	       && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends wine wine64 \
+	            gcc-mingw-w64-x86-64 libvulkan-dev libx11-dev mesa-vulkan-drivers >/dev/null; } \
+	  || echo "no Wine, MinGW-w64 or Vulkan and no way to install them here: their tests will be skipped"
 
 soak-games: setup display  ## Four games side by side for ten minutes: nothing may leak (needs Kobo Deluxe)
 	$(BIN)/python -m simulator.soak
@@ -92,6 +100,9 @@ bench: setup  ## Print the figures of docs/benchmarks.md
 
 bench-dataset: setup  ## Print the dataset's and loader's figures of docs/benchmarks.md (minutes)
 	$(BIN)/python scripts/bench_dataset.py
+
+bench-games: setup display  ## Print the simulator's figures of docs/benchmarks.md (half an hour)
+	$(BIN)/python scripts/bench_games.py
 
 bench-policy: setup  ## Print the policy's latency of docs/benchmarks.md (minutes)
 	$(BIN)/python scripts/bench_policy.py

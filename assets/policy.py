@@ -47,7 +47,8 @@ class Rollouts(dg.Config):
 
     game: str = Field(default="Doom", description="A game of simulator.games.")
     task: str = Field(default="", description="A task of the game; empty for its first one.")
-    num_episodes: int = Field(default=24, ge=2, description="Episodes per player, on the same seeds.")
+    suite: str = Field(default="", description="A suite of simulator.suites, in the place of one game's task.")
+    num_episodes: int = Field(default=24, ge=2, description="Episodes per player and task, on the same seeds.")
     first_seed: int = Field(default=1000, ge=0, description="Seed of the first episode; recordings use lower ones.")
     replan_rows: int = Field(default=2, ge=1, description="Rows of a predicted chunk played before the next look.")
 
@@ -124,10 +125,8 @@ def rollouts(
     report = build_folder(
         store, ROLLOUTS, _ROLLOUTS_VERSION, config.model_dump(), inputs, lambda folder: _play(mapper, matches, folder)
     )
-    players = report.facts["players"]
-    rows = rollout_table(players)
+    rows, facts = report.facts["rows"], report.facts["metadata"]
     strip = store.read_bytes(f"{ROLLOUTS}/film.jpg")
-    facts = {f"return_{name.replace(' ', '_')}": player["mean_return"] for name, player in players.items()}
     return dg.MaterializeResult(
         metadata=folder_metadata(
             store.uri(ROLLOUTS),
@@ -159,41 +158,65 @@ def _matches(config: Rollouts, store: Store, keys: list[str]) -> list[Match]:
     """Return the matches, those of slow players first."""
     if CHECKPOINT not in keys:
         raise FileNotFoundError(f"no policy in {store.uri(CHECKPOINT)}; materialize {CHECKPOINT} first")
+    from simulator.suites import find_suite
+
+    tasks = find_suite(config.suite) if config.suite else ((config.game, config.task or None),)
     seeds = tuple(range(config.first_seed, config.first_seed + config.num_episodes))
     players = {POLICY: CHECKPOINT, SHUFFLED: CONTROL if CONTROL in keys else "", RANDOM: "", NOOP: ""}
     return [
-        Match(
-            name,
-            store,
-            key,
-            config.game,
-            config.task or None,
-            seeds,
-            config.replan_rows,
-            _FILM_EVERY if name == POLICY else 0,
-        )
+        Match(name, store, key, game, task, seeds, config.replan_rows, _FILM_EVERY if name == POLICY else 0)
         for name, key in players.items()
         if key or name in (RANDOM, NOOP)
+        for game, task in tasks
     ]
 
 
 def _play(mapper: Mapper, matches: list[Match], folder: Path) -> dict[str, Any]:
-    from simulator.rollout import beats
-
-    played: dict[str, Played] = {}
+    played: dict[str, list[Played]] = {}
     for match, result in mapper.map(play_match, matches):
         if isinstance(result, Exception):
             raise result
-        played[match.player] = result
-    names = [match.player for match in matches]
-    players = {name: played[name].evaluation.to_dict() for name in names}
+        played.setdefault(match.player, []).append(result)
+    names = list(dict.fromkeys(match.player for match in matches))
+    results = {name: [one.evaluation.to_dict() for one in played[name]] for name in names}
+    is_suite = len(results[POLICY]) > 1
+    players = results if is_suite else {name: ones[0] for name, ones in results.items()}
     (folder / "evaluations.json").write_bytes(to_json(players))
-    film = played[POLICY].film
+    film = played[POLICY][0].film
     stills = range(0, len(film), max(1, len(film) // _NUM_STILLS))
     texts = [f"frame {number * _FILM_EVERY}" for number in stills]
     (folder / "film.jpg").write_bytes(encode(film_strip([film[number] for number in stills], texts), quality=80))
-    beaten = {name: beats(played[name].evaluation, played[RANDOM].evaluation) for name in names if name != RANDOM}
-    return {"players": players, "beats_random": beaten}
+    if is_suite:
+        return suite_facts(results)
+    from simulator.rollout import beats
+
+    evaluations = {name: played[name][0].evaluation for name in names}
+    beaten = {name: beats(evaluations[name], evaluations[RANDOM]) for name in names if name != RANDOM}
+    returns = {f"return_{name.replace(' ', '_')}": player["mean_return"] for name, player in players.items()}
+    return {"players": players, "rows": rollout_table(players), "metadata": returns, "beats_random": beaten}
+
+
+def suite_facts(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
+    """Return what a suite's results say, by player: rows by task, game and kind, numbers to plot, who beats random.
+
+    Args:
+        results: `Evaluation.to_dict()` of each task, by player; the policy and the random one are among them.
+    """
+    from simulator.suites import suite_table
+
+    tables = {name: suite_table(ones) for name, ones in results.items()}
+    everything = {name: table[-1] for name, table in tables.items()}
+    return {
+        "players": results,
+        "rows": [{"player": name, **row} for name in sorted(tables, key=_rank) for row in tables[name]],
+        "metadata": {
+            **{f"success/{row['what']}": row["success"] for row in tables[POLICY]},
+            **{f"success_{name.replace(' ', '_')}": row["success"] for name, row in everything.items()},
+        },
+        "beats_random": {
+            name: row["low"] > everything[RANDOM]["high"] for name, row in everything.items() if name != RANDOM
+        },
+    }
 
 
 def rollout_table(players: dict[str, Any]) -> list[dict[str, Any]]:

@@ -80,6 +80,7 @@ class LinuxSetup:
         vsync: `auto`, `always`, `adaptive` or `never`; see `simulator/native/page.h`.
         settle: whether time waits for the program's other threads; for games that think in threads.
         copy_program: run a copy, because the installed program is setgid.
+        windows: whether the command is a Windows program's file, which Wine runs; its pad is XInput.
         boot: what is played before the first frame; a task's `launch["boot"]` follows.
         boot_frames: control frames that the program may take until it shows its first frame.
         idle_frames: after the script the game is left alone for a part of so many control frames, by seed: for games
@@ -98,6 +99,7 @@ class LinuxSetup:
     vsync: str = "auto"
     settle: bool = False
     copy_program: bool = False
+    windows: bool = False
     boot: tuple[Hold, ...] = ()
     boot_frames: int = 1200
     idle_frames: int = 0

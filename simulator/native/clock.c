@@ -17,6 +17,7 @@ enum {
   SETTLE_SLICE_NS = 200000, /* real time between them while somebody still runs */
   PATIENT_TICKS = 200,      /* processor time (10 ms each) for which a thread that never sleeps holds time, ... */
   HASTY_TICKS = 2,          /* ... and after the first time; one that is starved of its core is waited for */
+  SERVER_LOOKS = 2000,      /* at a wineserver that works, before it is left alone */
   RIVAL_PRESENTS = 3,       /* presents in a row by another thread of the process that make it the driver */
 };
 
@@ -38,7 +39,7 @@ uint64_t op_game_ns(void) {
 bool op_is_driver(void) {
   struct overplay_page *page = op_page();
   int driver = LOAD(page->driver_tid);
-  return driver ? driver == op_tid() : op_tid() == getpid();
+  return driver ? driver == op_tid() : op_tid() == getpid() && op_may_drive();
 }
 
 bool op_frozen(void) {
@@ -114,6 +115,17 @@ static void advance_clamped(struct overplay_page *page, uint64_t target) {
   }
 }
 
+void op_server_sleeps(uint64_t deadline_ns) {
+  struct overplay_page *page = op_page();
+  if (LOAD(page->server_pid) == getpid()) STORE(page->server_wake_ns, deadline_ns);
+}
+
+/* What wineserver does at a time (timers, the tick count that programs read from memory) is done before time moves on. */
+static void wait_for_server(struct overplay_page *page) {
+  for (int look = 0; look < SERVER_LOOKS && LOAD(page->server_wake_ns) <= LOAD(page->now_ns); look++)
+    pause_briefly(NULL, SETTLE_SLICE_NS / 4);
+}
+
 void op_advance(uint64_t target) {
   struct overplay_page *page = op_page();
   queries_without_progress = 0;
@@ -127,6 +139,12 @@ void op_advance(uint64_t target) {
       settle(page, pause_briefly, NULL);
       uint64_t deadline = op_next_deadline(LOAD(page->now_ns));
       next = deadline < target ? deadline : target;
+    }
+    bool has_server = LOAD(page->server_pid) != 0 && LOAD(page->server_pid) != getpid();
+    if (has_server) {
+      wait_for_server(page);
+      uint64_t wake = LOAD(page->server_wake_ns);
+      if (wake > LOAD(page->now_ns) && wake < next) next = wake;
     }
     if (next <= limit)
       set_now(page, next);
@@ -174,6 +192,7 @@ bool op_drop_dead_driver(void) {
 void op_claim_driver(void) {
   static int rival, rival_presents;
   struct overplay_page *page = op_page();
+  if (!op_may_drive()) return;
   if (LOAD(page->driver_pid) != getpid()) op_drop_dead_driver();
   int pid = getpid(), driver = LOAD(page->driver_tid);
   if (driver == op_tid()) {

@@ -36,6 +36,9 @@ extern struct overplay_page *op_page_or_null;
 struct overplay_page *op_attach(void);
 static inline struct overplay_page *op_page(void) { return op_page_or_null ? op_page_or_null : op_attach(); }
 static inline bool op_controlled(void) { return op_page()->mode != OVERPLAY_OFF; }
+bool op_may_drive(void);         /* false for helpers of the program that owns time */
+void op_publish_deadline(uint64_t deadline_ns); /* the earliest of this process; 0 for none */
+bool op_is_before_others(uint64_t deadline_ns); /* no other living process has an earlier one */
 uint32_t op_process_index(void); /* 0 for the first process that attached, and so on */
 
 /* resolve.c */
@@ -53,6 +56,7 @@ bool op_frozen(void);
 void op_claim_driver(void); /* the calling thread presented */
 bool op_drop_dead_driver(void); /* true where the driver's process was gone: main threads own time again */
 void op_note_present(bool is_gl); /* after the frame is out: time of the refresh */
+void op_server_sleeps(uint64_t deadline_ns); /* wineserver says so before it waits, 0 afterwards; others nothing */
 
 extern bool op_stalled;           /* waits.c: the stall rule moved time, and the driver has not shown life since */
 
@@ -66,6 +70,7 @@ bool op_driver_wait(uint64_t deadline_ns, op_try attempt, void *context); /* the
 int op_tid(void);
 /* Every other thread of the process is in an interruptible sleep; else tells the processor time of those awake. */
 bool op_others_sleep(uint64_t *busy_ticks);
+bool op_everybody_sleeps(void); /* the same for all processes that mapped the page */
 bool op_thread_waits_for_threads(int tid);  /* the thread is in futex or wait4, or nobody can tell */
 int op_enter_wait(uint64_t deadline_ns);    /* register a worker's wait; returns a slot */
 void op_leave_wait(int slot);

@@ -6,6 +6,9 @@
  *
  * A step: the controller writes the pad, raises `limit_ns`, adds one to `grant` and wakes it; the library runs the game
  * until its time would pass `limit_ns`, sets `done` to `grant`, wakes it and stands still: `done == grant` is frozen.
+ *
+ * Of several processes one owns time. Where OVERPLAY_DRIVER holds a word, only processes whose command line contains it
+ * may: a Windows game among Wine's services.
  */
 #ifndef OVERPLAY_PAGE_H
 #define OVERPLAY_PAGE_H
@@ -13,7 +16,7 @@
 #include <stdint.h>
 
 #define OVERPLAY_MAGIC 0x4c50564fu /* "OVPL" */
-#define OVERPLAY_VERSION 1u
+#define OVERPLAY_VERSION 2u
 #define OVERPLAY_PAGE_SIZE 4096u
 
 enum overplay_mode {
@@ -30,7 +33,10 @@ enum overplay_vsync {
 };
 
 /* `flags` */
-#define OVERPLAY_SETTLE 1u /* before time moves, wait until the process's other threads sleep */
+#define OVERPLAY_SETTLE 1u   /* before time moves, wait until the process's other threads sleep */
+#define OVERPLAY_SURFACES 2u /* a picture put to the X server is a frame, as Wine shows what GDI draws */
+
+enum { OVERPLAY_MAX_PROCESSES = 64 };
 
 /* `pad_buttons`: bit of each button. Sticks and triggers have fields of their own. */
 enum overplay_button {
@@ -45,7 +51,7 @@ struct overplay_page {
   uint32_t version;   /* OVERPLAY_VERSION; the library refuses another */
   uint32_t mode;      /* enum overplay_mode */
   uint32_t vsync;     /* enum overplay_vsync; locked mode only */
-  uint32_t flags;     /* OVERPLAY_SETTLE */
+  uint32_t flags;     /* OVERPLAY_SETTLE, OVERPLAY_SURFACES */
   uint32_t reserved;  /* 0 */
   uint64_t seed;      /* what getrandom, /dev/urandom and their like are derived from */
   uint64_t epoch_ns;  /* CLOCK_REALTIME at game time 0, ns since 1970 */
@@ -78,6 +84,11 @@ struct overplay_page {
   uint64_t stalls;        /* times the stall rule moved time because everybody waited for a sleeping worker */
   uint64_t busy_waits;    /* times a driver that only read clocks was given 10 us */
   uint64_t pad_events;    /* input events written to the game */
+  uint64_t server_wake_ns; /* wineserver: deadline of its sleep, UINT64_MAX without one, 0 while it works */
+  int32_t server_pid;      /* wineserver; 0 without one */
+  uint32_t num_pids;       /* entries of `pids` in use */
+  int32_t pids[OVERPLAY_MAX_PROCESSES]; /* processes that mapped the page, ended ones too, and whom the controller adds */
+  uint64_t deadlines[OVERPLAY_MAX_PROCESSES]; /* of each, the earliest of its threads that sleep; 0 for none */
 
   char pad_path[512]; /* file that stands for the pad, NUL-terminated; written by the controller; "" for no pad */
 };

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Final
 
 MAGIC: Final = 0x4C50564F
-VERSION: Final = 1
+VERSION: Final = 2
 SIZE_BYTES: Final = 4096
 MODES: Final = {"off": 0, "locked": 1, "clamped": 2}
 VSYNCS: Final = {"never": 0, "adaptive": 1, "always": 2, "auto": 3}
 SETTLE: Final = 1
+SURFACES: Final = 2
+MAX_PROCESSES: Final = 64
 NEVER: Final = 2**64 - 1
 #: Bits of `pad_buttons` in order. The dpad's are at the end; triggers and sticks have fields of their own.
 PAD_BUTTONS: Final = (
@@ -43,7 +45,8 @@ class Fields(ctypes.Structure):
         ("pad_axes", _I32 * 4), ("pad_triggers", _I32 * 2),
         ("now_ns", _U64), ("wake_at_ns", _U64), ("done", _U32), ("tick", _U32), ("driver_pid", _I32),
         ("driver_tid", _I32), ("num_processes", _U32), ("pad_opens", _U32),
-        *((name, _U64) for name in COUNTERS), ("pad_path", ctypes.c_char * 512),
+        *((name, _U64) for name in COUNTERS), ("server_wake_ns", _U64), ("server_pid", _I32), ("num_pids", _U32),
+        ("pids", _I32 * MAX_PROCESSES), ("deadlines", _U64 * MAX_PROCESSES), ("pad_path", ctypes.c_char * 512),
     )  # fmt: skip
 
 
@@ -63,6 +66,7 @@ class ClockPage:
         epoch_ns: CLOCK_REALTIME at game time 0, nanoseconds since 1970.
         speed: clamped mode: game seconds per real second.
         settle: whether time waits until the program's other threads sleep.
+        surfaces: whether a picture put to the X server is a frame.
         pad_path: file that stands for the pad; "" for none.
 
     Raises:
@@ -80,6 +84,7 @@ class ClockPage:
         epoch_ns: int = 10**18,
         speed: float = 1.0,
         settle: bool = False,
+        surfaces: bool = False,
         pad_path: str = "",
     ) -> None:
         for value, known in ((mode, MODES), (vsync, VSYNCS)):
@@ -98,7 +103,8 @@ class ClockPage:
             os.close(descriptor)
         self.fields: Fields = Fields.from_buffer(self._map)
         fields = self.fields
-        fields.version, fields.mode, fields.vsync, fields.flags = VERSION, MODES[mode], VSYNCS[vsync], int(settle)
+        fields.version, fields.mode, fields.vsync, fields.flags = VERSION, MODES[mode], VSYNCS[vsync], 0
+        fields.flags = SETTLE * settle + SURFACES * surfaces
         fields.seed, fields.epoch_ns, fields.dt_ns, fields.speed = seed % 2**64, epoch_ns, dt_ns, speed
         fields.wake_at_ns, fields.pad_path = NEVER, os.fsencode(pad_path)
         fields.magic = MAGIC

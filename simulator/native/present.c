@@ -1,4 +1,4 @@
-/* Where frames leave the program: GL and SDL. A present that calls another one counts once. */
+/* Where frames leave the program: GL, Vulkan, SDL, and the X server itself. A present that calls another one counts once. */
 #include <stddef.h>
 #include <string.h>
 
@@ -65,6 +65,7 @@ static void leave(bool is_outer, bool is_gl) {
 
 PRESENT_VOID(glXSwapBuffers, true, (Display * dpy, unsigned long drawable), (dpy, drawable))
 PRESENT(unsigned, eglSwapBuffers, true, (void *dpy, void *surface), (dpy, surface))
+PRESENT(int, vkQueuePresentKHR, true, (void *queue, const void *info), (queue, info))
 PRESENT_VOID(SDL_GL_SwapWindow, true, (void *window), (window))
 PRESENT_VOID(SDL_GL_SwapBuffers, true, (void), ())
 PRESENT_VOID(SDL_RenderPresent, false, (void *renderer), (renderer))
@@ -75,6 +76,24 @@ PRESENT(int, SDL_Flip, false, (void *surface), (surface))
 PRESENT_VOID(SDL_UpdateRect, false, (void *surface, int x, int y, unsigned width, unsigned height),
              (surface, x, y, width, height))
 PRESENT_VOID(SDL_UpdateRects, false, (void *surface, int count, void *rects), (surface, count, rects))
+
+/* Pictures put to the server count where the page says so. */
+#define SURFACE(name, parameters, arguments) \
+  HOOK int name parameters; \
+  FOUND(name) \
+  HOOK int name parameters { \
+    bool counts = (op_page()->flags & OVERPLAY_SURFACES) != 0, outer = counts && enter(); \
+    int value = real_##name() arguments; \
+    if (counts) leave(outer, false); \
+    return value; \
+  }
+SURFACE(XPutImage,
+        (Display * dpy, unsigned long to, void *gc, void *image, int sx, int sy, int x, int y, unsigned w, unsigned h),
+        (dpy, to, gc, image, sx, sy, x, y, w, h))
+SURFACE(XShmPutImage,
+        (Display * dpy, unsigned long to, void *gc, void *image, int sx, int sy, int x, int y, unsigned w, unsigned h,
+         int tell),
+        (dpy, to, gc, image, sx, sy, x, y, w, h, tell))
 
 DECLARE(int, SDL_GL_SetSwapInterval, int interval)
 HOOK int SDL_GL_SetSwapInterval(int interval) {
@@ -113,6 +132,17 @@ HOOK any_function glXGetProcAddressARB(const unsigned char *name) {
   return hook != NULL ? hook : real;
 }
 
+/* Vulkan programs look up everything, by instance or by device. */
+#define VULKAN_LOOKUP(name) \
+  DECLARE(any_function, name, void *of, const char *wanted) \
+  HOOK any_function name(void *of, const char *wanted) { \
+    any_function real = real_##name()(of, wanted); \
+    any_function hook = real != NULL ? (any_function)op_present_hook(wanted, (void *)real) : NULL; \
+    return hook != NULL ? hook : real; \
+  }
+VULKAN_LOOKUP(vkGetInstanceProcAddr)
+VULKAN_LOOKUP(vkGetDeviceProcAddr)
+
 #define ENTRY(name) {#name, (void *)name, (void **)(void *)&found_##name}
 
 void *op_present_hook(const char *name, void *real) {
@@ -123,7 +153,7 @@ void *op_present_hook(const char *name, void *real) {
       ENTRY(glXSwapBuffers), ENTRY(eglSwapBuffers), ENTRY(SDL_GL_SwapWindow), ENTRY(SDL_GL_SwapBuffers),
       ENTRY(SDL_RenderPresent), ENTRY(SDL_UpdateWindowSurface), ENTRY(SDL_UpdateWindowSurfaceRects), ENTRY(SDL_Flip),
       ENTRY(SDL_UpdateRect), ENTRY(SDL_UpdateRects), ENTRY(SDL_GL_SetSwapInterval), ENTRY(XOpenDisplay),
-      ENTRY(XCloseDisplay), ENTRY(glXGetProcAddress), ENTRY(glXGetProcAddressARB),
+      ENTRY(vkQueuePresentKHR), ENTRY(vkGetInstanceProcAddr), ENTRY(vkGetDeviceProcAddr), ENTRY(XCloseDisplay), ENTRY(glXGetProcAddress), ENTRY(glXGetProcAddressARB),
   };
   for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
     if (strcmp(name, hooks[i].name) != 0) continue;

@@ -51,7 +51,9 @@ void *op_next(const char *name) {
   if (found == NULL && strncmp(name, "SDL_", 4) == 0) found = op_find(name, "SDL");
   if (found == NULL && strncmp(name, "glX", 3) == 0) found = op_find(name, "libGL");
   if (found == NULL && strncmp(name, "egl", 3) == 0) found = op_find(name, "libEGL");
+  if (found == NULL && strncmp(name, "vk", 2) == 0) found = op_find(name, "libvulkan");
   if (found == NULL && strncmp(name, "udev_", 5) == 0) found = op_find(name, "libudev.so");
+  if (found == NULL && strncmp(name, "XShm", 4) == 0) found = op_find(name, "libXext.so");
   if (found == NULL && name[0] == 'X') found = op_find(name, "libX11.so");
   if (found == NULL) {
     fprintf(stderr, "overplay: no library of this program defines %s\n", name);
@@ -62,6 +64,8 @@ void *op_next(const char *name) {
 
 HOOK void *dlsym(void *handle, const char *name) {
   void *real = real_dlsym()(handle, name);
+  /* Drivers and layers of Vulkan have functions of the same names, which the loader looks up. */
+  if (real != NULL && strncmp(name, "vk", 2) == 0 && real != op_find(name, "libvulkan")) return real;
   void *hook = real != NULL ? op_present_hook(name, real) : NULL;
   return hook != NULL ? hook : real;
 }

@@ -37,10 +37,10 @@ static bool read_small(const char *path, char *text, size_t size) {
 }
 
 /* True where a thread sleeps or has ended; else its processor time, in the kernel's ticks, is added. */
-static bool sleeps(const char *id, uint64_t *busy_ticks) {
+static bool sleeps(const char *folder, const char *id, uint64_t *busy_ticks) {
   char path[64], text[512], state = 'S';
   unsigned long user = 0, kernel = 0;
-  snprintf(path, sizeof path, "/proc/self/task/%.20s/stat", id);
+  snprintf(path, sizeof path, "%.32s/%.20s/stat", folder, id);
   if (!read_small(path, text, sizeof text)) return true;
   const char *name_end = strrchr(text, ')');
   if (name_end == NULL || sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu", &state, &user,
@@ -51,15 +51,36 @@ static bool sleeps(const char *id, uint64_t *busy_ticks) {
   return false;
 }
 
-bool op_others_sleep(uint64_t *busy_ticks) {
-  uint64_t ticks = 0;
-  DIR *folder = opendir("/proc/self/task");
+static bool all_sleep(const char *path, uint64_t *busy_ticks) {
+  DIR *folder = opendir(path);
   bool all = true;
   for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;)
-    if (entry->d_name[0] != '.' && atoi(entry->d_name) != op_tid()) all = sleeps(entry->d_name, &ticks) && all;
+    if (entry->d_name[0] != '.' && atoi(entry->d_name) != op_tid())
+      all = sleeps(path, entry->d_name, busy_ticks) && all;
   if (folder != NULL) closedir(folder);
+  return all;
+}
+
+bool op_others_sleep(uint64_t *busy_ticks) {
+  uint64_t ticks = 0;
+  bool all = all_sleep("/proc/self/task", &ticks);
   if (busy_ticks != NULL) *busy_ticks = ticks;
   return all;
+}
+
+bool op_everybody_sleeps(void) {
+  struct overplay_page *page = op_page();
+  uint64_t ticks = 0;
+  if (!all_sleep("/proc/self/task", &ticks)) return false;
+  uint32_t count = LOAD(page->num_pids);
+  for (uint32_t i = 0; i < count && i < OVERPLAY_MAX_PROCESSES; i++) {
+    char path[32];
+    int pid = LOAD(page->pids[i]);
+    if (pid <= 0 || pid == getpid()) continue;
+    snprintf(path, sizeof path, "/proc/%d/task", pid);
+    if (!all_sleep(path, &ticks)) return false;
+  }
+  return true;
 }
 
 bool op_thread_waits_for_threads(int id) {
@@ -67,6 +88,7 @@ bool op_thread_waits_for_threads(int id) {
   snprintf(path, sizeof path, "/proc/self/task/%d/syscall", id);
   if (!read_small(path, text, sizeof text)) return true;
   long number = strtol(text, NULL, 10);
+  if (LOAD(op_page()->server_pid) != 0 && number == SYS_read) return true; /* Wine waits for its server so */
   return number == SYS_futex || number == SYS_wait4 || number == SYS_waitid;
 }
 
@@ -76,6 +98,11 @@ void op_lower(uint64_t *word, uint64_t value) {
   }
 }
 
+static void publish(void) {
+  uint64_t first = op_next_deadline(0);
+  op_publish_deadline(first == NEVER ? 0 : first);
+}
+
 int op_enter_wait(uint64_t deadline_ns) {
   struct overplay_page *page = op_page();
   for (int slot = 0; slot < MAX_WAITS; slot++) {
@@ -83,6 +110,7 @@ int op_enter_wait(uint64_t deadline_ns) {
     uint64_t mine = deadline_ns ? deadline_ns : 1;
     if (__atomic_compare_exchange_n(&deadlines[slot], &nobody, mine, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
       op_lower(&page->wake_at_ns, mine);
+      publish();
       return slot;
     }
   }
@@ -90,7 +118,10 @@ int op_enter_wait(uint64_t deadline_ns) {
   abort();
 }
 
-void op_leave_wait(int slot) { STORE(deadlines[slot], 0); }
+void op_leave_wait(int slot) {
+  STORE(deadlines[slot], 0);
+  publish();
+}
 
 uint64_t op_next_deadline(uint64_t now_ns) {
   uint64_t next = NEVER;
@@ -115,5 +146,5 @@ bool op_wait_is_first(int slot) {
     uint64_t deadline = LOAD(deadlines[other]);
     if (deadline != 0 && (deadline < mine || (deadline == mine && other < slot))) return false;
   }
-  return true;
+  return op_is_before_others(mine);
 }

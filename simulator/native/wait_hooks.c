@@ -114,9 +114,17 @@ static bool try_epoll(void *context, uint64_t slice_ns) {
 }
 
 HOOK int epoll_wait(int fd, struct epoll_event *events, int room, int timeout_ms) {
-  if (timeout_ms <= 0 || !op_controlled()) return REAL(epoll_wait)(fd, events, room, timeout_ms);
+  if (timeout_ms == 0 || !op_controlled()) return REAL(epoll_wait)(fd, events, room, timeout_ms);
+  uint64_t deadline = timeout_ms < 0 ? NEVER : op_add(op_game_ns(), (uint64_t)timeout_ms * 1000000);
+  op_server_sleeps(deadline);
   struct epoll wait = {.fd = fd, .events = events, .room = room};
-  if (!op_timed_wait(op_add(op_game_ns(), (uint64_t)timeout_ms * 1000000), try_epoll, &wait)) return 0;
+  if (timeout_ms < 0) {
+    wait.result = REAL(epoll_wait)(fd, events, room, timeout_ms);
+    wait.error = errno;
+  } else if (!op_timed_wait(deadline, try_epoll, &wait)) {
+    wait.result = 0;
+  }
+  op_server_sleeps(0);
   errno = wait.error;
   return wait.result;
 }

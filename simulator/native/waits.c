@@ -10,6 +10,7 @@ enum {
   STALL_CHECKS = 15,          /* looks in a row that found everybody asleep, the driver waiting for a thread */
   EXTERNAL_CHECKS = 100,      /* the same where the driver waits for something outside, such as the X server */
   KNOWN_CHECKS = 2,           /* once stalled, until the driver moves again */
+  WINE_CHECKS = 4,            /* where the driver waits for wineserver, which has nothing to do */
   KNOWN_CHECK_NS = 2000000,
 };
 
@@ -25,19 +26,22 @@ static bool is_stalled(struct stall *stall, int slot) {
   struct overplay_page *page = op_page();
   uint64_t real = op_real_ns(), now = LOAD(page->now_ns), queries = LOAD(page->queries);
   if (real < stall->next_check_ns) return false;
-  bool known = op_stalled;
+  /* All that Wine's processes wait for is wineserver, which says itself when it has nothing to do. */
+  bool is_wine = LOAD(page->server_pid) != 0, known = is_wine ? LOAD(page->server_wake_ns) != 0 : op_stalled;
   op_drop_dead_driver();
   stall->next_check_ns = real + (known ? KNOWN_CHECK_NS : CHECK_NS);
   int owner = LOAD(page->driver_pid), pid = getpid();
-  bool quiet = !op_frozen() && now == stall->now_ns && queries == stall->queries && (owner == 0 || owner == pid) &&
-               op_wait_is_first(slot) && op_others_sleep(NULL);
+  bool is_entitled = owner == 0 || owner == pid || !op_may_drive();
+  bool quiet = !op_frozen() && now == stall->now_ns && queries == stall->queries && is_entitled &&
+               op_wait_is_first(slot) && op_everybody_sleeps();
   stall->now_ns = now;
   stall->queries = queries;
   stall->checks = quiet ? stall->checks + 1 : 0;
   if (!quiet) return false;
   int driver = LOAD(page->driver_tid);
-  int needed = op_thread_waits_for_threads(driver ? driver : pid) ? STALL_CHECKS : EXTERNAL_CHECKS;
-  return stall->checks >= (known ? KNOWN_CHECKS : needed);
+  bool is_inside = op_thread_waits_for_threads(driver ? driver : pid);
+  int needed = is_inside ? (known && is_wine ? WINE_CHECKS : STALL_CHECKS) : EXTERNAL_CHECKS;
+  return stall->checks >= (known && !is_wine ? KNOWN_CHECKS : needed);
 }
 
 static void move_time(struct overplay_page *page, uint64_t deadline) {

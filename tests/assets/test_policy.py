@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from assets.play import ActorPolicy, SharedActor
-from assets.policy import ROLLOUTS, checkpoint, offline, rollouts
+from assets.policy import ROLLOUTS, checkpoint, offline, rollouts, suite_facts
 from ops.gamepad import BENCHMARK
 from ops.storage import Store
 from tests.assets.conftest import metadata_of
@@ -129,3 +129,20 @@ def test_a_failing_network_ends_all_episodes() -> None:
         for episode in waiting:
             with pytest.raises(RuntimeError, match="no memory"):
                 episode.result(timeout=10)
+
+
+def test_a_suite_is_told_by_task_game_and_kind_and_numbers_can_be_plotted() -> None:
+    def result(task: str, successes: list[bool]) -> dict:
+        return {"game": "Doom", "task": task, "successes": successes}
+
+    facts = suite_facts({
+        "policy": [result("Gallery", [True] * 8), result("MyWayHome", [True] * 7 + [False])],
+        "random": [result("Gallery", [False] * 8), result("MyWayHome", [False] * 8)],
+        "no-op": [result("Gallery", [False] * 8), result("MyWayHome", [True] + [False] * 7)],
+    })  # fmt: skip
+    assert facts["beats_random"] == {"policy": True, "no-op": False}
+    assert facts["metadata"]["success/Doom MyWayHome"] == 7 / 8
+    assert facts["metadata"]["success/kind navigation"] == 7 / 8
+    assert facts["metadata"]["success_random"] == 0
+    assert [row["player"] for row in facts["rows"]][:2] == ["policy", "policy"]
+    assert {row["what"] for row in facts["rows"]} >= {"Doom Gallery", "game Doom", "kind combat", "all"}

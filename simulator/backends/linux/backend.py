@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
+from simulator.backends.linux import wine
 from simulator.backends.linux.display import Display, MappedCapture, ServerCapture
 from simulator.backends.linux.guarded import GuardedProcess
 from simulator.backends.linux.memory import ProcessMemory
@@ -152,10 +153,10 @@ class LinuxBackend:
         return num_frames
 
     def grab(self) -> Frame:
-        """Return the current picture; the last one before the end once the program has ended."""
+        """Return the current picture; the last one before the end, the same array again, once the program has ended."""
         if self._running is not None and self._running.capture is not None and self._exit_code is None:
             self._frame = self._running.capture.grab()
-        return self._frame.copy()
+        return self._frame
 
     def facts(self) -> Mapping[str, float]:
         """Return `running`, `exit_code` (-1 while it runs), `presents`, `stalls`, and what the setup's probe reads."""
@@ -198,12 +199,16 @@ class LinuxBackend:
             (home / name).parent.mkdir(parents=True, exist_ok=True)
             (home / name).write_text(text)
         arguments = (*self._setup.command[1:], *self._task.launch.get("arguments", ()))
-        command = [str(self._program(folder)), *(argument.format(**words) for argument in arguments)]
+        program, extra = self._program(folder), {}
+        command = [str(program), *(argument.format(**words) for argument in arguments)]
+        if self._setup.windows:
+            command.insert(0, str(wine.find_wine()))
+            extra = wine.environment(wine.make_prefix(home), program)
         state = np.random.SeedSequence(seed).generate_state(2, np.uint64)
         running.page = ClockPage(
             folder / "page", mode=self._mode, vsync=self._setup.vsync, dt_ns=_refresh_ns(self._spec.control_hz),
             seed=int(state[0]), epoch_ns=(_EPOCH_S + int(state[1]) % _EPOCH_SPAN_S) * 10**9, speed=self._speed,
-            settle=self._setup.settle, pad_path=str(pad),
+            settle=self._setup.settle, surfaces=self._setup.windows, pad_path=str(pad),
         )  # fmt: skip
         base = {**_ENVIRONMENT, "PATH": f"{os.environ.get('PATH', os.defpath)}:/usr/games", "HOME": str(home)}
         running.display = Display(native.guard, folder, *self._size, base, remove=folder)
@@ -212,10 +217,13 @@ class LinuxBackend:
         except (OSError, NativeError):  # a server that maps nothing, or maps it in another form
             running.capture = ServerCapture(running.display.name)
         running.connection = XConnection(running.display.name)
+        if self._setup.windows:  # what Wine draws goes through other processes, which wait for the server
+            running.page.fields.pids[0], running.page.fields.num_pids = running.display.server_pid(), 1
         given = {name: text.format(**words) for name, text in self._setup.environment.items()}
         environment = {
             **base, **_private_folders(home), "DISPLAY": running.display.name, "SDL_JOYSTICK_DEVICE": str(pad),
-            "OVERPLAY_PAGE": str(running.page.path), "OVERPLAY_PRELOAD": str(native.library), **given,
+            "OVERPLAY_PAGE": str(running.page.path), "OVERPLAY_PRELOAD": str(native.library), **extra,
+            **given,
         }  # fmt: skip
         running.game = GuardedProcess(native.guard, command, environment, log, home, grace_ms=_GAME_GRACE_MS)
         if self._setup.input == "keys":
@@ -243,7 +251,7 @@ class LinuxBackend:
         if self._setup.copy_program:
             program = Path(shutil.copyfile(program, folder / program.name))
             program.chmod(0o755)
-        check_program(program)
+        check_program(wine.find_wine() if self._setup.windows else program)
         return program
 
     def _boot(self) -> None:

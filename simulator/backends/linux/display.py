@@ -74,6 +74,10 @@ class Display:
             text += part
         return int(text)
 
+    def server_pid(self) -> int:
+        """Return the process id of the server itself."""
+        return self.process.program_pid()
+
     def stop(self) -> None:
         """End the server and remove what was promised. May be called twice."""
         self.process.stop()

@@ -64,6 +64,12 @@ class GuardedProcess:
         """Process id of the guard; the program is its child."""
         return self._process.pid
 
+    def program_pid(self) -> int:
+        """Return the process id of the program, 0 once it has ended."""
+        with suppress(OSError, IndexError):
+            return int(Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()[0])
+        return 0
+
     def exit_code(self) -> int | None:
         """Return the program's exit code (128 + signal where one ended it), or None while it runs."""
         return self._process.poll()

@@ -17,6 +17,13 @@ def test_a_gl_frame_lasts_one_refresh(start, compile_toy, way):
     assert toy.page.counters()["presents"] == 5
 
 
+@pytest.mark.parametrize("way", ["symbol", "dlsym", "instance", "device"])
+def test_a_vulkan_frame_lasts_one_refresh(start, compile_toy, way):
+    toy = start(compile_toy("vk", "vulkan"), way)
+    assert toy.run() == [f"{frame * DT_NS // 1000} {frame}" for frame in range(5)]
+    assert toy.page.counters()["presents"] == 5
+
+
 @pytest.mark.parametrize("name", SDL)
 def test_an_sdl_frame_of_a_private_library_counts_once(start, compile_toy, name):
     program = compile_toy("sdl", "SDL")
@@ -62,3 +69,13 @@ def test_one_frame_a_step_and_the_step_ends_after_the_present(start, compile_toy
         assert toy.step()
         assert toy.page.counters()["presents"] == frame + 1
         assert toy.page.fields.driver_pid == toy.process.pid
+
+
+def test_only_the_program_that_is_named_owns_time(start, compile_toy):
+    named = {"OVERPLAY_DRIVER": "owner"}
+    helper = start(compile_toy("gl", "gl"), "symbol", environment=named)
+    assert helper.run() == [f"0 {frame}" for frame in range(5)]
+    assert (helper.page.counters()["presents"], helper.page.counters()["other_presents"]) == (0, 5)
+    owner = start(compile_toy("gl", "gl"), "symbol", "owner", environment=named)
+    assert owner.run()[-1] == f"{4 * DT_NS // 1000} 4"
+    assert owner.page.counters()["presents"] == 5

@@ -11,7 +11,8 @@ int main(void) {
   SHOW(speed) SHOW(limit_ns) SHOW(clamp_game_ns) SHOW(clamp_real_ns) SHOW(grant) SHOW(pad_buttons) SHOW(pad_axes)
   SHOW(pad_triggers) SHOW(now_ns) SHOW(wake_at_ns) SHOW(done) SHOW(tick) SHOW(driver_pid) SHOW(driver_tid)
   SHOW(num_processes) SHOW(pad_opens) SHOW(queries) SHOW(sleeps) SHOW(worker_waits) SHOW(presents)
-  SHOW(other_presents) SHOW(stalls) SHOW(busy_waits) SHOW(pad_events) SHOW(pad_path)
+  SHOW(other_presents) SHOW(stalls) SHOW(busy_waits) SHOW(pad_events) SHOW(server_wake_ns)
+  SHOW(server_pid) SHOW(num_pids) SHOW(pids) SHOW(deadlines) SHOW(pad_path)
   printf("size %zu\n", sizeof(struct overplay_page));
   return 0;
 }

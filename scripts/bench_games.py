@@ -1,0 +1,158 @@
+"""Print the simulator's figures of docs/benchmarks.md: `make bench-games` (minutes), or with names of games.
+
+Cost: processor time, so that other work on the machine does not show. The bare game runs free in real time; both are
+divided by the frames that the game presented. Latency: an episode in which nothing is pressed against one in which an
+input is set before the first step; the control frames after the first until the pictures differ.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import numpy as np
+from bench import show
+
+from ops.gamepad import AXES, BENCHMARK
+from simulator.backends import make_backend
+from simulator.games import GAMES, find_game
+from simulator.games.spec import GameSpec
+from simulator.install import game_status
+from simulator.replay import random_inputs
+
+_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
+_FROZEN_S, _LATENCY_FRAMES = 10.0, 30
+#: Games whose speed is told at a small size, and the size.
+_SMALL = {"SuperTux": (320, 180), "KoboDeluxe": (320, 240), "Doom": (320, 180)}
+
+
+def used_ms(backend: Any) -> float:
+    """Return the processor time of a game and its X server so far."""
+    pids = (backend.page.fields.driver_pid, backend._running.display.server_pid())
+    stats = (Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in pids)
+    return sum(int(stat[11]) + int(stat[12]) for stat in stats) * _TICK_MS
+
+
+def cost(spec: GameSpec, mode: str, num_frames: int) -> dict[str, float]:
+    """Return milliseconds of processor time per presented frame, of game and server, and of us; and frames per s."""
+    backend: Any = make_backend(spec, spec.tasks[0], spec.width, spec.height, mode=mode)
+    try:
+        backend.start(0)
+        inputs = random_inputs(0)
+        presents, game_ms, ours_s, began = (
+            backend.page.fields.presents,
+            used_ms(backend),
+            time.process_time(),
+            time.time(),
+        )
+        for _ in range(num_frames):
+            backend.set(*next(inputs))
+            if not backend.advance(1):
+                break
+            if mode == "locked":
+                backend.grab()
+        wall_s = time.time() - began
+        shown = max(backend.page.fields.presents - presents, 1)
+        return {
+            "game": (used_ms(backend) - game_ms) / shown,
+            "ours": 1000 * (time.process_time() - ours_s) / shown,
+            "per_s": num_frames / wall_s,
+        }
+    finally:
+        backend.stop()
+
+
+def frozen(spec: GameSpec) -> tuple[float, bool]:
+    """Return the processor time in ms of game and server over 10 s between two steps, and whether nothing changed."""
+    backend: Any = make_backend(spec, spec.tasks[0], spec.width, spec.height)
+    try:
+        backend.start(0)
+        backend.advance(1)
+        picture, presents, before = backend.grab(), backend.page.fields.presents, used_ms(backend)
+        time.sleep(_FROZEN_S)
+        same = bool(np.array_equal(picture, backend.grab())) and presents == backend.page.fields.presents
+        return used_ms(backend) - before, same
+    finally:
+        backend.stop()
+
+
+def latency(spec: GameSpec) -> int | None:
+    """Return control frames beyond the first until an input shows; None where none does within half a second."""
+    films = []
+    for presses in (False, True):
+        backend: Any = make_backend(spec, spec.tasks[0], spec.width, spec.height)
+        try:
+            backend.start(0)
+            buttons, sticks = np.zeros(BENCHMARK.num_buttons, np.int8), np.zeros(len(AXES), np.float32)
+            if presses:
+                buttons[
+                    [BENCHMARK.index(name) for name, _ in spec.input_map.buttons if name not in ("start", "back")]
+                ] = 1
+                for axis, _, _ in spec.input_map.axes:
+                    sticks[AXES.index(axis)] = -1
+            backend.set(buttons, sticks)
+            film = []
+            for _ in range(_LATENCY_FRAMES):
+                backend.advance(1)
+                film.append(backend.grab())
+            films.append(film)
+        finally:
+            backend.stop()
+    differ = (index for index, pair in enumerate(zip(*films, strict=True)) if not np.array_equal(*pair))
+    return next(differ, None)
+
+
+def speed(spec: GameSpec, size: tuple[int, int], num_frames: int) -> float:
+    """Return game seconds per real second at a frame size, with random inputs and every frame read."""
+    backend: Any = make_backend(spec, spec.tasks[0], *size)
+    try:
+        backend.start(0)
+        inputs, began, done = random_inputs(0), time.time(), 0
+        while done < num_frames:
+            backend.set(*next(inputs))
+            if not backend.advance(1):
+                break
+            backend.grab()
+            done += 1
+        return done / spec.control_hz / (time.time() - began)
+    finally:
+        backend.stop()
+
+
+def main() -> None:
+    """Print the tables of the games that are named, or of all that are installed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("games", nargs="*")
+    parser.add_argument("--frames", type=int, default=600)
+    arguments = parser.parse_args()
+    specs = [find_game(name) for name in arguments.games or GAMES]
+    rows = []
+    for spec in specs:
+        if spec.backend != "linux" or not game_status(spec).installed:
+            continue
+        bare, locked = cost(spec, "off", arguments.frames), cost(spec, "locked", arguments.frames)
+        still_ms, same = frozen(spec)
+        total = locked["game"] + locked["ours"]
+        rows.append({
+            "game": spec.name, "bare, ms": f"{bare['game']:.2f}", "locked, ms": f"{locked['game']:.2f}",
+            "step and picture, ms": f"{locked['ours']:.2f}", "overhead": f"{100 * (total / bare['game'] - 1):+.0f} %",
+            "frames/s": f"{locked['per_s']:.0f}", "latency": latency(spec),
+            "frozen 10 s": f"{still_ms:.0f} ms" + ("" if same else ", CHANGED"),
+        })  # fmt: skip
+        show("Cost a frame, latency, standing still", rows)
+    fast = [
+        {"game": name, "size": "{}x{}".format(*size), "times real time": f"{speed(find_game(name), size, 1200):.1f}"}
+        for name, size in _SMALL.items()
+        if find_game(name) in specs and game_status(find_game(name)).installed
+    ]
+    if fast:
+        show("Speed at a small size", fast)
+
+
+if __name__ == "__main__":
+    main()
