@@ -7,27 +7,29 @@ ever becomes an array. Frame i of both clips and row i of `frames.parquet` are t
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from ops.locate import Track
+from ops.clip_writer import ClipWriter
 from ops.skins.template import Template
+from ops.tracks import Track
 
-VERSION = "2"
+VERSION = "3"
 GAMEPAD_CLIP = "gamepad.mp4"
 GAME_CLIP = "game.mp4"
 FRAME_TABLE = "frames.parquet"
 
-_TIME_BASE = Fraction(1, 90_000)
 _FRAMES_WAITING = 8
+#: Times that differ by less are one frame's; a span that ends this near the end of the video ends with it.
+_SAME_TIME_S, _END_S = 1e-4, 0.1
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,24 @@ class CropConfig:
     keyframe_s: float = 1.0
 
 
+class CropSpan(NamedTuple):
+    """Frames [start, stop) of a video whose overlay stands still in the gamepad clip.
+
+    Attributes:
+        start: first frame.
+        stop: first frame after.
+        template_id: of the overlay.
+        family: of the template.
+        affine: (2, 3) nested, template pixels to pixels of the clip.
+    """
+
+    start: int
+    stop: int
+    template_id: str
+    family: str
+    affine: list[list[float]]
+
+
 @dataclass(frozen=True)
 class CropReport:
     """What a crop pass wrote.
@@ -63,7 +83,7 @@ class CropReport:
         num_frames: frames in each clip.
         width: of the gamepad clip.
         height: of the gamepad clip.
-        affine: (2, 3) nested, template pixels to pixels of the gamepad clip.
+        spans: where the overlay is in the gamepad clip; outside of them it shows none.
         masks: painted boxes x, y, w, h in pixels of the game view.
         pts_s: presentation time of each frame, the first one's being 0.
     """
@@ -71,7 +91,7 @@ class CropReport:
     num_frames: int
     width: int
     height: int
-    affine: list[list[float]]
+    spans: list[CropSpan]
     masks: list[list[int]]
     pts_s: npt.NDArray[np.float64]
 
@@ -118,20 +138,28 @@ def mask_box(
     return [int(start[0]), int(start[1]), int(stop[0] - start[0]), int(stop[1] - start[1])]
 
 
-def crop_video(path: Path, folder: Path, track: Track, template: Template, config: CropConfig) -> CropReport:
+def crop_video(
+    path: Path, folder: Path, tracks: Sequence[Track], templates: Mapping[str, Template], config: CropConfig
+) -> CropReport:
     """Write `gamepad.mp4` and `game.mp4` of a video into a folder. Meant to run inside `ops.sandbox.call`.
+
+    The gamepad clip follows overlay 0 from place to place, in one size; the boxes of all overlays are painted over
+    in the game view, all the time.
 
     Raises:
         BadInputError: the video cannot be read.
+        ValueError: no track is of overlay 0.
     """
     from ops.video import decode_frames, open_video
 
-    affine = np.array(track.affine)
+    read = sorted((track for track in tracks if track.overlay == 0), key=lambda track: track.start_s)
+    if not read:
+        raise ValueError("expected a track of overlay 0, got none")
     with open_video(path) as video:
         size = (video.stream.width, video.stream.height)
-        region = overlay_region(template, affine, size, config)
-        mask = mask_box(template, affine, size, config)
-        graph = _SplitGraph(video.stream, region, mask, config)
+        regions = [overlay_region(templates[t.template_id], np.array(t.affine), size, config) for t in read]
+        masks = [mask_box(templates[t.template_id], np.array(t.affine), size, config) for t in tracks]
+        views = _Views(video.stream, read, regions, masks, config)
         times: list[float] = []
         keyframe = keyframe_rule(config)
         with (
@@ -140,19 +168,27 @@ def crop_video(path: Path, folder: Path, track: Track, template: Template, confi
         ):
 
             def write(frame: Any) -> None:
-                pad_view, game_view = graph.pull(frame)
                 times.append(float(frame.pts * frame.time_base))
                 now = times[-1] - times[0]
+                pad_view, game_view = views.pull(frame, now)
                 gamepad.write(pad_view, now, len(times) % 120 == 1)
                 game.write(game_view, now, keyframe(now))
 
             _consume_behind(decode_frames(video), write)
-    to_crop = affine.copy()
-    to_crop[:, 2] -= (region.left, region.top)
-    to_crop *= [[region.scaled_width / region.width], [region.scaled_height / region.height]]
-    rows = [[round(float(value), 6) for value in row] for row in to_crop]
     pts_s = np.array(times) - times[0]
-    return CropReport(len(times), region.scaled_width, region.scaled_height, rows, [mask], pts_s)
+    spans = [_crop_span(track, region, pts_s) for track, region in zip(read, regions, strict=True)]
+    return CropReport(len(times), *views.size, [span for span in spans if span.start < span.stop], masks, pts_s)
+
+
+def _crop_span(track: Track, region: Region, pts_s: npt.NDArray[np.float64]) -> CropSpan:
+    affine = np.array(track.affine)
+    affine[:, 2] -= (region.left, region.top)
+    affine *= [[region.scaled_width / region.width], [region.scaled_height / region.height]]
+    # The last frame may be later than the header's duration says.
+    stop_s = np.inf if track.stop_s > pts_s[-1] - _END_S else track.stop_s
+    start, stop = np.searchsorted(pts_s, [track.start_s - _SAME_TIME_S, stop_s - _SAME_TIME_S]).tolist()
+    rows = [[round(float(value), 6) for value in row] for row in affine]
+    return CropSpan(start, stop, track.template_id, track.family, rows)
 
 
 def write_game_view(
@@ -242,29 +278,67 @@ def keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
     return rule
 
 
-class _SplitGraph:
-    """decoder -> split -> (crop, scale) and (scale, paint): one picture in, two small ones out."""
+class _Views:
+    """The two small pictures of a frame: the overlay's part as of its time, and the painted game view.
 
-    def __init__(self, stream: Any, region: Region, mask: list[int], config: CropConfig) -> None:
+    Args:
+        stream: that the frames are of.
+        tracks: of the overlay that is followed, by time.
+        regions: the part of the picture that each needs.
+        masks: boxes in the game view to paint.
+        config: see `CropConfig`.
+    """
+
+    def __init__(
+        self,
+        stream: Any,
+        tracks: Sequence[Track],
+        regions: Sequence[Region],
+        masks: Sequence[Sequence[int]],
+        config: CropConfig,
+    ) -> None:
+        self.size = max(r.scaled_width for r in regions), max(r.scaled_height for r in regions)
+        self._starts = [track.start_s - _SAME_TIME_S for track in tracks]
+        self._make = [lambda r=region: _SplitGraph(stream, r, self.size, masks, config) for region in regions]
+        self._graphs: dict[int, _SplitGraph] = {}
+
+    def pull(self, frame: Any, now_s: float) -> tuple[Any, Any]:
+        """Return the two pictures of a decoded frame; between spans the overlay's part is where it was before."""
+        number = max(0, bisect_right(self._starts, now_s) - 1)
+        if number not in self._graphs:
+            self._graphs = {number: self._make[number]()}
+        return self._graphs[number].pull(frame)
+
+
+class _SplitGraph:
+    """decoder -> split -> (crop, scale, pad) and (scale, paint): one picture in, two small ones out."""
+
+    def __init__(
+        self, stream: Any, region: Region, size: tuple[int, int], masks: Sequence[Sequence[int]], config: CropConfig
+    ) -> None:
         import av
 
         graph = av.filter.Graph()
         graph.threads = 1
         source = graph.add_buffer(template=stream, time_base=stream.time_base)
         split = graph.add("split")
-        crop = graph.add("crop", f"{region.width}:{region.height}:{region.left}:{region.top}:exact=1")
-        pad_scale = graph.add("scale", f"{region.scaled_width}:{region.scaled_height}:flags=area")
-        pad_format = graph.add("format", "yuv420p")
-        view_scale = graph.add("scale", f"{config.game_size}:{config.game_size}:flags=area")
-        view_format = graph.add("format", "yuv420p")
-        paint = graph.add("drawbox", f"x={mask[0]}:y={mask[1]}:w={mask[2]}:h={mask[3]}:color=black:t=fill")
-        self._sinks = (graph.add("buffersink"), graph.add("buffersink"))
+        pad_view = [
+            ("crop", f"{region.width}:{region.height}:{region.left}:{region.top}:exact=1"),
+            ("scale", f"{region.scaled_width}:{region.scaled_height}:flags=area"),
+            ("format", "yuv420p"),
+        ]
+        if size != (region.scaled_width, region.scaled_height):
+            pad_view.append(("pad", f"{size[0]}:{size[1]}:0:0"))
+        game_view = [("scale", f"{config.game_size}:{config.game_size}:flags=area"), ("format", "yuv420p")]
+        game_view += [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
         source.link_to(split)
-        split.link_to(crop, output_idx=0)
-        split.link_to(view_scale, output_idx=1)
-        for chain in ((crop, pad_scale, pad_format, self._sinks[0]), (view_scale, view_format, paint, self._sinks[1])):
+        self._sinks = []
+        for output, steps in enumerate((pad_view, game_view)):
+            chain = [*(graph.add(name, arguments) for name, arguments in steps), graph.add("buffersink")]
+            split.link_to(chain[0], output_idx=output)
             for before, after in itertools.pairwise(chain):
                 before.link_to(after)
+            self._sinks.append(chain[-1])
         graph.configure()
         self._source, self._graph = source, graph
 
@@ -274,53 +348,16 @@ class _SplitGraph:
         return self._sinks[0].pull(), self._sinks[1].pull()
 
 
-class ClipWriter:
-    """An H.264 file: equal pictures give equal bytes (one thread, no dates), no B-frames, keyframes as told."""
-
-    def __init__(self, path: Path, quantizer: int) -> None:
-        import av
-
-        self._container = av.open(
-            str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
-        )
-        options = {
-            "qp": str(quantizer), "preset": "ultrafast", "bf": "0", "g": "100000", "sc_threshold": "0",
-            "forced-idr": "1", "threads": "1",
-            "x264-params": "threads=1:lookahead_threads=1:sync-lookahead=0:rc-lookahead=0:mbtree=0",
-        }  # fmt: skip
-        self._stream: Any = self._container.add_stream("libx264", options=options)
-        self._stream.codec_context.time_base = _TIME_BASE
-        self._stream.codec_context.flags |= av.codec.context.Flags.bitexact
-        self._key = av.video.frame.PictureType.I
-        self._other = av.video.frame.PictureType.NONE
-        self._last = -1
-
-    def __enter__(self) -> ClipWriter:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None:
-            self._container.mux(self._stream.encode())
-        self._container.close()
-
-    def write(self, picture: Any, time_s: float, keyframe: bool) -> None:
-        """Add a picture at a time."""
-        if self._last < 0:
-            self._stream.width, self._stream.height = picture.width, picture.height
-            self._stream.pix_fmt = "yuv420p"
-        picture.time_base = _TIME_BASE
-        picture.pts = self._last = max(self._last + 1, round(time_s / _TIME_BASE))
-        picture.pict_type = self._key if keyframe else self._other
-        self._container.mux(self._stream.encode(picture))
-
-
-def crop_data(report: CropReport, track: Track, template: Template, config: CropConfig) -> dict[str, Any]:
+def crop_data(report: CropReport, tracks: Sequence[Track], config: CropConfig) -> dict[str, Any]:
     """Return the facts of a crop that later stages and people read (JSON-able)."""
+    longest = max(report.spans, key=lambda span: span.stop - span.start)
     return {
         "num_frames": report.num_frames,
-        "gamepad": {"width": report.width, "height": report.height, "affine": report.affine},
+        "gamepad": {
+            "width": report.width, "height": report.height, "spans": [span._asdict() for span in report.spans],
+        },
         "game": {"width": config.game_size, "height": config.game_size, "masks": report.masks},
-        "template_id": template.template_id,
-        "family": template.family,
-        "track": asdict(track),
-    }
+        "template_id": longest.template_id,
+        "family": longest.family,
+        "tracks": [asdict(track) for track in tracks],
+    }  # fmt: skip

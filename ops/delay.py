@@ -65,6 +65,17 @@ class Delay:
     reason: str = ""
 
 
+def delay_facts(clip: Path, labels: PadTrace, config: DelayConfig) -> dict[str, Any]:
+    """Return what a report says of a game clip (`game.mp4` of the crop pass) and its labels: JSON-able."""
+    return report_delay(estimate_delay(labels, measure_motion(clip), config))
+
+
+def report_delay(delay: Delay) -> dict[str, Any]:
+    """Return a delay as reports have it: frames, their interval, or why there is none."""
+    interval = None if delay.frames is None else [delay.low, delay.high]
+    return {"offset_frames": delay.frames, "offset_interval": interval, "offset_reason": delay.reason or None}
+
+
 def measure_motion(clip: Path) -> npt.NDArray[np.float64]:
     """Return (num_frames, 3) of a clip: shift right and down in pixels of 1/128 of the picture, and how sure it is.
 

@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 Points = npt.NDArray[np.float32]
+Numbers = npt.NDArray[np.int64]
 
 #: Cosine below which a match hardly ever passes the ratio test, so that its rivals are not looked for.
 _LEAST_SIMILARITY = 0.72
-#: Features of two frames in one cell of this many pixels are taken for the same.
-_SAME_PLACE_PX = 3.0
+#: Words of an index, how many a feature looks into, and the sample and rounds that they are made with.
+_NUM_WORDS, _PROBES, _WORD_SAMPLE, _WORD_ROUNDS = 256, 4, 16384, 3
 
 
 @dataclass(frozen=True)
@@ -84,35 +85,85 @@ def stable_features(described: Sequence[Features], size: tuple[int, int], cell: 
     ]
 
 
-def distinct_features(frames: Sequence[Features]) -> Features:
-    """Return the features of all frames together, those of a place from the first frame that has any there."""
-    seen = np.zeros(0, dtype=np.int64)
-    parts = []
-    for features in frames:
-        cells = np.floor(features.points / _SAME_PLACE_PX).astype(np.int64) @ (1, 1 << 20)
-        parts.append(features[~np.isin(cells, seen)])
-        seen = np.union1d(seen, cells)
-    return Features(np.concatenate([p.points for p in parts]), np.concatenate([p.descriptors for p in parts]))
-
-
 def pooled_matches(template: Features, frames: Sequence[Features], ratio: float) -> tuple[Points, Points]:
     """Return matched points (n, 2) in the template and in the frames, over all frames."""
-    sources, targets = [], []
+    sources, targets = [np.zeros((0, 2), np.float32)], [np.zeros((0, 2), np.float32)]
     for features in frames:
-        if len(features) < 2 or len(template) == 0:
-            continue
-        similarity = template.descriptors @ features.descriptors.T
-        rows = np.flatnonzero(similarity.max(axis=1) >= _LEAST_SIMILARITY)
-        similarity = similarity[rows]
-        best = similarity.argmax(axis=1)
-        top = similarity[np.arange(len(best)), best]
-        # The next best must be another place: several keypoints (scales, angles) share one.
-        x, y = features.points.T
-        same = (np.abs(x - x[best, None]) < 4) & (np.abs(y - y[best, None]) < 4)
-        second = np.where(same, -1, similarity).max(axis=1, initial=-1)
-        good = np.sqrt(np.maximum(2 - 2 * top, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 1e-6))
-        sources.append(template.points[rows[good]])
-        targets.append(features.points[best[good]])
-    if not sources:
-        return np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32)
+        rows, found = _ratio_matches(template.descriptors, features, ratio)
+        sources.append(template.points[rows])
+        targets.append(features.points[found])
     return np.concatenate(sources), np.concatenate(targets)
+
+
+def _ratio_matches(descriptors: npt.NDArray[np.float32], features: Features, ratio: float) -> tuple[Numbers, Numbers]:
+    """Return which descriptors have a match that is clearly better than the next best elsewhere, and which it is."""
+    if len(features) < 2 or len(descriptors) == 0:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    similarity = descriptors @ features.descriptors.T
+    rows = np.flatnonzero(similarity.max(axis=1) >= _LEAST_SIMILARITY)
+    similarity = similarity[rows]
+    best = similarity.argmax(axis=1)
+    top = similarity[np.arange(len(best)), best]
+    # The next best must be another place: several keypoints (scales, angles) share one.
+    x, y = features.points.T
+    same = (np.abs(x - x[best, None]) < 4) & (np.abs(y - y[best, None]) < 4)
+    second = np.where(same, -1, similarity).max(axis=1, initial=-1)
+    good = np.sqrt(np.maximum(2 - 2 * top, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 1e-6))
+    return rows[good], best[good]
+
+
+class DescriptorIndex:
+    """All templates' descriptors by visual words, so that a frame's features are compared with few of them.
+
+    A word is the neighbourhood of one of `_NUM_WORDS` descriptors. A template's descriptor is in the word that it is
+    nearest to, a frame's feature looks into the nearest few: what it misses costs some matches, not the template.
+
+    Args:
+        templates: features of each template.
+    """
+
+    def __init__(self, templates: Sequence[Features]) -> None:
+        everything = np.concatenate([features.descriptors for features in templates])
+        self._words = _visual_words(everything)
+        nearest = np.concatenate(
+            [(part @ self._words.T).argmax(axis=1) for part in np.array_split(everything, 1 + len(everything) // 8192)]
+        )
+        order = np.argsort(nearest, kind="stable")
+        self._descriptors = everything[order]
+        self._points = np.concatenate([features.points for features in templates])[order]
+        self._template = np.repeat(np.arange(len(templates)), [len(features) for features in templates])[order]
+        self._ends = np.searchsorted(nearest[order], np.arange(len(self._words) + 1))
+        self._num_templates = len(templates)
+
+    def matches(self, frames: Sequence[Features], ratio: float) -> list[tuple[Points, Points]]:
+        """Return, of each template, matched points (n, 2) in it and in the frames, over all frames."""
+        found_rows, found_targets = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.float32)]
+        for features in frames:
+            if len(features) < 2:
+                continue
+            affinity = features.descriptors @ self._words.T
+            count = min(_PROBES, len(self._words))
+            probes = np.argpartition(affinity, -count, axis=1)[:, -count:]
+            for word in range(len(self._words)):
+                rows = slice(self._ends[word], self._ends[word + 1])
+                near = features[(probes == word).any(axis=1)]
+                matched, best = _ratio_matches(self._descriptors[rows], near, ratio)
+                found_rows.append(matched + rows.start)
+                found_targets.append(near.points[best])
+        rows_found, targets = np.concatenate(found_rows), np.concatenate(found_targets)
+        order = np.argsort(self._template[rows_found], kind="stable")
+        ends = np.searchsorted(self._template[rows_found][order], np.arange(1, self._num_templates))
+        sources = np.split(self._points[rows_found][order], ends)
+        return list(zip(sources, np.split(targets[order], ends), strict=True))
+
+
+def _visual_words(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return (at most _NUM_WORDS, d): centres of a sample of descriptors after a few rounds of k-means."""
+    sample = descriptors[:: max(1, len(descriptors) // _WORD_SAMPLE)]
+    words = sample[:: max(1, -(-len(sample) // _NUM_WORDS))].copy()
+    for _ in range(_WORD_ROUNDS):
+        nearest = (sample @ words.T).argmax(axis=1)
+        for word in np.unique(nearest):
+            mean = sample[nearest == word].mean(axis=0)
+            words[word] = mean / max(float(np.linalg.norm(mean)), 1e-6)
+    return words

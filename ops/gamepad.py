@@ -152,6 +152,18 @@ class PadTrace:
         return PadTrace(*(getattr(self, field.name)[rows] for field in fields(self)))
 
     @classmethod
+    def unknown(cls, pts_s: npt.ArrayLike) -> PadTrace:
+        """Return a trace of which nothing is known."""
+        times = np.asarray(pts_s, dtype=np.float64)
+        rows = len(times)
+        buttons, sticks = (np.full((rows, width), np.nan, np.float32) for width in (DATASET.num_buttons, len(AXES)))
+        return cls(times, buttons, sticks, np.zeros((rows, len(CONTROLS)), np.float32))
+
+    def __setitem__(self, rows: slice, part: PadTrace) -> None:
+        for name in ("buttons", "sticks", "confidence"):
+            getattr(self, name)[rows] = getattr(part, name)
+
+    @classmethod
     def known(cls, pts_s: npt.ArrayLike, buttons: npt.ArrayLike, sticks: npt.ArrayLike) -> PadTrace:
         """Return a trace whose known values (not NaN) have confidence 1."""
         buttons_array = np.asarray(buttons, dtype=np.float32)

@@ -8,22 +8,22 @@ and translucent overlays then gather the inliers that no single frame has. Few f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from ops.features import Features, Matcher, distinct_features, pooled_matches, stable_features
-from ops.outcomes import RejectedError
-from ops.place_fit import explained, fit_place, similarity
+from ops.features import DescriptorIndex, Features, Matcher, Points, pooled_matches, stable_features
+from ops.place_fit import drawn_box, explained, fit_place, similarity
 from ops.scores import box_iou
 from ops.skins.template import Pixels, Template, load_library
 
-VERSION = "4"
+VERSION = "5"
 INDEX_FILE = "index.npz"
 
 _Item = TypeVar("_Item")
@@ -48,7 +48,7 @@ class LocateConfig:
         ratio: a match's distance over that of the next best place must be below this.
         min_inliers: distinct template keypoints that must agree on a place (paper: 20).
         settled_inliers: as many in a stage end the search.
-        shortlist: so many templates, the best by the first stage's distinct features, are tried on.
+        shortlist: so many templates, the best by the matches that visual words give, are compared in full.
         tolerance_px: how far an inlier may be off, in frame pixels.
         scale: least and greatest width of the overlay as a fraction of the template's.
         max_rotation_deg: overlays stand upright; a fit that does not is none.
@@ -66,31 +66,6 @@ class LocateConfig:
     scale: tuple[float, float] = (0.1, 2.0)
     max_rotation_deg: float = 3.0
     template_widths: tuple[int, ...] = (400, 220)
-
-
-@dataclass(frozen=True)
-class Track:
-    """An overlay found in a span of time.
-
-    Attributes:
-        start_s: first moment.
-        stop_s: first moment after.
-        template_id: which template.
-        family: of the template.
-        affine: (2, 3) nested, template pixels to source pixels.
-        box: x, y, w, h in source pixels: tight bounds of what the idle overlay draws.
-        inliers: distinct template keypoints that agree.
-        score: correlation of the idle look with the video's temporal median, in [-1, 1].
-    """
-
-    start_s: float
-    stop_s: float
-    template_id: str
-    family: str
-    affine: tuple[tuple[float, float, float], tuple[float, float, float]]
-    box: tuple[float, float, float, float]
-    inliers: int
-    score: float
 
 
 @dataclass(frozen=True)
@@ -112,6 +87,11 @@ class TemplateIndex:
         """Describe the idle look of each template."""
         features = tuple(_describe_template(template, matcher, config) for template in templates)
         return cls(tuple(templates), features, matcher.name)
+
+    @cached_property
+    def words(self) -> DescriptorIndex:
+        """All features by visual words."""
+        return DescriptorIndex(self.features)
 
     def __add__(self, other: TemplateIndex) -> TemplateIndex:
         return TemplateIndex(self.templates + other.templates, self.features + other.features, self.matcher)
@@ -177,60 +157,114 @@ def _fixed_parts(template: Template, size: tuple[int, int]) -> npt.NDArray[np.ui
     return mask
 
 
+class SampledFrames:
+    """Frames of a video, (h, w, 3) uint8 RGB each, all of one size; their features are made when first asked for."""
+
+    def __init__(self, frames: Sequence[Pixels], matcher: Matcher) -> None:
+        self.frames = list(frames)
+        self.grays = [_gray(frame) for frame in frames]
+        self._matcher = matcher
+        self._features: dict[int, Features] = {}
+
+    def features(self, rows: Sequence[int]) -> list[Features]:
+        """Return the features of some frames."""
+        new = [row for row in rows if row not in self._features]
+        described = _in_threads(self._matcher.describe, [self.grays[row] for row in new])
+        self._features.update(zip(new, described, strict=True))
+        return [self._features[row] for row in rows]
+
+
+class Found(NamedTuple):
+    """An overlay in frames.
+
+    Attributes:
+        template: the one it looks like.
+        affine: (2, 3) template pixels to frame pixels.
+        inliers: distinct template keypoints that agree.
+        score: see `ops.place_fit.similarity`.
+    """
+
+    template: Template
+    affine: npt.NDArray[np.float64]
+    inliers: int
+    score: float
+
+
+#: left, top, right, bottom in frame pixels.
+Box = tuple[float, float, float, float]
+
+
 def locate_frames(
     frames: Sequence[Pixels], index: TemplateIndex, matcher: Matcher, config: LocateConfig
-) -> tuple[Template, npt.NDArray[np.float64], int, float] | None:
-    """Return (template, affine (2, 3) to frame pixels, inliers, score) of the overlay in frames, None if there is none.
+) -> Found | None:
+    """Return the overlay in frames (see `search_frames`), (h, w, 3) uint8 RGB each, all of one size."""
+    return search_frames(SampledFrames(frames, matcher), index, config)
+
+
+def search_frames(
+    sampled: SampledFrames,
+    index: TemplateIndex,
+    config: LocateConfig,
+    rows: Sequence[int] | None = None,
+    hidden: Sequence[Box] = (),
+) -> Found | None:
+    """Return the overlay that frames show at one place, None if there is none.
 
     Args:
-        frames: (h, w, 3) uint8 RGB each, all of one size, spread over the time in question.
-        index: built with the same matcher.
-        matcher: finds features in the frames.
+        sampled: spread over the time in question.
+        index: built with the matcher that describes the frames.
         config: see `LocateConfig`.
+        rows: the frames to look at; all by default.
+        hidden: parts of the picture to leave out.
     """
-    order = _spread_order(len(frames))
-    grays = [_gray(frames[i]) for i in order]
-    described: list[Features] = []
-    # Distinct features rank the templates quickly; what they miss, all matches of the first frames may still find.
-    for thorough in (False, True) if len(index.templates) > config.shortlist else (True,):
-        places = _search(grays, described, index, matcher, config, thorough)
-        if places and places[0].inliers >= config.min_inliers:
-            break
-    else:
+    rows = range(len(sampled.frames)) if rows is None else rows
+    order = [rows[i] for i in _spread_order(len(rows))]
+    places = _search(sampled, order, hidden, index, config)
+    if not places or places[0].inliers < config.min_inliers:
         return None
-    best = _most_alike(places, index, np.asarray(np.median(np.stack(frames), axis=0), dtype=np.uint8))
+    median = np.asarray(np.median(np.stack([sampled.frames[row] for row in rows]), axis=0), dtype=np.uint8)
+    best = _most_alike(places, index, median)
     template = index.templates[best.number]
-    return template, best.affine, best.inliers, similarity(template, best.affine, np.stack(grays))
+    score = similarity(template, best.affine, np.stack([sampled.grays[row] for row in rows]))
+    return Found(template, best.affine, best.inliers, score)
 
 
 def _search(
-    grays: Sequence[Pixels],
-    described: list[Features],
-    index: TemplateIndex,
-    matcher: Matcher,
-    config: LocateConfig,
-    thorough: bool,
+    sampled: SampledFrames, order: Sequence[int], hidden: Sequence[Box], index: TemplateIndex, config: LocateConfig
 ) -> list[_Place]:
-    """Return the places of the most promising templates, the best first; `described` grows by the frames looked at."""
+    """Return the places of the most promising templates, the best first."""
     places: list[_Place] = []
-    candidates = list(range(len(index.templates)))
-    for count in sorted({min(stage, len(grays)) for stage in (*config.stages, len(grays))}):
-        described.extend(_in_threads(matcher.describe, grays[len(described) : count]))
-        features = stable_features(described[:count], grays[0].shape)
-        if len(candidates) > config.shortlist:
-            ranked = _rank_places(features if thorough else [distinct_features(features)], index, candidates, config)
+    candidates: list[int] | None = (
+        None if len(index.templates) > config.shortlist else list(range(len(index.templates)))
+    )
+    size = sampled.grays[0].shape
+    for stage, count in enumerate(sorted({min(stage, len(order)) for stage in (*config.stages, len(order))})):
+        described = [features[_outside(features, hidden)] for features in sampled.features(order[:count])]
+        features = stable_features(described, size)
+        if not candidates:
+            ranked = _fit_places(enumerate(index.words.matches(features, config.ratio)), config)
             candidates = [place.number for place in ranked[: config.shortlist]]
-        places = _rank_places(features, index, candidates, config)
+        matched = [(number, pooled_matches(index.features[number], features, config.ratio)) for number in candidates]
+        places = _fit_places(matched, config)
         if places and places[0].inliers >= config.settled_inliers:
             break
-        if not places or places[0].inliers < config.min_inliers * _HOPELESS * count / len(grays):
+        # The first frames may show none of what comes and goes.
+        if stage and (not places or places[0].inliers < config.min_inliers * _HOPELESS * count / len(order)):
             break
     return places
 
 
+def _outside(features: Features, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
+    x, y = features.points.T
+    kept = np.ones(len(features), dtype=bool)
+    for left, top, right, bottom in boxes:
+        kept &= (x < left) | (x >= right) | (y < top) | (y >= bottom)
+    return kept
+
+
 def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels) -> _Place:
     """Return, of the best place and its rivals, the one whose look explains the picture: designs come in colours."""
-    boxes = [_drawn_box(index.templates[place.number], place.affine) for place in places]
+    boxes = [drawn_box(index.templates[place.number], place.affine) for place in places]
     rivals = [
         (place, box)
         for place, box in zip(places, boxes, strict=True)
@@ -246,13 +280,6 @@ def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels) 
     )  # fmt: skip
     looks = [explained(index.templates[place.number], place.affine, median, region) for place, _ in rivals]
     return rivals[int(np.argmax(looks))][0]
-
-
-def _drawn_box(template: Template, affine: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
-    """Return (x, y, w, h): where an upright affine puts what a template draws."""
-    x, y, w, h = template.drawn_box()
-    corner = affine[:, :2] @ (x, y) + affine[:, 2]
-    return float(corner[0]), float(corner[1]), float(affine[0, 0] * w), float(affine[1, 1] * h)
 
 
 def _spread_order(count: int) -> list[int]:
@@ -274,16 +301,10 @@ class _Place(NamedTuple):
     inliers: int
 
 
-def _rank_places(
-    frames: Sequence[Features], index: TemplateIndex, candidates: Sequence[int], config: LocateConfig
-) -> list[_Place]:
-    """Return the place of each candidate template that has one, the most agreed first."""
-
-    def place_of(number: int) -> _Place | None:
-        fitted = fit_place(*pooled_matches(index.features[number], frames, config.ratio), config)
-        return None if fitted is None else _Place(number, *fitted)
-
-    places = [place for place in _in_threads(place_of, candidates) if place is not None]
+def _fit_places(matched: Iterable[tuple[int, tuple[Points, Points]]], config: LocateConfig) -> list[_Place]:
+    """Return the place of each template (number, matches) that has one, the most agreed first."""
+    fitted = ((number, fit_place(*points, config)) for number, points in matched)
+    places = [_Place(number, *place) for number, place in fitted if place is not None]
     return sorted(places, key=lambda place: -place.inliers)
 
 
@@ -291,44 +312,3 @@ def _in_threads(function: Callable[[_Item], _Result], items: Sequence[_Item]) ->
     """Return a function's results in order; OpenCV and BLAS let other threads run."""
     with ThreadPoolExecutor(_THREADS) as pool:
         return list(pool.map(function, items))
-
-
-def locate_video(
-    path: Path, index: TemplateIndex, matcher: Matcher, config: LocateConfig, duration_s: float, height: int
-) -> list[Track]:
-    """Return the overlays of a video: for now one track over its whole time. Meant to run inside `ops.sandbox.call`.
-
-    Args:
-        path: the video.
-        index: templates, described with `matcher`.
-        matcher: finds features.
-        config: see `LocateConfig`.
-        duration_s: of the video, as probed.
-        height: of its pictures in pixels.
-
-    Raises:
-        RejectedError: no template agrees with enough keypoints.
-        BadInputError: frames cannot be read.
-    """
-    from ops.video import sample_frames
-
-    frames = [frame for _, frame in sample_frames(path, config.num_frames, max_height=config.max_height)]
-    found = locate_frames(frames, index, matcher, config)
-    if found is None:
-        raise RejectedError(f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place")
-    template, affine, inliers, score = found
-    affine = affine * (height / frames[0].shape[0])
-    box = _drawn_box(template, affine)
-    rows = tuple(tuple(round(float(value), 6) for value in row) for row in affine)
-    return [
-        Track(
-            start_s=0.0,
-            stop_s=duration_s,
-            template_id=template.template_id,
-            family=template.family,
-            affine=rows,  # type: ignore[arg-type]
-            box=tuple(round(value, 3) for value in box),  # type: ignore[arg-type]
-            inliers=inliers,
-            score=round(score, 4),
-        )
-    ]

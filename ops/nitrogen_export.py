@@ -7,7 +7,7 @@ import io
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,8 @@ from ops.gamepad import PadTrace
 from ops.nitrogen_layout import OTHER_GAME, ChunkSource, chunk_members
 from ops.storage import Store
 from ops.tables import table_to_trace
-from ops.video_stages import ACTION_TABLE, LOCATIONS, RAW_ACTIONS
+from ops.tracks import longest_within
+from ops.video_stages import ACTION_TABLE, LOCATIONS, RAW_ACTIONS, track_from
 
 _FOLDER: Final = "actions"
 
@@ -98,14 +99,18 @@ def make_chunks(store: Store, batch: str, unit: Unit) -> Iterator[tuple[str, dic
     if raw is not None and raw.num_frames != processed.num_frames:
         raise ValueError(f"{raw.num_frames} rows of raw labels, {processed.num_frames} of processed ones")
     source = chunk_source(store, batch, unit)
+    tracks = _data(store, LOCATIONS, batch, video_id).get("tracks", [])
+    read = [track_from(record) for record in tracks if not record["overlay"]]
     for span in chunk_spans(processed.pts_s, ChunkConfig().chunk_s):
+        if read:
+            track = longest_within(read, span.start_s, span.stop_s)
+            source = replace(source, family=track.family, box=track.box)
         yield chunk_id(video_id, span.index), chunk_members(source, span, raw, processed)
 
 
 def chunk_source(store: Store, batch: str, unit: Unit) -> ChunkSource:
-    """Return what is known of a labelled video: from its download, and where its overlay was found."""
+    """Return what is known of a labelled video from its download."""
     data = _data(store, VIDEOS, batch, unit.video_id)
-    tracks = _data(store, LOCATIONS, batch, unit.video_id).get("tracks") or [{}]
     facts = data.get("probe") or {}
     width, height = data.get("size") or (facts.get("width", 0), facts.get("height", 0))
     return ChunkSource(
@@ -116,7 +121,7 @@ def chunk_source(store: Store, batch: str, unit: Unit) -> ChunkSource:
         source=data.get("source") or _site(data.get("url") or ""),
         game=data.get("game") or OTHER_GAME,
         family=unit.outcome.data.get("family") or "",
-        box=tuple(data.get("box") or tracks[0].get("box") or ()),
+        box=tuple(data.get("box") or ()),
     )
 
 

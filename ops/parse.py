@@ -5,18 +5,20 @@ What comes out is raw: each frame on its own, sticks as displacement over nomina
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ops import atlas
+from ops.crop import CropSpan
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.skins.template import Pixels, Template
 
-VERSION = "4"
+VERSION = "5"
 
 
 @dataclass(frozen=True)
@@ -55,24 +57,34 @@ _USUALLY_UP, _MOST, _HELD_OFTEN = 95, 99.5, 0.9
 
 
 def read_clip(
-    clip: Path, pts_s: npt.NDArray[np.float64], template: Template, affine: npt.NDArray[np.float64], predict: Predictor
+    clip: Path,
+    pts_s: npt.NDArray[np.float64],
+    template: Template,
+    affine: npt.NDArray[np.float64],
+    predict: Predictor,
+    start: int = 0,
+    stop: int | None = None,
 ) -> PadTrace:
-    """Return the raw trace of a gamepad clip, one row per frame.
+    """Return the raw trace of frames [start, stop) of a gamepad clip, one row per frame.
 
     Args:
         clip: `gamepad.mp4` of the crop pass.
-        pts_s: time of each of its frames.
+        pts_s: time of each frame of the clip.
         template: with the places of its controls; those it does not have are unknown.
         affine: (2, 3) template pixels to pixels of the clip.
         predict: the parser.
+        start: first frame that shows the overlay there.
+        stop: first frame after; None for the clip's end.
 
     Raises:
         ValueError: clip and times differ in length.
     """
+    times = pts_s[start:stop]
     cut = atlas.AtlasMap.build(template.controls, template.width, affine).cut
-    reference = reference_atlas(template, _usual_look(clip, len(pts_s), cut, atlas.template_atlas(template)))
+    usual = _usual_look(clip, start, start + len(times), cut, atlas.template_atlas(template))
+    reference = reference_atlas(template, usual)
     parts, caps = [], []
-    for piece in _pair_pieces(clip, cut):
+    for piece in _pair_pieces(clip, start, stop, cut):
         parts.append(_read_piece(piece, reference, predict))
         caps.append(_cut_caps(piece[:, 1], parts[-1].places))
     reading = Reading(
@@ -81,11 +93,38 @@ def read_clip(
         np.concatenate([part.certainty for part in parts]),
     )
     _check_thumbs(reading, np.concatenate(caps), template)
-    if len(reading.pressed) != len(pts_s):
+    if len(reading.pressed) != len(times):
         raise ValueError(
-            f"{clip.name} has {len(reading.pressed)} frames, its table {len(pts_s)}: run the crop pass again"
+            f"{clip.name} has {start + len(reading.pressed)} frames, its table {len(pts_s)}: run the crop pass again"
         )
-    return reading_to_trace(reading, template, pts_s)
+    return reading_to_trace(reading, template, times)
+
+
+def read_spans(
+    clip: Path,
+    pts_s: npt.NDArray[np.float64],
+    spans: Sequence[CropSpan],
+    templates: Mapping[str, Template],
+    predict: Predictor,
+) -> PadTrace:
+    """Return the raw trace of a gamepad clip, one row per frame; frames outside of all spans are unknown.
+
+    Args:
+        clip: `gamepad.mp4` of the crop pass.
+        pts_s: time of each of its frames.
+        spans: where the overlay is in it, and when.
+        templates: by id.
+        predict: the parser.
+
+    Raises:
+        ValueError: clip and times differ in length.
+    """
+    trace = PadTrace.unknown(pts_s)
+    for span in spans:
+        stop = span.stop if span.stop < len(pts_s) else None
+        template, affine = templates[span.template_id], np.array(span.affine)
+        trace[slice(span.start, stop)] = read_clip(clip, pts_s, template, affine, predict, span.start, stop)
+    return trace
 
 
 def reference_atlas(template: Template, usual: Pixels) -> Pixels:
@@ -93,7 +132,7 @@ def reference_atlas(template: Template, usual: Pixels) -> Pixels:
     return np.asarray(np.concatenate([atlas.template_atlas(template), usual], axis=-1), dtype=np.uint8)
 
 
-def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels], idle: Pixels) -> Pixels:
+def _usual_look(clip: Path, start: int, stop: int, cut: Callable[[Pixels], Pixels], idle: Pixels) -> Pixels:
     """Return the temporal median of a clip's atlases; of a stick, the median of the frames that are most like idle.
 
     A stick that is mostly held is then seen at rest. For buttons that choice follows the background more than the
@@ -101,8 +140,8 @@ def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels], id
     """
     from ops.video import iter_frames
 
-    stride = max(1, num_frames // _USUAL_FRAMES)
-    atlases = np.stack([cut(frame) for index, (_, frame) in enumerate(iter_frames(clip)) if index % stride == 0])
+    stride = max(1, (stop - start) // _USUAL_FRAMES)
+    atlases = np.stack([cut(frame) for _, frame in islice(iter_frames(clip), start, stop, stride)])
     usual = np.asarray(np.median(atlases, axis=0), dtype=np.uint8)
     num_alike = max(_LEAST_ALIKE, round(_ALIKE_SHARE * len(atlases)))
     for stick in STICKS:
@@ -115,13 +154,13 @@ def _usual_look(clip: Path, num_frames: int, cut: Callable[[Pixels], Pixels], id
     return usual
 
 
-def _pair_pieces(clip: Path, cut: Callable[[Pixels], Pixels]) -> Iterator[Pixels]:
-    """Yield pairs (n, 2, H, W, 3) of consecutive atlases; the first frame is paired with itself."""
+def _pair_pieces(clip: Path, start: int, stop: int | None, cut: Callable[[Pixels], Pixels]) -> Iterator[Pixels]:
+    """Yield pairs (n, 2, H, W, 3) of consecutive atlases of frames [start, stop); the first is paired with itself."""
     from ops.video import iter_frames
 
     previous: Pixels | None = None
     pairs: list[Pixels] = []
-    for _, frame in iter_frames(clip):
+    for _, frame in islice(iter_frames(clip), start, stop):
         current = cut(frame)
         pairs.append(np.stack([current if previous is None else previous, current]))
         previous = current

@@ -9,6 +9,9 @@ import numpy.typing as npt
 
 from ops.skins.template import Pixels, Template
 
+#: Weights of red, green and blue in brightness (ITU-R BT.601).
+_LUMA = (0.299, 0.587, 0.114)
+
 if TYPE_CHECKING:
     from ops.features import Points
     from ops.locate import LocateConfig
@@ -48,19 +51,33 @@ def _upright_fit(source: npt.NDArray[np.float64], target: npt.NDArray[np.float64
     return np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
 
 
-def similarity(template: Template, affine: npt.NDArray[np.float64], grays: Pixels) -> float:
-    """Return the correlation of the idle look with the frames' temporal median, over what is drawn."""
+def drawn_look(
+    template: Template, affine: npt.NDArray[np.float64], size: tuple[int, int]
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return the idle look at its place in a picture of a size (width, height), low-passed if it is shrunk.
+
+    Returns:
+        (height, width, 3) float32 RGB in [0, 255] times alpha, and alpha (height, width) in [0, 1].
+    """
     import cv2
 
-    median = np.median(grays, axis=0).astype(np.float32)
-    size = (median.shape[1], median.shape[0])
+    alpha = template.rgba[..., 3:].astype(np.float32) / 255
+    look = np.concatenate([template.rgba[..., :3] * alpha, alpha], axis=-1)
+    scale = float(affine[0, 0])
+    if scale < 1:
+        look = cv2.GaussianBlur(look, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT)
     centres = affine.copy()
     centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
-    look = cv2.warpAffine(
-        cv2.cvtColor(template.rgba[..., :3], cv2.COLOR_RGB2GRAY).astype(np.float32), centres, size, flags=cv2.INTER_AREA
-    )
-    alpha = cv2.warpAffine(template.rgba[..., 3], centres, size, flags=cv2.INTER_AREA)
-    drawn = alpha > 127
+    drawn = cv2.warpAffine(look, centres, size, flags=cv2.INTER_LINEAR)
+    return np.asarray(drawn[..., :3]), np.asarray(drawn[..., 3])
+
+
+def similarity(template: Template, affine: npt.NDArray[np.float64], grays: Pixels) -> float:
+    """Return the correlation of the idle look with the frames' temporal median, over what is drawn."""
+    median = np.median(grays, axis=0).astype(np.float32)
+    colour, alpha = drawn_look(template, affine, (median.shape[1], median.shape[0]))
+    look = colour @ np.array(_LUMA, dtype=np.float32) / np.maximum(alpha, 1e-3)
+    drawn = alpha > 0.5
     if drawn.sum() < 16:
         return 0.0
     a, b = look[drawn] - look[drawn].mean(), median[drawn] - median[drawn].mean()
@@ -81,18 +98,11 @@ def explained(
         median: (h, w, 3) uint8 RGB.
         box: left, top, right, bottom of the region.
     """
-    import cv2
-
     left, top, right, bottom = box
     target = median[top:bottom, left:right].reshape(-1, 3).astype(np.float64) / 255
-    alpha = template.rgba[..., 3:].astype(np.float32) / 255
-    look = np.concatenate([template.rgba[..., :3] / np.float32(255) * alpha, alpha], axis=-1)
-    scale = float(affine[0, 0])
-    if scale < 1:
-        look = cv2.GaussianBlur(look, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT)
-    centres = affine.copy()
-    centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5 - (left, top)
-    drawn = cv2.warpAffine(look, centres, (right - left, bottom - top), flags=cv2.INTER_LINEAR).reshape(-1, 4)
+    moved = affine - [[0, 0, left], [0, 0, top]]
+    colour, alpha = drawn_look(template, moved, (right - left, bottom - top))
+    drawn = np.concatenate([colour / 255, alpha[..., None]], axis=-1).reshape(-1, 4)
     # Seven unknowns: a background and its share under the overlay per channel, one opacity.
     one, cover, zero = np.ones(len(drawn)), drawn[:, 3], np.zeros(len(drawn))
     rows = [
@@ -107,3 +117,10 @@ def explained(
     left_over = float(((known @ found - wanted) ** 2).sum())
     spread = float(((target - target.mean(axis=0)) ** 2).sum())
     return 1 - left_over / max(spread, 1e-9)
+
+
+def drawn_box(template: Template, affine: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:
+    """Return (x, y, w, h): where an upright affine puts what a template draws."""
+    x, y, w, h = template.drawn_box()
+    corner = affine[:, :2] @ (x, y) + affine[:, 2]
+    return float(corner[0]), float(corner[1]), float(affine[0, 0] * w), float(affine[1, 1] * h)

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
 from ops.gamepad import PadTrace
+from ops.tracks import Track
 
 _HEIGHT_PX = 480
 _PANEL_PX = 300
 _MAX_FPS = 30.0
+_READ, _BESIDE = (255, 210, 0), (150, 150, 150)
 
 
-def write_preview(video: Path, out: Path, box: tuple[float, ...], trace: PadTrace) -> None:
+def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTrace) -> None:
     """Write an H.264 video of a labelled one, at most 30 frames/s. Meant to run inside `ops.sandbox.call`.
 
     Args:
         video: the source.
         out: file to write.
-        box: x, y, w, h in source pixels.
+        tracks: overlays that were found; the one that labels are read from is drawn in another colour.
         trace: labels, one row per source frame.
     """
     import av
@@ -43,9 +46,11 @@ def write_preview(video: Path, out: Path, box: tuple[float, ...], trace: PadTrac
             due = now + 0.9 / _MAX_FPS
             picture = np.zeros((stream.height, stream.width, 3), dtype=np.uint8)
             rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-            corner = (round(box[0] * zoom), round(box[1] * zoom))
-            opposite = (round((box[0] + box[2]) * zoom), round((box[1] + box[3]) * zoom))
-            cv2.rectangle(rgb, corner, opposite, (255, 210, 0), 2)
+            for track in tracks:
+                if track.start_s <= now < track.stop_s:
+                    x, y, w, h = (value * zoom for value in track.box)
+                    colour = _READ if track.overlay == 0 else _BESIDE
+                    cv2.rectangle(rgb, (round(x), round(y)), (round(x + w), round(y + h)), colour, 2)
             panel = pad_panel(trace.buttons[row], trace.sticks[row], width=_PANEL_PX)
             picture[:, :width] = rgb[: stream.height, :width]
             rows = min(panel.shape[0], stream.height)

@@ -5,14 +5,16 @@ Axis signs are the contract's (x right, y down) and never inferred.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "3"
+VERSION = "4"
 
 #: A place is a stick's rest only if it was there in as many frames, and in this share of them.
 _MIN_REST_FRAMES = 12
@@ -36,6 +38,23 @@ class RefineConfig:
     min_active_frames: int = 60
     max_stretch: float = 3.0
     max_known_stretch: float = 1.5
+
+
+class RefineSpan(NamedTuple):
+    """Frames [start, stop) read with one template, and whether that tells the travel of the sticks that it draws."""
+
+    start: int
+    stop: int
+    known_travel: bool
+
+
+def refine_spans(raw: PadTrace, spans: Sequence[RefineSpan], config: RefineConfig) -> PadTrace:
+    """Return the labels of a video whose overlay was read in spans (see `refine`); the rest stays unknown."""
+    labels = PadTrace.unknown(raw.pts_s)
+    for span in spans:
+        rows = slice(span.start, span.stop)
+        labels[rows] = refine(raw[rows], span.known_travel, config)
+    return labels
 
 
 def refine(raw: PadTrace, known_travel: bool, config: RefineConfig) -> PadTrace:

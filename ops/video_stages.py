@@ -6,26 +6,26 @@ locate -> crop -> read -> refine. What outside files hold is decoded in the sand
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ops.batch import Work
-from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_data, crop_video
+from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, CropSpan, crop_data, crop_video
+from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
-from ops.gamepad import STICKS, PadTrace
-from ops.locate import LocateConfig, TemplateIndex, Track, locate_video
+from ops.gamepad import PadTrace
+from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import Outcome
-from ops.parse import Predictor, read_clip
-from ops.refine import RefineConfig, label_quality, refine
+from ops.parse import Predictor, read_spans
+from ops.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.sandbox import Limits, call
 from ops.skins.template import Template
 from ops.storage import Store, sha256_file
 from ops.tables import table_to_trace, trace_to_table
+from ops.tracks import Track, locate_video
 
 VIDEOS, LOCATIONS, CROPS = "raw/videos", "overlay/locations", "overlay/crops"
 RAW_ACTIONS, ACTIONS = "labels/raw_actions", "labels/actions"
@@ -122,21 +122,20 @@ class CropVideo:
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Write the small clips of one video."""
         data = work.unit.outcome.data
-        track = track_from(data["tracks"][0])
-        template = _template(local_library(work.store, self.library, self.content), track.template_id)
+        tracks = [track_from(record) for record in data["tracks"]]
+        templates = _templates(local_library(work.store, self.library, self.content), tracks)
         with (
             work.store.reading(sibling(work, VIDEOS, data["video"])) as path,
             tempfile.TemporaryDirectory(prefix="overplay-crop-") as scratch,
         ):
-            report = call(
-                crop_video, path, Path(scratch), track, template, self.config, limits=crop_limits(track.stop_s)
-            )
+            limits = crop_limits(max(track.stop_s for track in tracks))
+            report = call(crop_video, path, Path(scratch), tracks, templates, self.config, limits=limits)
             files = {}
             for name in (GAMEPAD_CLIP, GAME_CLIP):
                 files[name] = sha256_file(Path(scratch) / name)
                 work.store.write_bytes(work.key(name), (Path(scratch) / name).read_bytes())
         files[FRAME_TABLE] = _write_times(work, report)
-        return Outcome.ok(**crop_data(report, track, template, self.config)), files
+        return Outcome.ok(**crop_data(report, tracks, self.config)), files
 
 
 def _write_times(work: Work, report: CropReport) -> str:
@@ -158,6 +157,10 @@ def _template(folder: Path, template_id: str) -> Template:
     return Template.load(folder / f"{template_id}.png")
 
 
+def _templates(folder: Path, found: Iterable[Track | CropSpan]) -> dict[str, Template]:
+    return {item.template_id: _template(folder, item.template_id) for item in found}
+
+
 @dataclass(frozen=True)
 class ReadActions:
     """overlay/crops -> labels/raw_actions.
@@ -175,16 +178,16 @@ class ReadActions:
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Read one video's pad state, frame by frame."""
         data = work.unit.outcome.data
-        template = _template(local_library(work.store, self.library, self.content), data["template_id"])
+        spans = [CropSpan(**record) for record in data["gamepad"]["spans"]]
+        templates = _templates(local_library(work.store, self.library, self.content), spans)
         pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
-        affine = np.array(data["gamepad"]["affine"])
         with work.store.reading(sibling(work, CROPS, GAMEPAD_CLIP)) as clip:
-            raw = read_clip(clip, pts_s, template, affine, self.open_predictor())
+            raw = read_spans(clip, pts_s, spans, templates, self.open_predictor())
         outcome = Outcome.ok(
             num_frames=raw.num_frames,
-            template_id=template.template_id,
-            family=template.family,
-            known_travel=all(template.controls[stick].travel > 0 for stick in STICKS if stick in template.controls),
+            template_id=data["template_id"],
+            family=data["family"],
+            spans=[refine_span(span, templates)._asdict() for span in spans],
             quality=label_quality(raw),
         )
         return outcome, {ACTION_TABLE: write_trace(work, raw)}
@@ -196,23 +199,33 @@ class RefineActions:
 
     Attributes:
         config: see `RefineConfig`.
+        delay: see `DelayConfig`.
     """
 
     config: RefineConfig = field(default_factory=RefineConfig)
+    delay: DelayConfig = field(default_factory=DelayConfig)
 
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Clean one video's labels."""
         data = work.unit.outcome.data
         raw = table_to_trace(work.store.read_table(sibling(work, RAW_ACTIONS, ACTION_TABLE)))
-        trace = refine(raw, data["known_travel"], self.config)
+        trace = refine_spans(raw, [RefineSpan(**record) for record in data["spans"]], self.config)
+        with work.store.reading(sibling(work, CROPS, GAME_CLIP)) as game:
+            delay = delay_facts(game, trace, self.delay)
         outcome = Outcome.ok(
             num_frames=trace.num_frames,
             template_id=data["template_id"],
             family=data["family"],
             active_share=round(float(trace.active().mean()), 6),
             quality=label_quality(trace),
+            **delay,
         )
         return outcome, {ACTION_TABLE: write_trace(work, trace)}
+
+
+def refine_span(span: CropSpan, templates: Mapping[str, Template]) -> RefineSpan:
+    """Return what refining needs to know of a span that was read."""
+    return RefineSpan(span.start, span.stop, templates[span.template_id].known_travel)
 
 
 def write_trace(work: Work, trace: PadTrace) -> str:

@@ -139,19 +139,18 @@ def measure(clips: Sequence[Path], library: Path, repeats: int = 3) -> Rates:
 
 
 def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, float]]:
-    import numpy as np
     import pyarrow.parquet as pq
 
     from models.matchers.sift import SiftMatcher
     from models.overlay_parser.checkpoint import load_predictor
     from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
     from ops.locate import LocateConfig
-    from ops.parse import read_clip
+    from ops.parse import read_spans
     from ops.probe import probe
     from ops.refine import RefineConfig, refine
     from ops.skins.template import Template
     from ops.tables import trace_to_table
-    from ops.video_stages import crop_data, locate_in
+    from ops.video_stages import locate_in
 
     facts, config, predict = probe(clip), CropConfig(), load_predictor()
     found = []
@@ -160,10 +159,10 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
             folder = Path(name)
             arguments = (clip, (library,), SiftMatcher(), LocateConfig(), facts.duration_s, facts.height)
             tracks, locate_s = _timed(lambda arguments=arguments: locate_in(*arguments))
-            template = Template.load(library / f"{tracks[0].template_id}.png")
-            report, crop_s = _timed(lambda: crop_video(clip, folder, tracks[0], template, config))  # noqa: B023
-            affine = np.array(crop_data(report, tracks[0], template, config)["gamepad"]["affine"])
-            raw, read_s = _timed(lambda: read_clip(folder / GAMEPAD_CLIP, report.pts_s, template, affine, predict))  # noqa: B023
+            templates = {t.template_id: Template.load(library / f"{t.template_id}.png") for t in tracks}
+            report, crop_s = _timed(lambda: crop_video(clip, folder, tracks, templates, config))  # noqa: B023
+            pad_clip = folder / GAMEPAD_CLIP
+            raw, read_s = _timed(lambda: read_spans(pad_clip, report.pts_s, report.spans, templates, predict))  # noqa: B023
             trace, refine_s = _timed(lambda: refine(raw, True, RefineConfig()))  # noqa: B023
             for number, table in enumerate((raw, trace)):
                 pq.write_table(trace_to_table(table), folder / f"{number}.parquet", compression="zstd")

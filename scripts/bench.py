@@ -73,8 +73,8 @@ def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
 def bench_crop() -> None:
     """The crop pass against decoding alone, and against the ffmpeg binary doing the same in one process."""
     from ops.crop import CropConfig, crop_video
-    from ops.locate import Track
     from ops.skins.procedural import make_skin
+    from ops.tracks import Track
     from ops.video import decode_frames, open_video
 
     def decode(path: Path) -> None:
@@ -93,7 +93,7 @@ def bench_crop() -> None:
             times = medians({
                 "decode": lambda path=path: decode(path),
                 "crop": lambda path=path, track=track, template=template, out=Path(folder): crop_video(
-                    path, out, track, template, CropConfig()
+                    path, out, [track], {track.template_id: template}, CropConfig()
                 ),
                 "ffmpeg decode": lambda path=path: run_ffmpeg(null_output(path)),
                 "ffmpeg crop": lambda path=path, track=track, template=template, out=Path(folder): run_ffmpeg(
@@ -172,9 +172,10 @@ def bench_locate() -> None:
 
     from models.matchers.library import cached_library
     from models.matchers.sift import SiftMatcher
-    from ops.locate import LocateConfig, TemplateIndex, locate_video
+    from ops.locate import LocateConfig, TemplateIndex
     from ops.outcomes import RejectedError
     from ops.scores import box_iou
+    from ops.tracks import locate_video
 
     cv2.setNumThreads(1)
     config, matcher, folder = LocateConfig(), SiftMatcher(), cached_library()

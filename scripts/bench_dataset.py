@@ -42,8 +42,8 @@ _WAIT_STEPS, _COLD_STEPS = 300, 50
 def build_store(root: Path) -> Store:
     """Return a store with the shards of the demo's clips, made by the real crop, chunk and shard code."""
     from ops.crop import CropConfig, crop_video
-    from ops.locate import Track
     from ops.skins.procedural import make_skin
+    from ops.tracks import Track
 
     store = Store(str(root))
     units: dict[str, list[Unit]] = {"raw/videos": [], "overlay/crops": [], "labels/actions": []}
@@ -54,7 +54,7 @@ def build_store(root: Path) -> Store:
         affine = ((scale, 0.0, clip["box"][0] - scale * x), (0.0, scale, clip["box"][1] - scale * y))
         track = Track(0, clip["seconds"], clip["skin_id"], clip["family"], affine, tuple(clip["box"]), 0, 0)
         with tempfile.TemporaryDirectory() as folder:
-            crop_video(CLIPS / clip["file"], Path(folder), track, template, CropConfig())
+            crop_video(CLIPS / clip["file"], Path(folder), [track], {clip["skin_id"]: template}, CropConfig())
             with store.writing(f"overlay/crops/{BATCH}/{name}/game.mp4") as path:
                 shutil.copyfile(Path(folder) / "game.mp4", path)
         truth = (CLIPS / clip["file"]).with_suffix(".parquet").read_bytes()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +17,26 @@ from models.matchers.library import with_controls
 from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
-from ops.delay import DelayConfig, estimate_delay, measure_motion
+from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
-from ops.gamepad import STICKS, PadTrace
-from ops.locate import LocateConfig, Track
+from ops.gamepad import PadTrace
+from ops.locate import LocateConfig
 from ops.nitrogen_layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
-from ops.parse import Predictor, read_clip
+from ops.parse import Predictor, read_spans
 from ops.preview import write_preview
 from ops.probe import VideoProbe, probe
-from ops.refine import RefineConfig, refine
+from ops.refine import RefineConfig, refine_spans
 from ops.sandbox import Limits, call
 from ops.skins.template import Template
 from ops.storage import to_json
-from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in
+from ops.tracks import Track, longest_within
+from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in, refine_span
 
 REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"
 #: Of the report, what is null until it is known. The offset is how many frames after the overlay the game answers.
 _FACTS = (
-    "box", "template", "family", "inliers", "score", "fps_mean", "num_frames",
+    "box", "template", "family", "inliers", "score", "tracks", "fps_mean", "num_frames",
     "offset_frames", "offset_interval", "offset_reason",
 )  # fmt: skip
 #: Called with what is being done now.
@@ -80,8 +82,9 @@ class LabelJob:
         report["wall_s"] = round(time.monotonic() - started, 3)
         if outcome.error:
             (folder / ERROR).write_text(outcome.error)
-        (folder / REPORT).write_bytes(to_json(report))
-        return report
+        written = to_json(report)
+        (folder / REPORT).write_bytes(written)
+        return dict(json.loads(written))
 
     def _label(self, video: Path, folder: Path, facts: dict[str, Any], say: Say) -> None:
         _remove_labels(folder)  # until the new report is written, the folder is not done
@@ -89,40 +92,34 @@ class LabelJob:
         probed = call(probe, video)
         facts |= {"fps_mean": round(probed.fps_mean, 4), "num_frames": probed.num_frames}
         say("looking for the overlay")
-        track = self._locate(video, probed)
-        facts |= {"box": list(track.box), "template": track.template_id, "family": track.family}
-        facts |= {"inliers": track.inliers, "score": track.score}
-        template = self._template(track.template_id)
+        tracks = self._locate(video, probed)
+        main = max((track for track in tracks if track.overlay == 0), key=lambda track: track.stop_s - track.start_s)
+        facts |= {"box": list(main.box), "template": main.template_id, "family": main.family}
+        facts |= {"inliers": main.inliers, "score": main.score, "tracks": [asdict(track) for track in tracks]}
+        templates = {track.template_id: self._template(track.template_id) for track in tracks}
         with tempfile.TemporaryDirectory(prefix="overplay-label-") as scratch:
             say("cropping")
             limits = crop_limits(probed.duration_s)
-            report: CropReport = call(crop_video, video, Path(scratch), track, template, self.crop, limits=limits)
+            report: CropReport = call(crop_video, video, Path(scratch), tracks, templates, self.crop, limits=limits)
             facts["num_frames"] = report.num_frames
             say("reading")
-            affine = np.array(report.affine)
-            raw = read_clip(Path(scratch) / GAMEPAD_CLIP, report.pts_s, template, affine, self.predict)
-            known_travel = all(template.controls[stick].travel > 0 for stick in STICKS if stick in template.controls)
-            processed = refine(raw, known_travel, self.refine)
+            raw = read_spans(Path(scratch) / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.predict)
+            processed = refine_spans(raw, [refine_span(span, templates) for span in report.spans], self.refine)
             say("looking for the game's answer")
-            facts |= self._delay(Path(scratch) / GAME_CLIP, processed)
-        self._write(video, folder, probed, track, raw, processed)
+            facts |= call(delay_facts, Path(scratch) / GAME_CLIP, processed, self.delay)
+        read = [track for track in tracks if track.overlay == 0]
+        self._write(video, folder, probed, read, raw, processed)
         if self.preview:
             say("drawing the preview")
             limits = Limits(wall_s=300 + 60 * probed.duration_s, cpu_s=120 + 30 * probed.duration_s)
-            call(write_preview, video, folder / PREVIEW, track.box, processed, limits=limits)
+            call(write_preview, video, folder / PREVIEW, tracks, processed, limits=limits)
 
-    def _delay(self, game: Path, processed: PadTrace) -> dict[str, Any]:
-        """Return what the report says of the frames between the overlay and the game's answer."""
-        delay = estimate_delay(processed, call(measure_motion, game), self.delay)
-        interval = None if delay.frames is None else [delay.low, delay.high]
-        return {"offset_frames": delay.frames, "offset_interval": interval, "offset_reason": delay.reason or None}
-
-    def _locate(self, video: Path, probed: VideoProbe) -> Track:
+    def _locate(self, video: Path, probed: VideoProbe) -> Sequence[Track]:
         tracks: Sequence[Track] = call(
             locate_in, video, self.libraries, self.matcher, self.locate, probed.duration_s, probed.height,
             limits=LOCATE_LIMITS,
         )  # fmt: skip
-        return tracks[0]
+        return tracks
 
     def _template(self, template_id: str) -> Template:
         """Return a template of the libraries."""
@@ -130,13 +127,14 @@ class LabelJob:
         return with_controls(Template.load(next(file for file in files if file.exists())))
 
     def _write(
-        self, video: Path, folder: Path, probed: VideoProbe, track: Track, raw: PadTrace, processed: PadTrace
+        self, video: Path, folder: Path, probed: VideoProbe, tracks: Sequence[Track], raw: PadTrace, processed: PadTrace
     ) -> None:
-        source = ChunkSource(
-            video.stem, probed.width, probed.height, "", "local", "other", track.family, tuple(track.box)
-        )
         clipped = PadTrace(raw.pts_s, raw.buttons, np.clip(raw.sticks, -1, 1), raw.confidence)
         for span in chunk_spans(raw.pts_s, ChunkConfig().chunk_s):
+            track = longest_within(tracks, span.start_s, span.stop_s)
+            source = ChunkSource(
+                video.stem, probed.width, probed.height, "", "local", "other", track.family, tuple(track.box)
+            )
             write_chunk(folder, source, span, clipped, processed)
 
 

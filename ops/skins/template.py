@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ops.gamepad import CONTROLS
+from ops.gamepad import CONTROLS, STICKS
 from ops.outcomes import BadInputError
 from ops.storage import to_json
 
@@ -69,6 +69,11 @@ class Template:
     def height(self) -> int:
         """Height in template pixels."""
         return int(self.rgba.shape[0])
+
+    @property
+    def known_travel(self) -> bool:
+        """Whether it tells how far each stick moves that it draws."""
+        return all(self.controls[stick].travel > 0 for stick in STICKS if stick in self.controls)
 
     def drawn_box(self) -> tuple[float, float, float, float]:
         """Return (x, y, w, h): tight bounds of what is drawn, in template pixels."""

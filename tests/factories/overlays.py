@@ -1,6 +1,6 @@
 """Pictures and clips with an overlay at a known place, small enough for tests."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -39,13 +39,13 @@ def overlay_frames(
 
 def write_overlay_clip(
     path: Path,
-    renderer: SkinRenderer | None,
+    renderer: SkinRenderer | Callable[[int], Sequence[SkinRenderer]] | None,
     pts_s: Sequence[float],
     size: tuple[int, int] = (640, 360),
     seed: int = 0,
     gop: int = 10,
 ) -> PadTrace:
-    """Write an H.264 clip of a moving scene with a pad's overlay, and return the truth."""
+    """Write an H.264 clip of a moving scene with a pad's overlay (or those of each row), and return the truth."""
     import av
 
     rng = np.random.default_rng(seed)
@@ -58,8 +58,9 @@ def write_overlay_clip(
         for row, time_s in enumerate(pts_s):
             left, top = (int(100 + 95 * f(row / 17)) for f in (np.cos, np.sin))
             frame = np.ascontiguousarray(scene[top : top + size[1], left : left + size[0]])
-            if renderer is not None:
-                renderer.draw(frame, buttons[row], sticks[row])
+            shown = renderer(row) if callable(renderer) else [renderer] if renderer is not None else []
+            for overlay in shown:
+                overlay.draw(frame, buttons[row], sticks[row])
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24")
             picture.pts, picture.time_base = round(time_s / TIME_BASE), TIME_BASE
             container.mux(stream.encode(picture))

@@ -5,10 +5,20 @@ import numpy as np
 import pytest
 
 from ops.chunks import chunk_spans
-from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_data, crop_video, mask_box, overlay_region
-from ops.locate import Track
+from ops.crop import (
+    GAME_CLIP,
+    GAMEPAD_CLIP,
+    CropConfig,
+    CropReport,
+    CropSpan,
+    crop_data,
+    crop_video,
+    mask_box,
+    overlay_region,
+)
 from ops.outcomes import BadInputError
 from ops.skins.form import SkinRenderer
+from ops.tracks import Track
 from tests.factories.media import read_index, write_clip
 from tests.factories.overlays import place, write_overlay_clip
 
@@ -30,7 +40,7 @@ def renderer() -> SkinRenderer:
 
 def _crop(video: Path, renderer: SkinRenderer, folder: Path, config: CropConfig = CONFIG) -> CropReport:
     folder.mkdir(exist_ok=True)
-    return crop_video(video, folder, _track(renderer), renderer.skin.template(), config)
+    return crop_video(video, folder, [_track(renderer)], {renderer.skin.skin_id: renderer.skin.template()}, config)
 
 
 def _frames(path: Path) -> tuple[list[np.ndarray], list[float], list[bool]]:
@@ -107,7 +117,7 @@ def test_the_affine_points_at_the_overlay_in_the_crop(renderer: SkinRenderer, tm
     template = renderer.skin.template()
 
     def error(shift: float) -> float:
-        affine = np.array(report.affine)
+        affine = np.array(report.spans[0].affine)
         affine[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5 + shift
         size = (report.width, report.height)
         look = cv2.warpAffine(template.rgba, affine, size, flags=cv2.INTER_AREA).astype(float)
@@ -139,9 +149,10 @@ def test_regions_stay_inside_the_picture_and_even(x: float, y: float) -> None:
 def test_facts_are_plain(renderer: SkinRenderer) -> None:
     import json
 
-    report = CropReport(2, 160, 90, [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]], [[1, 2, 3, 4]], np.zeros(2))
-    data = crop_data(report, _track(renderer), renderer.skin.template(), CONFIG)
-    assert json.loads(json.dumps(data))["gamepad"]["affine"] == report.affine
+    span = CropSpan(0, 2, "ps4-flat-01", "ps4", [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    report = CropReport(2, 160, 90, [span], [[1, 2, 3, 4]], np.zeros(2))
+    data = crop_data(report, [_track(renderer)], CONFIG)
+    assert CropSpan(**json.loads(json.dumps(data))["gamepad"]["spans"][0]) == span
     assert data["game"] == {"width": 64, "height": 64, "masks": [[1, 2, 3, 4]]}
 
 

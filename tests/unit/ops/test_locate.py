@@ -5,14 +5,15 @@ import numpy as np
 import pytest
 
 from models.matchers.sift import SiftMatcher
-from ops import locate
-from ops.features import Features
-from ops.locate import LocateConfig, TemplateIndex, locate_frames, locate_video
+from ops import features, locate
+from ops.features import DescriptorIndex, Features, pooled_matches
+from ops.locate import LocateConfig, TemplateIndex, locate_frames
 from ops.outcomes import RejectedError
 from ops.place_fit import fit_place
 from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
+from ops.tracks import locate_video
 from tests.factories.overlays import overlay_frames, place, write_overlay_clip
 
 CONFIG = LocateConfig(num_frames=4, stages=(3,))
@@ -160,9 +161,29 @@ def test_of_two_colourways_of_a_design_the_one_in_the_picture_is_chosen() -> Non
     assert found is not None and found[0].template_id == "ps4-flat-01"
 
 
-def test_what_the_quick_ranking_misses_is_found_by_the_thorough_one(index: TemplateIndex, monkeypatch) -> None:
-    nothing = Features.none(128)
-    monkeypatch.setattr(locate, "distinct_features", lambda features: nothing)
+def test_of_a_large_library_few_templates_are_compared_in_full(index: TemplateIndex, monkeypatch) -> None:
+    compared = []
+
+    def counted(*arguments: object) -> object:
+        compared.append(1)
+        return pooled_matches(*arguments)
+
+    monkeypatch.setattr(locate, "pooled_matches", counted)
     frames, _ = overlay_frames(place("ps4-flat-01", 300, 20, 30), 4, SMALL)
-    found = locate_frames(frames, index, MATCHER, replace(CONFIG, shortlist=2))
-    assert found is not None and found[0].template_id == "ps4-flat-01"
+    found = locate_frames(frames, index, MATCHER, replace(CONFIG, stages=(), shortlist=1))
+    assert found is not None and found.template.template_id == "ps4-flat-01" and len(compared) == 1
+
+
+@pytest.mark.parametrize(("probes", "share"), [(256, 1.0), (4, 0.6)])
+def test_visual_words_find_what_comparing_all_finds(index: TemplateIndex, monkeypatch, probes, share) -> None:
+    monkeypatch.setattr(features, "_PROBES", probes)
+    frames, _ = overlay_frames(place("switch-solid-01", 300, 20, 30), 3, SMALL)
+    described = [MATCHER.describe(np.asarray(frame.mean(axis=-1), dtype=np.uint8)) for frame in frames]
+    by_words = DescriptorIndex(index.features).matches(described, 0.8)
+    for template, (sources, targets) in zip(index.features, by_words, strict=True):
+        expected = {
+            (*a, *b) for a, b in zip(*map(np.ndarray.tolist, pooled_matches(template, described, 0.8)), strict=True)
+        }
+        found = {(*a, *b) for a, b in zip(sources.tolist(), targets.tolist(), strict=True)}
+        assert len(found & expected) >= share * len(expected)
+        assert probes < 256 or found == expected

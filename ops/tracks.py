@@ -1,0 +1,182 @@
+"""The overlays of a video: which, where and when. They may appear, vanish, move and change size; there may be several.
+
+One search over frames of the whole video finds the first; where some frames do not show it, they are searched again;
+then all of them once more with what was found left out, for others that are on screen at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from ops.features import Matcher
+from ops.locate import Box, Found, LocateConfig, SampledFrames, TemplateIndex, search_frames
+from ops.outcomes import RejectedError
+from ops.place_fit import drawn_box
+from ops.spans import Presence, find_change, shown_runs
+from ops.video import open_video, sample_frames
+
+#: More overlays than this are not looked for, and none in fewer frames than the second.
+_MOST_OVERLAYS, _LEAST_FRAMES = 6, 3
+#: Around an overlay that was found, as a share of its width, nothing else is looked for.
+_RIM = 0.1
+
+
+@dataclass(frozen=True)
+class Track:
+    """An overlay at one place for a span of time.
+
+    Attributes:
+        start_s: first moment, from the video's first frame on.
+        stop_s: first moment after.
+        template_id: which template.
+        family: of the template.
+        affine: (2, 3) nested, template pixels to source pixels.
+        box: x, y, w, h in source pixels: tight bounds of what the idle overlay draws.
+        inliers: distinct template keypoints that agree.
+        score: correlation of the idle look with the temporal median of the frames that show it, in [-1, 1].
+        overlay: 0 for the overlay that labels are read from; spans with one number never overlap in time. Others on
+            screen at the same time have other numbers.
+    """
+
+    start_s: float
+    stop_s: float
+    template_id: str
+    family: str
+    affine: tuple[tuple[float, float, float], tuple[float, float, float]]
+    box: tuple[float, float, float, float]
+    inliers: int
+    score: float
+    overlay: int = 0
+
+
+class _Shown(NamedTuple):
+    """An overlay and the sampled frames (by number) that show it."""
+
+    found: Found
+    presence: Presence
+    rows: list[int]
+
+
+def locate_video(
+    path: Path, index: TemplateIndex, matcher: Matcher, config: LocateConfig, duration_s: float, height: int
+) -> list[Track]:
+    """Return the overlays of a video by time, those that labels are read from first.
+
+    Meant to run inside `ops.sandbox.call`.
+
+    Args:
+        path: the video.
+        index: templates, described with `matcher`.
+        matcher: finds features.
+        config: see `LocateConfig`.
+        duration_s: of the video, as probed.
+        height: of its pictures in pixels.
+
+    Raises:
+        RejectedError: no template agrees with enough keypoints.
+        BadInputError: frames cannot be read.
+    """
+    samples = sample_frames(path, config.num_frames, max_height=config.max_height)
+    sampled = SampledFrames([frame for _, frame in samples], matcher)
+    overlays = _find_overlays(sampled, index, config)
+    if not overlays:
+        raise RejectedError(f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place")
+    with open_video(path) as video:
+        first_s = video.start_s
+    times = [time_s for time_s, _ in samples]
+    picture_height = sampled.grays[0].shape[0]
+    return _numbered(
+        [
+            _track(shown.found, max(0.0, start_s - first_s), stop_s - first_s, height / picture_height)
+            for shown in overlays
+            for start_s, stop_s in _spans(path, shown, times, first_s + duration_s, picture_height)
+        ]
+    )
+
+
+def _find_overlays(sampled: SampledFrames, index: TemplateIndex, config: LocateConfig) -> list[_Shown]:
+    overlays: list[_Shown] = []
+    rows = list(range(len(sampled.frames)))
+    while len(overlays) < _MOST_OVERLAYS and (found := search_frames(sampled, index, config, rows)):
+        shown = _where_shown(found, sampled, rows)
+        overlays.append(shown)
+        rows = [row for row in rows if row not in shown.rows]
+        if len(rows) < _LEAST_FRAMES or not shown.rows:
+            break
+    while 0 < len(overlays) < _MOST_OVERLAYS:
+        hidden = [_surroundings(shown.found) for shown in overlays]
+        found = search_frames(sampled, index, config, hidden=hidden)
+        if found is None:
+            break
+        shown = _where_shown(found, sampled, range(len(sampled.frames)))
+        if len(shown.rows) < min(_LEAST_FRAMES, len(sampled.frames)):
+            break
+        overlays.append(shown)
+    return overlays
+
+
+def _where_shown(found: Found, sampled: SampledFrames, rows: Sequence[int]) -> _Shown:
+    presence = Presence(found.template, found.affine, [sampled.frames[row] for row in rows])
+    return _Shown(found, presence, [row for row in rows if presence.shown(sampled.frames[row])])
+
+
+def _surroundings(found: Found) -> Box:
+    x, y, w, h = drawn_box(found.template, found.affine)
+    rim = _RIM * w
+    return x - rim, y - rim, x + w + rim, y + h + rim
+
+
+def _spans(path: Path, shown: _Shown, times: Sequence[float], end_s: float, height: int) -> list[tuple[float, float]]:
+    """Return the spans of an overlay by PTS, to the frame where it appears or vanishes between samples."""
+    spans = []
+    for first, after in shown_runs([row in shown.rows for row in range(len(times))]):
+        start_s, stop_s = 0.0, end_s
+        if first > 0:
+            start_s = find_change(path, shown.presence, times[first - 1], times[first], True, height)
+        if after < len(times):
+            stop_s = find_change(path, shown.presence, times[after - 1], times[after], False, height)
+        spans.append((start_s, stop_s))
+    return spans
+
+
+def _track(found: Found, start_s: float, stop_s: float, zoom: float) -> Track:
+    affine = found.affine * zoom
+    x, y, w, h = (round(value, 3) for value in drawn_box(found.template, affine))
+    first, second = np.round(affine, 6).tolist()
+    template = found.template
+    return Track(
+        start_s=round(start_s, 6),
+        stop_s=round(stop_s, 6),
+        template_id=template.template_id,
+        family=template.family,
+        affine=(tuple(first), tuple(second)),
+        box=(x, y, w, h),
+        inliers=found.inliers,
+        score=round(found.score, 4),
+    )
+
+
+def _numbered(tracks: Sequence[Track]) -> list[Track]:
+    """Return tracks with overlay numbers: the longest first, those that are on screen together under other numbers."""
+    lanes: list[list[Track]] = []
+    for track in sorted(tracks, key=lambda t: (t.start_s - t.stop_s, -t.inliers)):
+        free = (lane for lane in lanes if all(t.stop_s <= track.start_s or track.stop_s <= t.start_s for t in lane))
+        lane = next(free, None)
+        if lane is None:
+            lanes.append(lane := [])
+        lane.append(track)
+    return [
+        replace(track, overlay=number)
+        for number, lane in enumerate(lanes)
+        for track in sorted(lane, key=lambda t: t.start_s)
+    ]
+
+
+def longest_within(tracks: Sequence[Track], start_s: float, stop_s: float) -> Track:
+    """Return the track that covers most of a span of time; the first where none covers any."""
+    return max(tracks, key=lambda track: max(0.0, min(track.stop_s, stop_s) - max(track.start_s, start_s)))
