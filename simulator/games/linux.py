@@ -76,7 +76,8 @@ class LinuxSetup:
         home: files that lie in the home folder at the start, path -> text.
         environment: variables beside the backend's own.
         input: `pad` (evdev, as the game sees a real one; controls that the input map names get through) or `keys`
-            (the input map's names are X keys; of an axis `Left|Right`, pressed beyond the third value).
+            (the input map's names are X keys; of an axis `Left|Right`, pressed beyond the third value), or `uinput`
+            (a device of the kernel, which few machines let us make).
         vsync: `auto`, `always`, `adaptive` or `never`; see `simulator/native/page.h`.
         settle: whether time waits for the program's other threads; for games that think in threads.
         copy_program: run a copy, because the installed program is setgid.
@@ -107,5 +108,5 @@ class LinuxSetup:
     inspect: Callable[[Memory], Reader] | None = None
 
     def __post_init__(self) -> None:
-        if self.input not in ("pad", "keys"):
-            raise ValueError(f"input is 'pad' or 'keys', got {self.input!r}")
+        if self.input not in ("pad", "keys", "uinput"):
+            raise ValueError(f"input is 'pad', 'keys' or 'uinput', got {self.input!r}")

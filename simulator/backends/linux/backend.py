@@ -19,6 +19,7 @@ from simulator.backends.linux.display import Display, MappedCapture, ServerCaptu
 from simulator.backends.linux.guarded import GuardedProcess
 from simulator.backends.linux.memory import ProcessMemory
 from simulator.backends.linux.pads import EvdevPad, KeyPad, Keys
+from simulator.backends.linux.uinput import UinputPad
 from simulator.backends.linux.x11 import XConnection
 from simulator.backends.protocol import Frame, GameEndedError
 from simulator.native.build import NativeError, build
@@ -60,11 +61,12 @@ class _Running:
         self.capture: MappedCapture | ServerCapture | None = None
         self.connection: XConnection | None = None
         self.memory: ProcessMemory | None = None
+        self.uinput: UinputPad | None = None
 
     def stop(self) -> None:
         if self.game is not None:
             self.game.stop()
-        for part in (self.connection, self.capture, self.memory, self.page):
+        for part in (self.connection, self.capture, self.memory, self.uinput, self.page):
             if part is not None:
                 part.close()
         if self.display is not None:
@@ -100,7 +102,7 @@ class LinuxBackend:
         self._limit_ns = 0
         self._num_quiet, self._signs, self._due_s = 0, -1, 0.0
         self._running: _Running | None = None
-        self._pad: EvdevPad | KeyPad | None = None
+        self._pad: EvdevPad | KeyPad | UinputPad | None = None
         self._keys: Keys | None = None
         self._exit_code: int | None = None
         self._frame: Frame = np.zeros((height, width, 3), np.uint8)
@@ -219,6 +221,9 @@ class LinuxBackend:
         running.connection = XConnection(running.display.name)
         if self._setup.windows:  # what Wine draws goes through other processes, which wait for the server
             running.page.fields.pids[0], running.page.fields.num_pids = running.display.server_pid(), 1
+        if self._setup.input == "uinput":
+            running.uinput = self._pad = UinputPad(self._spec.input_map)
+            extra = {**extra, "SDL_JOYSTICK_DEVICE": str(running.uinput.node or "")}
         given = {name: text.format(**words) for name, text in self._setup.environment.items()}
         environment = {
             **base, **_private_folders(home), "DISPLAY": running.display.name, "SDL_JOYSTICK_DEVICE": str(pad),
@@ -229,7 +234,7 @@ class LinuxBackend:
         if self._setup.input == "keys":
             self._keys = Keys(running.connection)
             self._pad = KeyPad(self._keys, self._spec.input_map)
-        else:
+        elif self._setup.input == "pad":
             self._pad = EvdevPad(running.page, self._spec.input_map)
 
     def _attach(self, running: _Running) -> None:
@@ -275,7 +280,7 @@ class LinuxBackend:
             buttons[[BENCHMARK.index(name) for name in hold.buttons]] = 1
             for axis, value in hold.axes:
                 sticks[AXES.index(axis)] = value
-        if isinstance(self._pad, EvdevPad):
+        if isinstance(self._pad, EvdevPad | UinputPad):
             self._pad.set_all(buttons, sticks)
         if self._keys is not None or (hold is not None and hold.keys):
             self.hold_keys(*(hold.keys if hold is not None else ()))

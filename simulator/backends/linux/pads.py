@@ -15,6 +15,14 @@ from simulator.native.page import PAD_BUTTONS, ClockPage
 _TRIGGERS = ("left_trigger", "right_trigger")
 
 
+def what_passes(input_map: InputMap) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+    """Return factors of the buttons (16,) and the axes (4,) that let through what the map names."""
+    names = {button for button, _ in input_map.buttons}
+    scales = {axis: scale for axis, _, scale in input_map.axes}
+    buttons = np.array([name in names for name in BENCHMARK.buttons], np.int8)
+    return buttons, np.array([scales.get(axis, 0.0) for axis in AXES], np.float32)
+
+
 class EvdevPad:
     """Sets the pad of the shared page; the library tells the game at the next step.
 
@@ -25,10 +33,7 @@ class EvdevPad:
 
     def __init__(self, page: ClockPage, input_map: InputMap) -> None:
         self._page = page
-        names = {button for button, _ in input_map.buttons}
-        self._passes = np.array([name in names for name in BENCHMARK.buttons], np.int8)
-        scales = {axis: scale for axis, _, scale in input_map.axes}
-        self._scales = np.array([scales.get(axis, 0.0) for axis in AXES], np.float32)
+        self._passes, self._scales = what_passes(input_map)
 
     def set(self, buttons: npt.NDArray[np.int8], sticks: npt.NDArray[np.float32]) -> None:
         """Hold buttons (16,) in the `BENCHMARK` layout and sticks (4,) in [-1, 1], as far as the map names them."""

@@ -1,4 +1,4 @@
-"""Prefixes for Windows programs, made from a template that is made here; `tests/games/test_wine.py` runs the real Wine."""
+"""Prefixes for Windows programs, from a template that is made here; `tests/games/test_wine.py` runs the real Wine."""
 
 import pytest
 
