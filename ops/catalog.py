@@ -28,6 +28,7 @@ MANIFEST_KEY: Final = "raw/catalog/manifest.json"
 _LOCK_KEY: Final = "raw/catalog/lock"
 _BATCH_NAME: Final = re.compile(r"batch-(\d{6,})")
 _MAX_ID_LENGTH: Final = 80
+_ROWS_PER_GROUP: Final = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,15 +234,18 @@ def batch_urls(videos: Iterable[Video], batch: str) -> dict[str, str]:
 
 def read_catalog(store: Store, batches: Collection[str] | None = None) -> tuple[Video, ...]:
     """Return the ledger, or its rows of some batches; empty where nothing was crawled yet."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     try:
-        table = store.read_table(CATALOG_KEY)
+        data = store.read_bytes(CATALOG_KEY)
     except FileNotFoundError:
         return ()
-    if batches is not None:  # rows become objects one by one, and a run wants fifty of 40,000
-        import pyarrow as pa
-        import pyarrow.compute as pc
-
-        table = table.filter(pc.is_in(table["batch"], pa.array(sorted(batches), pa.string())))
+    # A run wants fifty rows of 40,000: most row groups are skipped, and rows become objects one by one.
+    wanted = None if batches is None else [("batch", "in", sorted(batches))]
+    table = pq.read_table(pa.BufferReader(data), filters=wanted) if wanted is None or wanted[0][2] else None
+    if table is None:
+        return ()
     names = {field.name for field in dataclasses.fields(Video)}
     return tuple(Video(**{key: value for key, value in row.items() if key in names}) for row in table.to_pylist())
 
@@ -264,7 +268,7 @@ def to_table(videos: Sequence[Video]) -> pa.Table:
 
 def write_catalog(store: Store, videos: Sequence[Video]) -> None:
     """Write the ledger, then a manifest that says how many rows and which batches there are."""
-    store.write_table(CATALOG_KEY, to_table(videos))
+    store.write_table(CATALOG_KEY, to_table(videos), _ROWS_PER_GROUP)
     sha256 = hashlib.sha256(store.read_bytes(CATALOG_KEY)).hexdigest()
     store.write_json(MANIFEST_KEY, {"num_videos": len(videos), "batches": batch_ids(videos), "sha256": sha256})
 

@@ -11,6 +11,7 @@ import os
 import resource
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ from ops.storage import Store
 
 SIZES = (100, 1_000, 10_000, 40_000)
 _BATCH_SIZE = 50
+#: Small sizes are measured over so many videos together.
+_LEAST_VIDEOS = 2_000
 _KEY = "raw/fake"
 _NOW = "2026-01-01T00:00:00Z"
 _SHA256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
@@ -64,25 +67,75 @@ def fake(
     return dg.MaterializeResult(metadata=result.metadata, data_version=result.data_version)
 
 
-def measure(count: int) -> dict[str, Any]:
-    """Return seconds of CPU for each kind of bookkeeping over so many videos."""
-    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="overplay-scale-", dir=memory) as name:
-        store, found = Store(str(Path(name) / "data")), found_videos(count)
-        row: dict[str, Any] = {"videos": count}
-        row["first tick"] = _cpu_s(lambda: _tick(store, found))
-        row["second tick"] = _cpu_s(lambda: _tick(store, found))
-        batches = batch_ids(read_catalog(store))
-        home = Path(name) / "dagster"
+class World:
+    """A store with a ledger of so many videos, and an orchestrator of its own.
+
+    Attributes:
+        count: videos.
+        seconds: CPU seconds by kind of bookkeeping, one entry per time it was done.
+    """
+
+    def __init__(self, folder: Path, count: int) -> None:
+        self.count, self.seconds = count, defaultdict[str, list[float]](list)
+        self.store, self._found = Store(str(folder / "data")), found_videos(count)
+        self.timed("first tick", lambda: _tick(self.store, self._found))
+        self.timed("second tick", lambda: _tick(self.store, self._found))
+        self.batches = batch_ids(read_catalog(self.store))
+        home = folder / "dagster"
         home.mkdir()
-        with dg.DagsterInstance.local_temp(str(home)) as instance:
-            row["add partitions"] = _cpu_s(lambda: instance.add_dynamic_partitions("video_batch", list(batches)))
-            row["backfill"] = _cpu_s(lambda: _backfill(store, instance, batches))
-            row["backfill again"] = _cpu_s(lambda: _backfill(store, instance, batches))
-            row["list partitions"] = _cpu_s(lambda: instance.get_materialized_partitions(dg.AssetKey(_KEY.split("/"))))
-        row["list files"] = _cpu_s(lambda: store.list(_KEY))
-        row["memory MB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return row
+        self.instance = dg.DagsterInstance.local_temp(str(home))
+        added = list(self.batches)
+        self.timed("add partitions", lambda: self.instance.add_dynamic_partitions("video_batch", added))
+
+    def timed(self, name: str, work: Callable[[], Any]) -> None:
+        """Do something and keep the CPU seconds it took."""
+        self.seconds[name].append(_cpu_s(work))
+
+    def run(self, name: str, batch: str) -> None:
+        """Run a batch, as a backfill does."""
+        self.timed(name, lambda: _run(self.store, self.instance, batch))
+
+    def finish(self) -> None:
+        """List what there is."""
+        key = dg.AssetKey(_KEY.split("/"))
+        self.timed("list partitions", lambda: self.instance.get_materialized_partitions(key))
+        self.timed("list files", lambda: self.store.list(_KEY))
+        self.instance.dispose()
+
+
+def measure(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
+    """Return milliseconds of CPU per video for each kind of bookkeeping, by size.
+
+    Small worlds are there several times, and the runs of all worlds take turns over the whole time: a machine that is
+    busy with other things is so for all sizes alike.
+    """
+    worlds = []
+    for size in sizes:
+        for number in range(max(1, _LEAST_VIDEOS // size)):
+            place = folder / f"{size}-{number}"
+            place.mkdir()
+            worlds.append(World(place, size))
+    for name in ("backfill", "backfill again"):
+        turns = [
+            ((number + 0.5) / len(world.batches), at, batch)
+            for at, world in enumerate(worlds)
+            for number, batch in enumerate(world.batches)
+        ]
+        for done, (_, at, batch) in enumerate(sorted(turns), 1):
+            worlds[at].run(name, batch)
+            if done % 100 == 0:
+                print(f"{name}: {done} of {len(turns)} runs", flush=True)
+    for world in worlds:
+        world.finish()
+    return [_summary(size, [world for world in worlds if world.count == size]) for size in sizes]
+
+
+def _summary(size: int, worlds: Sequence[World]) -> dict[str, Any]:
+    names = list(worlds[0].seconds)
+    row: dict[str, Any] = {"videos": size}
+    for name in names:
+        row[name] = 1000 * sum(sum(world.seconds[name]) for world in worlds) / (size * len(worlds))
+    return row
 
 
 def _tick(store: Store, found: Sequence[Discovered]) -> None:
@@ -93,10 +146,9 @@ def _tick(store: Store, found: Sequence[Discovered]) -> None:
         write_catalog(store, merged.videos)
 
 
-def _backfill(store: Store, instance: dg.DagsterInstance, batches: Sequence[str]) -> None:
+def _run(store: Store, instance: dg.DagsterInstance, batch: str) -> None:
     resources = {"store": store, "mapper": SerialMapper()}
-    for batch in batches:
-        dg.materialize([fake], instance=instance, resources=resources, partition_key=batch, run_config=_QUIET)
+    dg.materialize([fake], instance=instance, resources=resources, partition_key=batch, run_config=_QUIET)
 
 
 def _cpu_s(work: Callable[[], Any]) -> float:
@@ -107,20 +159,18 @@ def _cpu_s(work: Callable[[], Any]) -> float:
 
 
 def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Return milliseconds per video as Markdown, and how the largest compares with the smallest of 1,000 or more."""
-    names = [name for name in rows[0] if name not in ("videos", "memory MB")]
+    """Return milliseconds per video as Markdown, and how the largest compares with the smallest."""
+    names = [name for name in rows[0] if name != "videos"]
     lines = ["| ms of CPU per video | " + " | ".join(f"{row['videos']:,}" for row in rows) + " |"]
     lines.append("|---|" + "---|" * len(rows))
-    lines += [
-        f"| {name} | " + " | ".join(f"{1000 * row[name] / row['videos']:.3f}" for row in rows) + " |" for name in names
-    ]
-    totals = [1000 * sum(row[name] for name in names) / row["videos"] for row in rows]
+    lines += [f"| {name} | " + " | ".join(f"{row[name]:.3f}" for row in rows) + " |" for name in names]
+    totals = [sum(row[name] for name in names) for row in rows]
     lines.append("| all | " + " | ".join(f"{total:.3f}" for total in totals) + " |")
-    lines.append("| memory, MB | " + " | ".join(f"{row['memory MB']:.0f}" for row in rows) + " |")
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    first, last = rows[0]["videos"], rows[-1]["videos"]
     ratio = totals[-1] / totals[0]
-    return (
-        "\n".join(lines)
-        + f"\n\n{rows[-1]['videos']:,} videos cost {ratio:.2f} times as much each as {rows[0]['videos']:,}"
+    return "\n".join(
+        [*lines, "", f"{last:,} videos cost {ratio:.2f} times as much each as {first:,}; {memory:.0f} MB at most"]
     )
 
 
@@ -129,12 +179,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=list(SIZES))
     sizes = parser.parse_args().sizes
-    measure(50)  # imports and caches
-    rows = []
-    for size in sizes:
-        rows.append(measure(size))
-        print(f"{size}: done", flush=True)
-    print(table(rows))
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="overplay-scale-", dir=memory) as name:
+        for folder in ("warm", "all"):
+            (Path(name) / folder).mkdir()
+        measure([50], Path(name) / "warm")  # imports and caches
+        print(table(measure(sizes, Path(name) / "all")))
 
 
 if __name__ == "__main__":

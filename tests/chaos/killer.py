@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -198,6 +199,7 @@ def kill_everywhere(
         share: of the moments that are tried.
         rng: chooses them.
     """
+    started, faults = time.monotonic(), tally.faults
     expected = comparable(local_files(after))
     place.reset(before)
     names = moments(lambda: work(place.store))
@@ -215,3 +217,5 @@ def kill_everywhere(
         if in_child(lambda: work(place.store)):
             tally.notes.append(f"{name}: the rerun after {names[number - 1]} failed")
         tally.compare(f"{name} killed at '{names[number - 1]}'", comparable(place.files()), expected)
+    num, wall_s = tally.faults - faults, time.monotonic() - started
+    print(f"{tally.name}: {name} at {num} of {len(names)} moments in {wall_s:.0f} s", flush=True)
