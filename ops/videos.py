@@ -74,10 +74,11 @@ def turned_away_otherwise(unit: Unit, overlay: OverlayProbe | None) -> bool:
     return templates is not None and (overlay is None or templates != overlay.content)
 
 
-def shows_overlay(frames: list[Frame], folder: Path, matcher: Matcher, config: LocateConfig) -> bool:
-    """Return whether a template agrees with frames of a video; in the sandbox."""
+def overlay_keypoints(frames: list[Frame], folder: Path, matcher: Matcher, config: LocateConfig) -> int:
+    """Return how many keypoints of a template agree with frames of a video, 0 where too few do; in the sandbox."""
     index = load_index(folder, matcher, config)
-    return locate_frames([picture for _, picture in frames], index, matcher, config) is not None
+    found = locate_frames([picture for _, picture in frames], index, matcher, config)
+    return 0 if found is None else found[2]
 
 
 @dataclass(frozen=True)
@@ -139,14 +140,14 @@ class DownloadVideo:
                 return True
             arguments = (library, probed.matcher, config)
             try:
-                shown, num_bytes = peek(
-                    remote, Path(scratch), config.num_frames, config.max_height, shows_overlay, *arguments
+                keypoints, num_bytes = peek(
+                    remote, Path(scratch), config.num_frames, config.max_height, overlay_keypoints, *arguments
                 )
             except (BadInputError, CrawlError) as error:  # the download will tell
                 _LOGGER.info("%s: not looked at before the download: %s", url, error)
                 return True
-        _LOGGER.info("%s: %s overlay, by %d bytes", url, "an" if shown else "no", num_bytes)
-        return shown
+        _LOGGER.info("%s: %d keypoints of an overlay, by %d bytes", url, keypoints, num_bytes)
+        return keypoints > 0
 
     def _fetch(self, url: str, folder: Path) -> tuple[Path, dict[str, Any]]:
         """Return the file and what its page says of it."""

@@ -143,3 +143,15 @@ def test_the_lock_of_a_dead_crawl_expires_on_an_object_store():
     with catalog_lock(store, wait_s=1.0):
         assert read_catalog(store) == ()
     assert not store.exists("raw/catalog/lock.json")
+
+
+def test_a_run_reads_its_own_rows_of_a_large_ledger(tmp_path):
+    store = Store(str(tmp_path))
+    rows = merge_discovered(
+        (), [Discovered(f"v{n:05d}", "list", f"http://x/{n}") for n in range(2500)], "now", 50
+    ).videos
+    write_catalog(store, rows)
+    assert read_catalog(store) == rows
+    wanted = ["batch-000050", "batch-000002"]
+    assert read_catalog(store, wanted) == tuple(row for row in rows if row.batch in wanted)
+    assert read_catalog(store, []) == read_catalog(store, ["batch-000099"]) == ()

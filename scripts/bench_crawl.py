@@ -1,0 +1,108 @@
+"""Print how sure the look before a download and the look for near-duplicates are: `scripts/bench_crawl.py [CLIP]...`.
+
+Of the demo's clips (and of others that are named, taken for games without an overlay) small copies are made, as sites
+offer them: 360 pixels high for the look; 240 high, cut, brighter, with a logo and 24 frames/s for the duplicates.
+"""
+
+import argparse
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+
+from models.matchers.library import write_library
+from models.matchers.sift import SiftMatcher
+from ops.fingerprints import MIN_OVERLAP_S, MIN_SHARE, Fingerprint, compare, fingerprint_frames
+from ops.peek import peek
+from ops.skins.procedural import CORE
+from ops.video import decode_frames, open_video
+from ops.videos import OverlayProbe, overlay_keypoints
+from pipelines.instance import REPOSITORY
+
+_LOGO = "drawbox=x=20:y=20:w=90:h=40:color=white:t=fill,eq=brightness=0.06:contrast=1.1"
+_ENCODE = ("-an", "-c:v", "libx264", "-preset", "veryfast")
+
+
+class Local:
+    """A file as a server would give it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.size = path, path.stat().st_size
+
+    def read(self, start: int, stop: int) -> bytes:
+        """Return the bytes [start, stop)."""
+        with self.path.open("rb") as file:
+            file.seek(start)
+            return file.read(stop - start)
+
+
+def encoded(clip: Path, target: Path, *options: str) -> Path:
+    """Return a copy of a clip, made by FFmpeg."""
+    program = imageio_ffmpeg.get_ffmpeg_exe()
+    subprocess.run([program, "-v", "fatal", "-y", "-i", str(clip), *_ENCODE, *options, str(target)], check=True)
+    return target
+
+
+def print_looks(clips: dict[Path, bool], folder: Path) -> None:
+    """Print a row per clip: keypoints that agree on a place, and what was fetched of the small copy."""
+    library = folder / "library"
+    library.mkdir()
+    write_library(library, CORE, [])
+    probed = OverlayProbe(SiftMatcher(), "", "")
+    config = probed.config
+    arguments = (library, probed.matcher, replace(config, min_inliers=4))
+    print(f"| clip | overlay | keypoints ({config.min_inliers} needed) | kB fetched of | kB |")
+    print("|---|---|---|---|---|")
+    for clip, has_overlay in clips.items():
+        small = encoded(clip, folder / f"small-{clip.stem}.mp4", "-vf", "scale=-2:360", "-crf", "33", "-g", "60")
+        remote, size = Local(small), small.stat().st_size
+        keypoints, num_bytes = peek(remote, folder, config.num_frames, config.max_height, overlay_keypoints, *arguments)
+        print(f"| {clip.stem} | {has_overlay} | {keypoints} | {num_bytes >> 10} | {size >> 10} |", flush=True)
+
+
+def print_duplicates(clips: list[Path], folder: Path) -> None:
+    """Print a row per clip: share of bits that differ from its own copy, and from the copy of another at any shift."""
+    originals = {clip: fingerprint(clip) for clip in clips}
+    options = ("-ss", "3.71", "-t", "20", "-vf", f"{_LOGO},scale=-2:240", "-r", "24", "-crf", "36")
+    copies = {clip: fingerprint(encoded(clip, folder / f"copy-{clip.stem}.mp4", *options)) for clip in clips}
+    print("| clip | bits that differ from its copy | from any other's, at the shift that suits best |\n|---|---|---|")
+    for clip, copy in copies.items():
+        others = min(best_error(found, copy) for other, found in originals.items() if other != clip)
+        print(f"| {clip.stem} | {best_error(originals[clip], copy):.3f} | {others:.3f} |", flush=True)
+
+
+def best_error(first: Fingerprint, second: Fingerprint) -> float:
+    """Return the least share of bits that differ, over all shifts at which enough of the two overlaps."""
+    looks = [compare(first, second, shift) for shift in range(-300, 300)]
+    return min((one.error for one in looks if one.seconds >= MIN_OVERLAP_S and one.share >= MIN_SHARE), default=1.0)
+
+
+def fingerprint(clip: Path) -> Fingerprint:
+    """Return the fingerprint of a file."""
+
+    def frames() -> Iterator[tuple[float, np.ndarray]]:
+        with open_video(clip) as video:
+            for frame in decode_frames(video):
+                luma = frame.reformat(64, 64, format="gray", interpolation="AREA", threads=1)
+                yield float(frame.pts * frame.time_base), luma.to_ndarray()
+
+    return fingerprint_frames(frames())
+
+
+def main() -> None:
+    """Print both tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("clips", nargs="*", type=Path, help="further clips, without an overlay")
+    plain = [REPOSITORY / "demo" / "clips" / "gallery-09-plain.mp4", *parser.parse_args().clips]
+    drawn = sorted((REPOSITORY / "demo" / "clips").glob("gallery-0[1-8]*.mp4"))
+    with tempfile.TemporaryDirectory(prefix="overplay-bench-") as name:
+        print_looks(dict.fromkeys(drawn, True) | dict.fromkeys(plain, False), Path(name))
+        print_duplicates([*drawn, *plain], Path(name))
+
+
+if __name__ == "__main__":
+    main()
