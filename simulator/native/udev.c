@@ -19,7 +19,8 @@ static const char *device_node(void) {
   return path;
 }
 
-static bool has_pad(void) { return op_page()->pad_path[0] != '\0'; }
+/* SDL is told of its pad by SDL_JOYSTICK_DEVICE and asks for more than is answered here. */
+static bool has_pad(void) { return op_page()->pad_path[0] != '\0' && op_find("SDL_Init", "libSDL") == NULL; }
 
 static void **look(void *of) {
   for (int i = 0; i < MAX_LOOKS; i++)
@@ -41,7 +42,7 @@ static int answer_udev_enumerate_add_match_subsystem(void *of, const char *subsy
   return 0;
 }
 PASS(int, udev_enumerate_add_match_subsystem, (void *of, const char *subsystem),
-     has_pad() && strcmp(subsystem, "input") == 0, of, subsystem)
+     subsystem != NULL && strcmp(subsystem, "input") == 0 && has_pad(), of, subsystem)
 
 static void *answer_udev_enumerate_get_list_entry(void *of) {
   (void)of;
@@ -77,6 +78,21 @@ PASS(const char *, udev_device_get_devnode, (void *device), device == &the_devic
 
 static const char *answer_udev_device_get_syspath(void *device) { return (void)device, SYSPATH; }
 PASS(const char *, udev_device_get_syspath, (void *device), device == &the_device, device)
+
+#define TEXT(name, text) \
+  static const char *answer_##name(void *device) { return (void)device, (text); } \
+  PASS(const char *, name, (void *device), device == &the_device, device)
+TEXT(udev_device_get_subsystem, "input")
+TEXT(udev_device_get_sysname, "js0")
+TEXT(udev_device_get_devtype, NULL)
+TEXT(udev_device_get_action, NULL)
+TEXT(udev_device_get_driver, NULL)
+
+static void *answer_udev_device_ref(void *device) { return device; }
+PASS(void *, udev_device_ref, (void *device), device == &the_device, device)
+
+static void *answer_udev_device_get_parent(void *device) { return (void)device, NULL; }
+PASS(void *, udev_device_get_parent, (void *device), device == &the_device, device)
 
 static const char *answer_udev_device_get_property_value(void *device, const char *name) {
   static const char *const known[][2] = {
