@@ -38,10 +38,12 @@ class Native:
     Attributes:
         library: the clock library, for LD_PRELOAD.
         guard: the program that runs games and leaves nothing of them behind.
+        tracer: the program that holds static ones.
     """
 
     library: Path
     guard: Path
+    tracer: Path
 
 
 def check_platform() -> None:
@@ -95,8 +97,8 @@ def build(sanitize: str = "") -> Native:
 @cache
 def _build(compiler: str, folder: Path, sanitize: str) -> Native:
     target = folder / f"native-{_fingerprint(compiler, sanitize)}"
-    native = Native(target / "liboverplay-clock.so", target / "overplay-guard")
-    if native.library.exists() and native.guard.exists():
+    native = Native(target / "liboverplay-clock.so", target / "overplay-guard", target / "overplay-tracer")
+    if native.library.exists() and native.guard.exists() and native.tracer.exists():
         return native
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,6 +109,7 @@ def _build(compiler: str, folder: Path, sanitize: str) -> Native:
             shared = ("-shared", "-fPIC", "-fvisibility=hidden", *extra)
             _compile(compiler, (*shared, *LIBRARY, "-o", str(out / native.library.name), "-ldl"))
             _compile(compiler, ("guard.c", "-o", str(out / native.guard.name)))
+            _compile(compiler, ("tracer.c", "-o", str(out / native.tracer.name)))
             try:
                 out.rename(target)
             except OSError:  # somebody else was quicker

@@ -91,7 +91,7 @@ static void run_program(int control, char **arguments) {
   /* Equal addresses in every run: some programs sort or hash by them. Refused in some containers. */
   if (personality(ADDR_NO_RANDOMIZE) == -1) errno = 0;
   const char *preload = getenv("OVERPLAY_PRELOAD");
-  if (preload != NULL) setenv("LD_PRELOAD", preload, 1);
+  if (preload != NULL && *preload != '\0') setenv("LD_PRELOAD", preload, 1);
   unsetenv("OVERPLAY_PRELOAD");
   execvp(arguments[0], arguments);
   fprintf(stderr, "overplay: cannot start %s: %s\n", arguments[0], strerror(errno));

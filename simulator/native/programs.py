@@ -33,7 +33,7 @@ def find_program(name: str, path: str | None = None) -> Path:
 
 
 def check_program(path: Path) -> None:
-    """Raise NativeError, with one line, where the loader would not preload the clock library into a program."""
+    """Raise NativeError, with one line, where the clock can neither be preloaded into a program nor trace it."""
     mode = path.stat().st_mode
     if mode & (stat.S_ISUID | stat.S_ISGID):
         kind = "setuid" if mode & stat.S_ISUID else "setgid"
@@ -48,7 +48,16 @@ def check_program(path: Path) -> None:
         raise NativeError(
             f"{path} is not a 64-bit program for {platform.machine()}, which the clock library is built for"
         )
+    if is_static(path) and platform.machine() != "x86_64":
+        raise NativeError(f"{path} is statically linked, which can be held on x86_64 only")
+
+
+def is_static(path: Path) -> bool:
+    """Return whether a program's file is statically linked, so that nothing can be preloaded into it."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+    if head[:4] != b"\x7fELF" or head[4] != 2:
+        return False
     offset, size, count = struct.unpack_from("<Q", head, 32)[0], *struct.unpack_from("<HH", head, 54)
     kinds = [struct.unpack_from("<I", head, offset + size * i)[0] for i in range(count) if offset + size * i < 4092]
-    if _PT_INTERP not in kinds:
-        raise NativeError(f"{path} is statically linked, so nothing can be preloaded into it")
+    return _PT_INTERP not in kinds

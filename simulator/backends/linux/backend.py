@@ -24,7 +24,7 @@ from simulator.backends.linux.x11 import XConnection
 from simulator.backends.protocol import Frame, GameEndedError
 from simulator.native.build import NativeError, build
 from simulator.native.page import ClockPage
-from simulator.native.programs import check_program, find_program
+from simulator.native.programs import check_program, find_program, is_static
 
 if TYPE_CHECKING:
     from simulator.games.linux import Hold, LinuxSetup, Reader
@@ -107,6 +107,7 @@ class LinuxBackend:
         self._exit_code: int | None = None
         self._frame: Frame = np.zeros((height, width, 3), np.uint8)
         self._probed: dict[str, float] = {}
+        self._is_traced = False  # the program is static: nothing in it asks the X server to finish
         self.reader: Reader | None = None
 
     @property
@@ -206,6 +207,9 @@ class LinuxBackend:
         if self._setup.windows:
             command.insert(0, str(wine.find_wine()))
             extra = wine.environment(wine.make_prefix(home), program)
+        elif is_static(program):
+            command.insert(0, str(native.tracer))
+            extra, self._is_traced = {"OVERPLAY_PRELOAD": ""}, True
         state = np.random.SeedSequence(seed).generate_state(2, np.uint64)
         running.page = ClockPage(
             folder / "page", mode=self._mode, vsync=self._setup.vsync, dt_ns=_refresh_ns(self._spec.control_hz),
@@ -317,6 +321,8 @@ class LinuxBackend:
                     f"the clock library was not loaded into {self._setup.command[0]}; is it static or setgid?"
                 )
         self._exit_code = game.exit_code()
+        if self._is_traced and self._running.connection is not None:
+            self._running.connection.sync()
         self._expect_life(page)
         return self._exit_code is None
 

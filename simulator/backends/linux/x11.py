@@ -105,9 +105,12 @@ class XConnection:
             self._tst = _load("libXtst.so.6", "libxtst6")
         for code, is_down in changes:
             self._tst.XTestFakeKeyEvent(self._display, ctypes.c_uint(code), int(is_down), ctypes.c_ulong(0))
-        self._x.XSync(self._display, 0)
-        # The server sends what it has for all clients in any order; it reads the second request after that.
-        self._x.XSync(self._display, 0)
+        self.sync()
+
+    def sync(self) -> None:
+        """Return when the server has done what other programs asked it for before: it reads the second request last."""
+        for _ in range(2):
+            self._x.XSync(self._display, 0)
 
     def close(self) -> None:
         """Close the connection. May be called twice."""

@@ -22,15 +22,20 @@ def _nothing(name: str) -> None:
     raise NativeError(f"there is no program {name}")
 
 
-def test_a_static_program_cannot_be_locked(monkeypatch, tmp_path):
+def test_a_static_program_can_be_locked_on_one_kind_of_machine(monkeypatch, tmp_path):
     static = tmp_path / "static"
     # A 64-bit ELF header for x86_64 or aarch64 without program headers.
     machine = {"x86_64": 62, "aarch64": 183}[install.os.uname().machine]
     static.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00" + machine.to_bytes(2, "little") + bytes(44))
     monkeypatch.setattr("simulator.install.find_program", lambda name: static)
-    status = game_status(GAMES["Neverball"])
-    assert (status.installed, status.lockable) == (True, False)
-    assert "statically linked" in status.note
+    for kind in ("x86_64", "aarch64"):
+        monkeypatch.setattr("simulator.native.programs.platform.machine", lambda kind=kind: kind)
+        static.write_bytes(
+            static.read_bytes()[:18] + {"x86_64": 62, "aarch64": 183}[kind].to_bytes(2, "little") + bytes(44)
+        )
+        status = game_status(GAMES["Neverball"])
+        assert (status.installed, status.lockable) == (True, kind == "x86_64")
+        assert ("statically linked, which can be held on x86_64 only" in status.note) == (kind != "x86_64")
 
 
 def test_without_root_nothing_is_installed(monkeypatch):

@@ -31,7 +31,7 @@ def compile_toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
     folder = tmp_path_factory.mktemp("toys")
     compiler = os.environ.get("CC") or shutil.which("cc") or shutil.which("gcc") or "cc"
 
-    def compile_one(name: str, *stubs: str, define: str = "") -> Path:
+    def compile_one(name: str, *stubs: str, define: str = "", flags: tuple[str, ...] = ()) -> Path:
         out = folder / f"{name}{define}"
         base = [compiler, "-std=gnu11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-pthread"]
         libraries = [folder / f"lib{stub}.so" for stub in stubs]
@@ -41,7 +41,9 @@ def compile_toy(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]
         if not out.exists():
             extra = [f"-D{define}"] if define else []
             rpath = f"-Wl,-rpath,{folder}"
-            subprocess.run([*base, *extra, TOYS / f"{name}.c", "-o", out, rpath, *libraries, "-ldl"], check=True)
+            subprocess.run(
+                [*base, *flags, *extra, TOYS / f"{name}.c", "-o", out, rpath, *libraries, "-ldl"], check=True
+            )
         return out
 
     return compile_one
