@@ -26,7 +26,7 @@ class Use:
         rss_mib: of this process and all below it.
         descriptors: of this process and all below it that can be looked at.
         folders: of running games, in memory.
-        displays: X servers' locks.
+        displays: X servers' sockets.
     """
 
     seconds: float
@@ -51,8 +51,30 @@ def living() -> dict[int, int]:
     return parents
 
 
-def measure(seconds: float = 0.0, frames: int = 0) -> Use:
+class Seen:
+    """Folders and displays that processes below us have had, so that other games on the machine are not counted."""
+
+    def __init__(self) -> None:
+        self._folders: set[Path] = set()
+        self._displays: set[Path] = set()
+
+    def look(self, pid: int) -> None:
+        """Note what a process was started with."""
+        for entry in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            name, _, value = entry.decode(errors="replace").partition("=")
+            if name == "HOME" and value.startswith("/dev/shm/overplay-"):
+                self._folders.add(Path(value).parent)
+            if name == "DISPLAY" and value[1:].isdigit():
+                self._displays.add(Path(f"/tmp/.X11-unix/X{value[1:]}"))
+
+    def left(self) -> tuple[int, int]:
+        """Return how many of the folders and of the displays still exist."""
+        return sum(path.exists() for path in self._folders), sum(path.exists() for path in self._displays)
+
+
+def measure(seconds: float = 0.0, frames: int = 0, seen: Seen | None = None) -> Use:
     """Look at the process tree below this process, and at what the backend leaves in the file system."""
+    seen = seen or Seen()
     parents = living()
     ours = {os.getpid()}
     while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
@@ -62,14 +84,12 @@ def measure(seconds: float = 0.0, frames: int = 0) -> Use:
         try:
             pages += int(Path(f"/proc/{pid}/statm").read_text().split()[1])
             descriptors += len(list(Path(f"/proc/{pid}/fd").iterdir()))
+            if pid != os.getpid():
+                seen.look(pid)
         except OSError:  # it has ended meanwhile
             continue
     rss_mib = pages * os.sysconf("SC_PAGE_SIZE") / 2**20
-    folders = len(list(Path("/dev/shm").glob("overplay-*")))
-    return Use(
-        round(seconds, 1), frames, len(ours) - 1, round(rss_mib, 1), descriptors, folders,
-        len(list(Path("/tmp").glob(".X*-lock"))),
-    )  # fmt: skip
+    return Use(round(seconds, 1), frames, len(ours) - 1, round(rss_mib, 1), descriptors, *seen.left())
 
 
 def soak(environment: str, num_envs: int, minutes: float, every_s: float = 30.0) -> dict[str, object]:
@@ -85,7 +105,8 @@ def soak(environment: str, num_envs: int, minutes: float, every_s: float = 30.0)
 
     import simulator.env  # noqa: F401 (makes the ids known)
 
-    before, uses, frames, episodes = measure(), [], 0, 0
+    seen = Seen()
+    before, uses, frames, episodes = measure(seen=seen), [], 0, 0
     envs = gym.make_vec(environment, num_envs=num_envs, vectorization_mode="async")
     began = looked = time.monotonic()
     try:
@@ -97,12 +118,12 @@ def soak(environment: str, num_envs: int, minutes: float, every_s: float = 30.0)
             episodes += int((terminated | truncated).sum())
             if time.monotonic() - looked >= every_s:
                 looked = time.monotonic()
-                uses.append(measure(looked - began, frames))
+                uses.append(measure(looked - began, frames, seen))
                 print(json.dumps(asdict(uses[-1])), flush=True)
     finally:
         envs.close()
     deadline = time.monotonic() + _SETTLE_S
-    while (after := measure()).processes > before.processes and time.monotonic() < deadline:
+    while (after := measure(seen=seen)).processes > before.processes and time.monotonic() < deadline:
         time.sleep(0.2)
     early, late = uses[len(uses) // 4], uses[-1]
     return {
