@@ -32,9 +32,10 @@ _THREADS = 2
 #: The search ends when the best place has less than this share of the inliers that frames seen so far should give.
 _HOPELESS = 0.5
 
-#: Templates with this share of the best one's inliers at the same place (IoU) are compared by their looks, in a
-#: region with a rim of this share of the box.
+#: Templates with this share of the best one's inliers are compared by their looks, and colourways at the same place
+#: (IoU) once more, in a region with a rim of this share of the box. What a keypoint counts where no look agrees.
 _RIVAL_INLIERS, _RIVAL_IOU, _MOST_RIVALS, _RIM = 0.5, 0.8, 12, 0.05
+_UNLIKE = 0.3
 
 
 @dataclass(frozen=True)
@@ -223,10 +224,10 @@ def search_frames(
     if not places or places[0].inliers < config.min_inliers:
         return None
     median = np.asarray(np.median(np.stack([sampled.frames[row] for row in rows]), axis=0), dtype=np.uint8)
-    best = _most_alike(places, index, median)
+    grey = np.asarray(np.median(np.stack([sampled.grays[row] for row in rows]), axis=0), dtype=np.uint8)
+    best = _most_alike(places, index, median, grey)
     template = index.templates[best.number]
-    score = similarity(template, best.affine, np.stack([sampled.grays[row] for row in rows]))
-    return Found(template, best.affine, best.inliers, score)
+    return Found(template, best.affine, best.inliers, similarity(template, best.affine, grey))
 
 
 def _search(
@@ -262,24 +263,28 @@ def _outside(features: Features, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
     return kept
 
 
-def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels) -> _Place:
-    """Return, of the best place and its rivals, the one whose look explains the picture: designs come in colours."""
-    boxes = [drawn_box(index.templates[place.number], place.affine) for place in places]
-    rivals = [
-        (place, box)
-        for place, box in zip(places, boxes, strict=True)
-        if place.inliers >= _RIVAL_INLIERS * places[0].inliers and box_iou(box, boxes[0]) >= _RIVAL_IOU
-    ][:_MOST_RIVALS]
+def _most_alike(places: Sequence[_Place], index: TemplateIndex, median: Pixels, grey: Pixels) -> _Place:
+    """Return the place whose template looks most like the picture; keypoints alone are fooled by patterns.
+
+    Of colourways of the design there, it is the one whose look explains the picture.
+    """
+    close = [place for place in places if place.inliers >= _RIVAL_INLIERS * places[0].inliers][:_MOST_RIVALS]
+    looks = [similarity(index.templates[place.number], place.affine, grey) for place in close]
+    scores = [place.inliers * (_UNLIKE + max(0.0, look)) for place, look in zip(close, looks, strict=True)]
+    chosen = int(np.argmax(scores))
+    best = close[chosen]
+    boxes = [drawn_box(index.templates[place.number], place.affine) for place in close]
+    rivals = [place for place, box in zip(close, boxes, strict=True) if box_iou(box, boxes[chosen]) >= _RIVAL_IOU]
     if len(rivals) == 1:
-        return places[0]
-    x, y, w, h = boxes[0]
+        return best
+    x, y, w, h = boxes[chosen]
     height, width = median.shape[:2]
     region = (
         int(np.clip(x - _RIM * w, 0, width - 2)), int(np.clip(y - _RIM * h, 0, height - 2)),
         int(np.clip(x + (1 + _RIM) * w, 2, width)), int(np.clip(y + (1 + _RIM) * h, 2, height)),
     )  # fmt: skip
-    looks = [explained(index.templates[place.number], place.affine, median, region) for place, _ in rivals]
-    return rivals[int(np.argmax(looks))][0]
+    looks = [explained(index.templates[place.number], place.affine, median, region) for place in rivals]
+    return rivals[int(np.argmax(looks))]
 
 
 def _spread_order(count: int) -> list[int]:

@@ -72,15 +72,15 @@ def drawn_look(
     return np.asarray(drawn[..., :3]), np.asarray(drawn[..., 3])
 
 
-def similarity(template: Template, affine: npt.NDArray[np.float64], grays: Pixels) -> float:
-    """Return the correlation of the idle look with the frames' temporal median, over what is drawn."""
-    median = np.median(grays, axis=0).astype(np.float32)
+def similarity(template: Template, affine: npt.NDArray[np.float64], median: Pixels) -> float:
+    """Return the correlation of the idle look with the frames' temporal median (h, w), grey, over what is drawn."""
     colour, alpha = drawn_look(template, affine, (median.shape[1], median.shape[0]))
     look = colour @ np.array(_LUMA, dtype=np.float32) / np.maximum(alpha, 1e-3)
     drawn = alpha > 0.5
     if drawn.sum() < 16:
         return 0.0
-    a, b = look[drawn] - look[drawn].mean(), median[drawn] - median[drawn].mean()
+    seen = median[drawn].astype(np.float32)
+    a, b = look[drawn] - look[drawn].mean(), seen - seen.mean()
     return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-6))
 
 
