@@ -59,7 +59,8 @@ bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
   bool happened = attempt(context, 0);
   while (!happened && op_game_ns() < deadline) {
     happened = attempt(context, op_frozen() ? FROZEN_SLICE_NS : op_stalled ? KNOWN_CHECK_NS : SLICE_NS);
-    if (happened || page->mode != OVERPLAY_LOCKED) continue;
+    /* In clamped mode time moves by itself, up to the limit; there somebody must say that the step is over. */
+    if (happened || (page->mode == OVERPLAY_CLAMPED && op_game_ns() < LOAD(page->limit_ns))) continue;
     if (op_is_driver()) { /* it became the driver meanwhile */
       op_leave_wait(slot);
       return op_driver_wait(deadline, attempt, context);

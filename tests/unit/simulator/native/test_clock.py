@@ -63,6 +63,11 @@ def test_a_thread_that_all_wait_for_may_move_time(start, compile_toy):
     assert toy.page.counters()["stalls"] == 8
 
 
+def test_a_step_of_real_time_ends_though_the_driver_waits_for_a_sleeping_thread(start, compile_toy):
+    toy = start(compile_toy("threads", define="JOIN"), mode="clamped")
+    assert toy.run()[-1].startswith("joined ")
+
+
 def test_timed_waits_run_out_at_their_time_and_work_of_threads_costs_none(start, compile_toy):
     lines = start(compile_toy("waits")).run()
     assert lines == [line for kind in "cspef" for line in (f"{kind} 0 25", f"{kind} 1 0")]
