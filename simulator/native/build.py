@@ -85,7 +85,8 @@ def build(sanitize: str = "") -> Native:
     """Return the compiled files, compiling them where no cached build fits (two seconds).
 
     Args:
-        sanitize: a sanitizer that works in a preloaded library, such as `undefined`; none by default.
+        sanitize: a sanitizer that works in a preloaded library, such as `undefined`; the guard and the tracer get that of
+            addresses too; none by default.
 
     Raises:
         NativeError: no compiler, no headers, another platform or C library, or a cache folder that cannot be written.
@@ -108,8 +109,11 @@ def _build(compiler: str, folder: Path, sanitize: str) -> Native:
             extra = (f"-fsanitize={sanitize}", "-fno-sanitize-recover=all") if sanitize else ()
             shared = ("-shared", "-fPIC", "-fvisibility=hidden", *extra)
             _compile(compiler, (*shared, *LIBRARY, "-o", str(out / native.library.name), "-ldl"))
-            _compile(compiler, ("guard.c", "-o", str(out / native.guard.name)))
-            _compile(compiler, ("tracer.c", "-o", str(out / native.tracer.name)))
+            # A preloaded library cannot have the address sanitizer: it calls what is hooked before either is set up.
+            checked = (f"-fsanitize=address,{sanitize}", "-fno-sanitize-recover=all") if sanitize else ()
+            for program in (native.guard, native.tracer):
+                source = f"{program.name.removeprefix('overplay-')}.c"
+                _compile(compiler, (*checked, source, "-o", str(out / program.name)))
             try:
                 out.rename(target)
             except OSError:  # somebody else was quicker

@@ -115,14 +115,15 @@ def test_a_page_of_another_version_is_refused_in_one_line(start, compile_toy, tm
 
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="static programs are held on x86_64 only")
-def test_a_static_program_is_held_by_the_tracer(start, compile_toy):
+@pytest.mark.parametrize("sanitize", ["", "undefined"])
+def test_a_static_program_is_held_by_the_tracer(start, compile_toy, sanitize):
     try:
         toy = compile_toy("static", flags=("-static",))
     except subprocess.CalledProcessError:
         pytest.skip("the C library cannot be linked statically here")
     runs = []
     for seed in (5, 5, 6):
-        running = start(build().tracer, toy, seed=seed, environment={"LD_PRELOAD": ""})
+        running = start(build(sanitize).tracer, toy, seed=seed, environment={"LD_PRELOAD": ""})
         while running.step():
             assert running.page.counters()["sleeps"] <= 13
         assert running.process.returncode == 5
@@ -131,7 +132,7 @@ def test_a_static_program_is_held_by_the_tracer(start, compile_toy):
     assert runs[0][0].endswith(" 1000000000 0")
     assert [int(line.split()[0]) for line in runs[0][1:]] == [DT_NS // 1000 * frame for frame in range(12)]
     assert [int(line.split()[1]) for line in runs[0][1:]] == [0, 0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3]
-    busy = start(build().tracer, toy, "busy", environment={"LD_PRELOAD": ""})
+    busy = start(build(sanitize).tracer, toy, "busy", environment={"LD_PRELOAD": ""})
     while busy.step(20):
         pass
     assert busy.page.counters()["busy_waits"] > 900

@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from simulator.native.build import build
 
 STARTER = """
@@ -33,7 +35,8 @@ def wait_until(holds, seconds: float = 10.0) -> bool:
     return holds()
 
 
-def test_kill_9_of_the_starter_ends_orphans_and_removes_the_folder(tmp_path):
+@pytest.mark.parametrize("sanitize", ["", "undefined"])
+def test_kill_9_of_the_starter_ends_orphans_and_removes_the_folder(tmp_path, sanitize):
     folder = tmp_path / "private"
     folder.mkdir()
     (folder / "file").write_text("x")
@@ -42,7 +45,7 @@ def test_kill_9_of_the_starter_ends_orphans_and_removes_the_folder(tmp_path):
     child = f"echo \\$\\$ >> {pids}; exec sleep 50"
     script = f"trap '' TERM; setsid -f sh -c \"{child}\"; echo $$ >> {pids}; sleep 51; sleep 52"
     starter = subprocess.Popen(
-        [sys.executable, "-c", STARTER, build().guard, folder, script], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", STARTER, build(sanitize).guard, folder, script], stdout=subprocess.PIPE, text=True
     )
     guard = int(starter.stdout.readline())
     assert wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
@@ -54,10 +57,11 @@ def test_kill_9_of_the_starter_ends_orphans_and_removes_the_folder(tmp_path):
     assert wait_until(lambda: not folder.exists())
 
 
-def test_exit_codes_come_through(tmp_path):
+@pytest.mark.parametrize("sanitize", ["", "undefined"])
+def test_exit_codes_come_through(sanitize):
     for script, expected in (("exit 7", 7), ("kill -SEGV $$", 128 + signal.SIGSEGV), ("exit 0", 0)):
         read, write = os.pipe()
-        command = [build().guard, str(read), "-", "100", "sh", "-c", script]
+        command = [build(sanitize).guard, str(read), "-", "100", "sh", "-c", script]
         assert subprocess.run(command, pass_fds=[read], timeout=20, check=False).returncode == expected
         os.close(read)
         os.close(write)
