@@ -85,8 +85,8 @@ def build(sanitize: str = "") -> Native:
     """Return the compiled files, compiling them where no cached build fits (two seconds).
 
     Args:
-        sanitize: a sanitizer that works in a preloaded library, such as `undefined`; the guard and the tracer get that of
-            addresses too; none by default.
+        sanitize: a sanitizer that works in a preloaded library, such as `undefined`; the guard and the tracer get that
+            of addresses too; none by default.
 
     Raises:
         NativeError: no compiler, no headers, another platform or C library, or a cache folder that cannot be written.
