@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import socket
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ class Use:
         rss_mib: of this process and all below it.
         descriptors: of this process and all below it that can be looked at.
         folders: of running games, in memory.
-        displays: X servers' sockets.
+        displays: X servers' sockets without a server.
     """
 
     seconds: float
@@ -68,8 +69,20 @@ class Seen:
                 self._displays.add(Path(f"/tmp/.X11-unix/X{value[1:]}"))
 
     def left(self) -> tuple[int, int]:
-        """Return how many of the folders and of the displays still exist."""
-        return sum(path.exists() for path in self._folders), sum(path.exists() for path in self._displays)
+        """Return how many of the folders still exist, and of the displays' sockets how many that nobody serves."""
+        return sum(path.exists() for path in self._folders), sum(map(_is_stale, self._displays))
+
+
+def _is_stale(path: Path) -> bool:
+    """Return whether a socket is there without a server: a number may be somebody else's display by now."""
+    with socket.socket(socket.AF_UNIX) as client:
+        try:
+            client.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+        except OSError:
+            return False
+    return False
 
 
 def measure(seconds: float = 0.0, frames: int = 0, seen: Seen | None = None) -> Use:

@@ -1,10 +1,11 @@
 """The leak report says what grew and what was left."""
 
 import dataclasses
+import socket
 import subprocess
 import sys
 
-from simulator.soak import Use, leaks, measure
+from simulator.soak import Seen, Use, leaks, measure
 
 CALM = Use(30.0, 100, 12, 400.0, 80, 4, 4)
 REST = Use(0.0, 0, 0, 90.0, 10, 0, 0)
@@ -32,3 +33,21 @@ def test_processes_below_ours_are_counted_with_their_memory():
     assert during.processes == before.processes + 1
     assert during.rss_mib > before.rss_mib + 60
     assert measure().processes == before.processes
+
+
+def test_only_what_our_games_leave_is_counted(tmp_path):
+    """A socket that somebody serves is a display in use, one that nobody serves was left."""
+    seen = Seen()
+    for name in ("served", "left"):
+        server = socket.socket(socket.AF_UNIX)
+        server.bind(str(tmp_path / name))
+        server.listen()
+        seen._displays.add(tmp_path / name)
+        if name == "left":
+            server.close()
+        else:
+            open_server = server
+    seen._displays.add(tmp_path / "gone")
+    seen._folders = {tmp_path, tmp_path / "gone"}
+    assert seen.left() == (1, 1)
+    open_server.close()
