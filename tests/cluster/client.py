@@ -20,6 +20,13 @@ mutation ($params: LaunchBackfillParams!) { launchPartitionBackfill(backfillPara
   ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }
 """
 
+_LAUNCH_RUN = """
+mutation ($params: ExecutionParams!) { launchRun(executionParams: $params) { __typename
+  ... on LaunchRunSuccess { run { runId } } ... on PythonError { message }
+  ... on RunConfigValidationInvalid { errors { message } } } }
+"""
+_RUN = "query ($id: ID!) { runOrError(runId: $id) { ... on Run { status } } }"
+
 
 @dataclass(frozen=True)
 class Client:
@@ -68,6 +75,29 @@ class Client:
         if "backfillId" not in answer:
             raise RuntimeError(f"no backfill: {answer}")
         return str(answer["backfillId"])
+
+    def launch_job(self, job: str, partition: str, config: dict[str, Any], tags: dict[str, str]) -> str:
+        """Start a run of a job over a partition, as a schedule or sensor does; return its id."""
+        selector = {"repositoryLocationName": "overplay", "repositoryName": "__repository__", "jobName": job}
+        listed = [{"key": key, "value": value} for key, value in {**tags, "dagster/partition": partition}.items()]
+        params = {"selector": selector, "runConfigData": config, "executionMetadata": {"tags": listed}}
+        answer = self.ask(_LAUNCH_RUN, params=params)["launchRun"]
+        if "run" not in answer:
+            raise RuntimeError(f"no run: {answer}")
+        return str(answer["run"]["runId"])
+
+    def wait_for_run(self, run_id: str, wait_s: float) -> str:
+        """Return the status in which a run ended."""
+        deadline = time.monotonic() + wait_s
+        while time.monotonic() < deadline:
+            try:
+                status = str(self.ask(_RUN, id=run_id)["runOrError"]["status"])
+            except (OSError, RuntimeError, KeyError):  # the database or the UI is being started again
+                status = ""
+            if status in ("SUCCESS", "FAILURE", "CANCELED"):
+                return status
+            time.sleep(1)
+        raise RuntimeError(f"run {run_id} did not end in {wait_s:.0f} s")
 
     def backfill(self, backfill_id: str) -> dict[str, Any]:
         """Return a backfill's status and runs."""

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
-import sys
 import time
 
 from tests.chaos.killer import Tally
@@ -42,7 +40,6 @@ def main() -> None:
     parser.add_argument("--nodes", type=int, default=3, help="Ray workers beside the head")
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that all it started ends too
     with world(arguments.batches, arguments.nodes) as made:
         print(f"Ray at {made.ray.address}, workers at {', '.join(place.address for place in made.places[1:])}; "
               f"PostgreSQL, S3 and Dagster are up", flush=True)  # fmt: skip

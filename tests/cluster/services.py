@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -18,18 +19,23 @@ from typing import Any
 import yaml
 
 from pipelines.instance import REPOSITORY
+from simulator.soak import living
 from tests.chaos.s3 import free_port
 
 _NETWORK = "10.77.{}"
 _BIN = Path(sys.executable).parent
 _START_S = 600.0
+_NODE_START_S, _STARTS = 120.0, 4
+_AGENT_PORTS = (
+    "dashboard-agent-grpc-port", "dashboard-agent-listen-port", "runtime-env-agent-port", "metrics-export-port",
+)  # fmt: skip
 #: What `deploy/dagster.yaml` asks the environment for.
 DATABASE = {
     "POSTGRES_HOST": "127.0.0.1", "POSTGRES_USER": "overplay", "POSTGRES_PASSWORD": "unused", "POSTGRES_DB": "postgres",
 }  # fmt: skip
 #: A busy machine takes its time; a node that is only slow shall not be taken for dead.
 _RAY_PATIENCE = {
-    "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0", "RAY_raylet_start_wait_time_s": "600",
+    "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0", "RAY_agent_register_timeout_ms": "300000",
     "RAY_health_check_timeout_ms": "60000", "RAY_health_check_failure_threshold": "10",
 }  # fmt: skip
 
@@ -62,8 +68,12 @@ class Process:
         """Send a signal to it and all it started, and wait for its end."""
         if self.popen is None:
             return
+        family = self.family() if number == signal.SIGKILL else []  # may have sessions of their own
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.popen.pid, number)
+        for child in family:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, number)
         try:
             self.popen.wait(timeout=20)
         except subprocess.TimeoutExpired:
@@ -71,9 +81,24 @@ class Process:
                 os.killpg(self.popen.pid, signal.SIGKILL)
             self.popen.wait()
 
+    def family(self) -> list[int]:
+        """Return the ids of the processes below it."""
+        parents = living()
+        found = [self.popen.pid] if self.popen is not None else []
+        for known in found:  # grows on the way
+            found += [child for child, parent in parents.items() if parent == known]
+        return found[1:]
+
     def tail(self, num_bytes: int = 3000) -> str:
         """Return the end of its log."""
         return self.log.read_bytes()[-num_bytes:].decode(errors="replace") if self.log.exists() else ""
+
+
+def command_of(pid: int) -> str:
+    """Return the command line of a process, empty where it has ended."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
 
 
 def wait_until(ready: Callable[[], bool], what: str, process: Process | None = None, wait_s: float = _START_S) -> None:
@@ -218,22 +243,42 @@ def ray_cluster(folder: Path, where: list[Place], environment: Mapping[str, str]
     """Run a Ray cluster while the block runs: the first place is the head, the others are workers of one CPU."""
     port = free_port()
     address = f"{where[0].address}:{port}"
-    common = ["--block", "--disable-usage-stats", "--object-store-memory=80000000"]
+    common = ["--block", "--disable-usage-stats", "--object-store-memory=80000000", "--include-log-monitor=false"]
     environment = dict(environment) | _RAY_PATIENCE
-    head = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false"]
+    head = ["--head", f"--port={port}", "--num-cpus=0", "--include-dashboard=false", "--no-monitor"]
     cluster = RayCluster(address, _ray_node("h", where[0], [*head, *common], folder, environment))
     try:
-        cluster.head.start()
-        wait_until(lambda: _num_nodes(address) == 1, "Ray's head", cluster.head)
-        for index, place in enumerate(where[1:]):
+        _start_node(cluster.head, lambda: _num_nodes(address) == 1)
+        for index, place in enumerate(where[1:], 1):
             arguments = [f"--address={address}", "--num-cpus=1", *common]
             cluster.workers.append(_ray_node(f"w{index}", place, arguments, folder, environment))
-            cluster.workers[-1].start()
-        wait_until(lambda: _num_nodes(address) == len(where), f"{len(where) - 1} Ray workers", cluster.workers[-1])
+            _start_node(cluster.workers[-1], lambda count=index + 1: _num_nodes(address) == count)
         yield cluster
     finally:
         for process in (*cluster.workers, cluster.head):
             process.kill(signal.SIGTERM)
+
+
+def is_node(node: Process) -> bool:
+    """Return whether a Ray node's raylet runs; `ray start --block` outlives it by some minutes."""
+    return any("/raylet/raylet " in command_of(child) for child in node.family())
+
+
+def _start_node(node: Process, ready: Callable[[], bool]) -> None:
+    """Start a node, once more where `ray start` gives up, as it does after 30 s on a busy machine.
+
+    Raises:
+        RuntimeError: it never came up.
+    """
+    for left in reversed(range(_STARTS)):
+        node.start()
+        try:
+            wait_until(ready, f"Ray node {node.name}", node, _NODE_START_S)
+            return
+        except RuntimeError:
+            node.kill()
+            if not left:
+                raise
 
 
 def _ray_node(name: str, place: Place, arguments: list[str], folder: Path, environment: Mapping[str, str]) -> Process:
@@ -241,7 +286,9 @@ def _ray_node(name: str, place: Place, arguments: list[str], folder: Path, envir
     scratch = folder / name
     scratch.mkdir(parents=True, exist_ok=True)
     command = [*place.prefix, str(_BIN / "ray"), "start", f"--node-ip-address={place.address}"]
-    return Process(name, [*command, f"--temp-dir={scratch}", *arguments], environment, scratch / "log")
+    # Where a port is free to choose, a raylet waits 15 s for its agent to say which, and gives up on a busy machine.
+    ports = [f"--{name}={free_port()}" for name in _AGENT_PORTS]
+    return Process(name, [*command, *ports, f"--temp-dir={scratch}", *arguments], environment, scratch / "log")
 
 
 def _num_nodes(address: str) -> int:
@@ -249,7 +296,9 @@ def _num_nodes(address: str) -> int:
     from ray._raylet import GcsClient
     from ray.exceptions import RayError
 
+    host, port = address.split(":")
     try:
+        socket.create_connection((host, int(port)), timeout=2).close()  # the client itself waits for half a minute
         nodes = GcsClient(address=address).get_all_node_info().values()
     except (RayError, RuntimeError, OSError):
         return 0

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -100,7 +102,8 @@ def _write_start(folder: Path, num_batches: int) -> tuple[str, ...]:
 
 @contextmanager
 def world(num_batches: int, num_nodes: int = 3) -> Iterator[World]:
-    """Start everything; give it while the block runs, and end all of it."""
+    """Start everything; give it while the block runs, and end all of it, on SIGTERM too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))
     with ExitStack() as stack:
         name = stack.enter_context(tempfile.TemporaryDirectory(prefix="ovp-", dir=memory_folder()))
         folder = Path(name)
