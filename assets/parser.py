@@ -64,18 +64,20 @@ def synthetic(config: ParserRecipe, store: dg.ResourceParam[Store]) -> dg.Materi
 @dg.asset(**labelled(CHECKPOINT, _VERSION, {"pytorch"}, [SYNTHETIC], "gpu", pool="gpu"))
 def checkpoint(config: ParserTraining, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """The parser that reads overlays: the repository's own, or one trained by a recipe (a killed training goes on)."""
-    from models.overlay_parser.checkpoint import CONFIG, WEIGHTS
+    from models.overlay_parser.checkpoint import MAIN, PROCEDURAL
     from models.overlay_parser.checkpoint import SHIPPED as SHIPPED_FOLDER
 
+    files = [SHIPPED_FOLDER / name for name in (*MAIN, *PROCEDURAL)]
+
     def copy_shipped(folder: Path) -> dict[str, Any]:
-        for name in (WEIGHTS, CONFIG):
-            (folder / name).write_bytes((SHIPPED_FOLDER / name).read_bytes())
+        for file in files:
+            (folder / file.name).write_bytes(file.read_bytes())
         return {"recipe": SHIPPED}
 
     if config.train:
         build, source = _trainer(store, config.recipe), fingerprint(config.recipe)
     else:
-        build, source = copy_shipped, sha256_file(SHIPPED_FOLDER / WEIGHTS)
+        build, source = copy_shipped, fingerprint([sha256_file(file) for file in files])
     report = build_folder(store, CHECKPOINT, _VERSION, config.model_dump(), {"weights": source}, build)
     return _result(store, CHECKPOINT, report, report.facts)
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ops.gamepad import PadTrace
+from ops.parse import PredictorFor
 from ops.recordings import Recording, list_recordings
 from ops.scores import (
     EVENTS,
@@ -40,22 +41,22 @@ def score_families(checkpoint: Path, num_clips: int, seed: int) -> list[Row]:
         num_clips: per family and style.
         seed: of the clips.
     """
-    from models.overlay_parser.checkpoint import load_predictor
+    from models.overlay_parser.checkpoint import CheckpointReader
     from ops.skins.families import FAMILIES
     from ops.skins.procedural import STYLES
 
-    predict = load_predictor(checkpoint)
+    parser = CheckpointReader(checkpoint)
     rows, pooled = [], LabelScores.none()
     for number, family in enumerate(FAMILIES):
         rng = np.random.default_rng((seed, number))
         skins = [f"{family}-{style}-{_VARIANT}" for style in STYLES for _ in range(num_clips)]
-        scores = sum((_score_clip(predict, skin, rng) for skin in skins), start=LabelScores.none())
+        scores = sum((_score_clip(parser, skin, rng) for skin in skins), start=LabelScores.none())
         rows.append({"family": family, **scores.to_dict()})
         pooled = pooled + scores
     return [*rows, {"family": "all", **pooled.to_dict()}]
 
 
-def _score_clip(predict: Callable[..., Any], skin_id: str, rng: np.random.Generator) -> LabelScores:
+def _score_clip(parser: PredictorFor, skin_id: str, rng: np.random.Generator) -> LabelScores:
     from ops.parse import Reading, reading_to_trace
     from ops.skins.procedural import make_skin
     from ops.synthesize import SynthesisConfig, procedural_background
@@ -66,7 +67,8 @@ def _score_clip(predict: Callable[..., Any], skin_id: str, rng: np.random.Genera
     template, pts_s = skin.template(), np.arange(len(pairs)) / 30
     sure = np.ones(places.shape[:2], dtype=np.float32)
     truth = reading_to_trace(Reading(buttons, places, sure), template, pts_s)
-    return score_trace(reading_to_trace(predict(pairs, reference[0]), template, pts_s), truth)
+    reading = parser(template)(pairs, reference[0])
+    return score_trace(reading_to_trace(reading, template, pts_s), truth)
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,11 @@ def score_recordings(
         BadInputError: a truth cannot be read.
     """
     from models.matchers.library import cached_library
-    from models.overlay_parser.checkpoint import load_predictor
+    from models.overlay_parser.checkpoint import CheckpointReader
     from models.overlay_parser.label import LabelJob
 
     recordings = list_recordings(folder)
-    job = LabelJob((cached_library(), *templates), load_predictor(checkpoint))
+    job = LabelJob((cached_library(), *templates), CheckpointReader(checkpoint))
     rows, pools = [], _Pools()
     for recording in recordings:
         name = recording.video.stem

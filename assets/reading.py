@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.parse import Predictor
+from ops.parse import PredictorFor
 from ops.storage import Store
 from ops.video_stages import local_library
 
@@ -21,8 +21,8 @@ class OpenStoredParser:
     key: str
     content: str
 
-    def __call__(self) -> Predictor:
-        """Return the predictor; a remote store's checkpoint is copied once per process."""
+    def __call__(self) -> PredictorFor:
+        """Return the parser; a remote store's checkpoint is copied once per process."""
         from models.overlay_parser.checkpoint import OpenParser
 
         return OpenParser(local_library(self.store, self.key, self.content), self.content)()

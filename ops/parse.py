@@ -39,6 +39,9 @@ class Reading:
 #: Reads pairs (n, 2, H, W, 3) uint8 of control atlases, given the reference atlas (H, W, 7) of `reference_atlas`.
 Predictor = Callable[[Pixels, Pixels], Reading]
 
+#: Gives the predictor for overlays of a template.
+PredictorFor = Callable[[Template], Predictor]
+
 _PIECE_FRAMES = 256
 #: Frames whose median is a video's usual look.
 _USUAL_FRAMES = 64
@@ -105,7 +108,7 @@ def read_spans(
     pts_s: npt.NDArray[np.float64],
     spans: Sequence[CropSpan],
     templates: Mapping[str, Template],
-    predict: Predictor,
+    predictor_for: PredictorFor,
 ) -> PadTrace:
     """Return the raw trace of a gamepad clip, one row per frame; frames outside of all spans are unknown.
 
@@ -114,7 +117,7 @@ def read_spans(
         pts_s: time of each of its frames.
         spans: where the overlay is in it, and when.
         templates: by id.
-        predict: the parser.
+        predictor_for: the parser.
 
     Raises:
         ValueError: clip and times differ in length.
@@ -123,7 +126,9 @@ def read_spans(
     for span in spans:
         stop = span.stop if span.stop < len(pts_s) else None
         template, affine = templates[span.template_id], np.array(span.affine)
-        trace[slice(span.start, stop)] = read_clip(clip, pts_s, template, affine, predict, span.start, stop)
+        trace[slice(span.start, stop)] = read_clip(
+            clip, pts_s, template, affine, predictor_for(template), span.start, stop
+        )
     return trace
 
 

@@ -19,7 +19,7 @@ from ops.features import Matcher
 from ops.gamepad import PadTrace
 from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import Outcome
-from ops.parse import Predictor, read_spans
+from ops.parse import PredictorFor, read_spans
 from ops.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.sandbox import Limits, call
 from ops.skins.template import Template
@@ -168,12 +168,12 @@ class ReadActions:
     Attributes:
         library: key of the template library's folder.
         content: the library's hash.
-        open_predictor: makes the parser in the worker (picklable; cached by whoever gives it).
+        open_parser: makes the parser in the worker (picklable; cached by whoever gives it).
     """
 
     library: str
     content: str
-    open_predictor: Callable[[], Predictor]
+    open_parser: Callable[[], PredictorFor]
 
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Read one video's pad state, frame by frame."""
@@ -182,7 +182,7 @@ class ReadActions:
         templates = _templates(local_library(work.store, self.library, self.content), spans)
         pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
         with work.store.reading(sibling(work, CROPS, GAMEPAD_CLIP)) as clip:
-            raw = read_spans(clip, pts_s, spans, templates, self.open_predictor())
+            raw = read_spans(clip, pts_s, spans, templates, self.open_parser())
         outcome = Outcome.ok(
             num_frames=raw.num_frames,
             template_id=data["template_id"],

@@ -142,7 +142,7 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     import pyarrow.parquet as pq
 
     from models.matchers.sift import SiftMatcher
-    from models.overlay_parser.checkpoint import load_predictor
+    from models.overlay_parser.checkpoint import CheckpointReader
     from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
     from ops.locate import LocateConfig
     from ops.parse import read_spans
@@ -152,7 +152,7 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     from ops.tables import trace_to_table
     from ops.video_stages import locate_in
 
-    facts, config, predict = probe(clip), CropConfig(), load_predictor()
+    facts, config, predict = probe(clip), CropConfig(), CheckpointReader()
     found = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(prefix="overplay-cost-") as name:

@@ -1,6 +1,7 @@
 """A parser on disk, and a parser at work.
 
-A checkpoint is a folder with `model.safetensors` and `config.json` (and a card beside them); nothing is unpickled.
+A checkpoint is a folder with `model.safetensors` and `config.json` (and a card beside them); nothing is unpickled. One
+may hold a second network in `procedural.safetensors` and `procedural.json`, for the library's procedural skins.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,39 +23,50 @@ from models.overlay_parser.modeling import OverlayParser, stick_certainty
 from ops.gamepad import Floats
 from ops.outcomes import BadInputError
 from ops.parse import Reading
-from ops.skins.template import Pixels
+from ops.skins.procedural import is_procedural
+from ops.skins.template import Pixels, Template
 
-#: The checkpoints that a clone has: for the library's procedural skins, and for published ones (imported or pictures).
+#: The checkpoint that a clone has.
 SHIPPED = Path(__file__).parent / "shipped"
-PUBLISHED = Path(__file__).parent / "published"
-WEIGHTS, CONFIG = "model.safetensors", "config.json"
+
+
+class Network(NamedTuple):
+    """The files of one network of a checkpoint."""
+
+    weights: str
+    config: str
+
+
+MAIN, PROCEDURAL = Network("model.safetensors", "config.json"), Network("procedural.safetensors", "procedural.json")
 
 
 def find_checkpoint(name: str) -> Path:
-    """Return the folder of `shipped`, of `published`, or the folder that is named."""
-    return {"shipped": SHIPPED, "published": PUBLISHED}.get(name, Path(name))
+    """Return the folder of the `shipped` checkpoint, or the folder that is named."""
+    return SHIPPED if name == "shipped" else Path(name)
 
 
 def save_parser(model: OverlayParser, folder: Path) -> None:
     """Write a checkpoint's files into a folder."""
-    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / WEIGHTS)
-    (folder / CONFIG).write_text(json.dumps(asdict(model.config), indent=1, sort_keys=True) + "\n")
+    save_file({name: tensor.contiguous() for name, tensor in model.state_dict().items()}, folder / MAIN.weights)
+    (folder / MAIN.config).write_text(json.dumps(asdict(model.config), indent=1, sort_keys=True) + "\n")
 
 
-def load_parser(folder: Path = SHIPPED) -> OverlayParser:
-    """Return the network in a checkpoint, in eval mode.
+def load_parser(folder: Path = SHIPPED, network: Network = MAIN) -> OverlayParser:
+    """Return a network of a checkpoint, in eval mode.
 
     Raises:
         BadInputError: a file is missing or does not fit.
     """
-    for name in (WEIGHTS, CONFIG):
+    for name in network:
         if not (folder / name).is_file():
-            raise BadInputError(f"no parser checkpoint in {folder}: {name} is missing; expected {WEIGHTS} and {CONFIG}")
+            raise BadInputError(
+                f"no parser checkpoint in {folder}: {name} is missing; expected {' and '.join(network)}"
+            )
     try:
-        fields: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+        fields: dict[str, Any] = json.loads((folder / network.config).read_text())
         config = ParserConfig.from_dict(fields)
         model = OverlayParser(config)
-        model.load_state_dict(load_file(folder / WEIGHTS))
+        model.load_state_dict(load_file(folder / network.weights))
     except (ValueError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
         raise BadInputError(f"parser checkpoint {folder}: {' '.join(str(error).split())[:300]}") from error
     return model.eval()
@@ -90,15 +102,36 @@ def _numpy(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
     return np.asarray(tensor.float().cpu().numpy(), dtype=np.float32)
 
 
-def load_predictor(folder: Path = SHIPPED, device: str = "cpu") -> ParserPredictor:
-    """Return a predictor with the weights of a checkpoint (see `load_parser`)."""
-    return ParserPredictor(load_parser(folder).to(device))
+def load_predictor(folder: Path = SHIPPED, device: str = "cpu", network: Network = MAIN) -> ParserPredictor:
+    """Return a predictor with a network of a checkpoint (see `load_parser`)."""
+    return ParserPredictor(load_parser(folder, network).to(device))
+
+
+class CheckpointReader:
+    """Gives, for a template, the predictor of the checkpoint that reads its overlays: a `PredictorFor`.
+
+    Args:
+        folder: the checkpoint.
+        device: to read on.
+
+    Raises:
+        BadInputError: a file is missing or does not fit.
+    """
+
+    def __init__(self, folder: Path = SHIPPED, device: str = "cpu") -> None:
+        self._main = load_predictor(folder, device)
+        has_second = (folder / PROCEDURAL.weights).exists()
+        self._procedural = load_predictor(folder, device, PROCEDURAL) if has_second else self._main
+
+    def __call__(self, template: Template) -> ParserPredictor:
+        """Return the predictor for overlays of a template."""
+        return self._procedural if is_procedural(template.template_id) else self._main
 
 
 @lru_cache(maxsize=2)
-def _cached_predictor(folder: Path, content: str) -> ParserPredictor:
+def _cached_reader(folder: Path, content: str) -> CheckpointReader:
     torch.set_num_threads(1)  # one of several workers that share the cores
-    return load_predictor(folder)
+    return CheckpointReader(folder)
 
 
 @dataclass(frozen=True)
@@ -113,6 +146,6 @@ class OpenParser:
     folder: Path
     content: str
 
-    def __call__(self) -> ParserPredictor:
-        """Return the predictor."""
-        return _cached_predictor(self.folder, self.content)
+    def __call__(self) -> CheckpointReader:
+        """Return what reads overlays."""
+        return _cached_reader(self.folder, self.content)

@@ -23,7 +23,7 @@ from ops.gamepad import PadTrace
 from ops.locate import LocateConfig
 from ops.nitrogen_layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
-from ops.parse import Predictor, read_spans
+from ops.parse import PredictorFor, read_spans
 from ops.preview import write_preview
 from ops.probe import VideoProbe, probe
 from ops.refine import RefineConfig, refine_spans
@@ -49,7 +49,7 @@ class LabelJob:
 
     Attributes:
         libraries: folders of templates, each searched in full.
-        predict: the parser.
+        parser: gives the predictor for a template.
         preview: also write `preview.mp4`.
         matcher: finds local features.
         locate: see `LocateConfig`.
@@ -59,7 +59,7 @@ class LabelJob:
     """
 
     libraries: tuple[Path, ...]
-    predict: Predictor
+    parser: PredictorFor
     preview: bool = False
     matcher: Matcher = field(default_factory=SiftMatcher)
     locate: LocateConfig = field(default_factory=LocateConfig)
@@ -103,7 +103,7 @@ class LabelJob:
             report: CropReport = call(crop_video, video, Path(scratch), tracks, templates, self.crop, limits=limits)
             facts["num_frames"] = report.num_frames
             say("reading")
-            raw = read_spans(Path(scratch) / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.predict)
+            raw = read_spans(Path(scratch) / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.parser)
             processed = refine_spans(raw, [refine_span(span, templates) for span in report.spans], self.refine)
             say("looking for the game's answer")
             facts |= call(delay_facts, Path(scratch) / GAME_CLIP, processed, self.delay)

@@ -38,19 +38,25 @@ def skin_ids(library: str = CORE) -> tuple[str, ...]:
     return tuple(sorted(f"{f}-{s}-{v:02d}" for f in FAMILIES for s in STYLES for v in variants))
 
 
+def is_procedural(skin_id: str) -> bool:
+    """Whether a name has the form of a procedural skin's: `<family>-<style>-<number>`."""
+    family, _, rest = skin_id.partition("-")
+    style, _, variant = rest.partition("-")
+    return family in FAMILIES and style in STYLES and variant.isdecimal()
+
+
 def make_skin(skin_id: str) -> Skin:
     """Return a procedural skin by name: the same name draws the same pixels.
 
     Raises:
         ValueError: the name is not `<family>-<style>-<number>` with a known family and style.
     """
-    family, _, rest = skin_id.partition("-")
-    style, _, variant = rest.partition("-")
-    if family not in FAMILIES or style not in STYLES or not variant.isdecimal():
+    if not is_procedural(skin_id):
         raise ValueError(
             f"no procedural skin {skin_id!r}: a name is <family>-<style>-<number> with a family of "
             f"{', '.join(FAMILIES)} and a style of {', '.join(STYLES)}"
         )
+    family, style, _ = skin_id.split("-")
     seed = int.from_bytes(hashlib.sha256(skin_id.encode()).digest()[:8], "little")
     rng = np.random.default_rng(seed)
     geometry = FAMILIES[family].varied(rng, free=style == "minimal")

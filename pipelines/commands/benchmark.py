@@ -64,7 +64,7 @@ def parser(
     folder: Annotated[Path, typer.Argument(help="Recordings: <name>.mp4 with its truth in <name>.parquet.")],
     checkpoint: Annotated[
         str,
-        typer.Option(help="shipped, published (for skins of other programs), or a folder."),
+        typer.Option(help="The shipped checkpoint, or a folder with one."),
     ] = "shipped",
     templates: Annotated[
         list[Path] | None, typer.Option(help="Folder of further templates, PNG with alpha; may be repeated.")

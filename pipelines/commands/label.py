@@ -28,7 +28,7 @@ def label(
     ] = "core",
     parser: Annotated[
         str,
-        typer.Option(help="shipped, published (for skins of other programs), or a folder."),
+        typer.Option(help="The shipped checkpoint, or a folder with one."),
     ] = "shipped",
     xfeat: Annotated[
         Path | None,
@@ -47,7 +47,7 @@ def label(
     from models.matchers.library import cached_library
     from models.matchers.sift import SiftMatcher
     from models.matchers.xfeat import XFeatMatcher
-    from models.overlay_parser.checkpoint import find_checkpoint, load_predictor
+    from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
     from models.overlay_parser.label import LabelJob
     from ops.outcomes import BadInputError
     from ops.refine import RefineConfig
@@ -56,7 +56,7 @@ def label(
     try:
         job = LabelJob(
             (cached_library(library), *(templates or ())),
-            load_predictor(find_checkpoint(parser)),
+            CheckpointReader(find_checkpoint(parser)),
             preview,
             XFeatMatcher(xfeat) if xfeat else SiftMatcher(),
             refine=RefineConfig(min_confidence=min_confidence),

@@ -83,11 +83,11 @@ def _publish_other_parser(folder: Path, patch: pytest.MonkeyPatch) -> None:
 
     other = folder / "other-parser"
     shutil.copytree(checkpoint.SHIPPED, other)
-    weights = load_file(other / checkpoint.WEIGHTS)
+    weights = load_file(other / checkpoint.PROCEDURAL.weights)
     for name in weights:
         if name.endswith(".bias") and not name.startswith("encoder."):
             weights[name] = weights[name] + 2.0
-    save_file(weights, other / checkpoint.WEIGHTS)
+    save_file(weights, other / checkpoint.PROCEDURAL.weights)
     patch.setattr(checkpoint, "SHIPPED", other)
 
 

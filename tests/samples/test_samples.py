@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from models.overlay_parser.checkpoint import PUBLISHED, load_predictor
+from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import LabelJob
 from ops.locate import LocateConfig
 from ops.recordings import Recording, list_recordings
@@ -23,7 +23,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def job() -> LabelJob:
-    return LabelJob((SAMPLES / "templates",), load_predictor(PUBLISHED), locate=LocateConfig(num_frames=8))
+    return LabelJob((SAMPLES / "templates",), CheckpointReader(), locate=LocateConfig(num_frames=8))
 
 
 def _recording(name: str) -> Recording:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,9 +7,9 @@ import pytest
 import torch
 
 from models.overlay_parser.checkpoint import (
-    CONFIG,
+    MAIN,
     SHIPPED,
-    WEIGHTS,
+    CheckpointReader,
     OpenParser,
     ParserPredictor,
     load_parser,
@@ -28,6 +29,7 @@ from models.overlay_parser.modeling import (
 )
 from ops import atlas
 from ops.outcomes import BadInputError
+from ops.skins.procedural import make_skin
 
 SHAPE = (atlas.HEIGHT_PX, atlas.WIDTH_PX)
 
@@ -177,17 +179,20 @@ def test_a_saved_parser_is_the_same_parser(model: OverlayParser, tmp_path: Path)
 
 
 def _spoil_config(folder: Path, **changes: object) -> None:
-    fields = json.loads((folder / CONFIG).read_text())
-    (folder / CONFIG).write_text(json.dumps(fields | changes))
+    fields = json.loads((folder / MAIN.config).read_text())
+    (folder / MAIN.config).write_text(json.dumps(fields | changes))
 
 
 SPOILED = {
-    "no weights": (lambda folder: (folder / WEIGHTS).unlink(), "model.safetensors is missing"),
-    "no config": (lambda folder: (folder / CONFIG).unlink(), "config.json is missing"),
-    "cut weights": (lambda folder: (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:999]), "checkpoint"),
-    "a pickle": (lambda folder: (folder / WEIGHTS).write_bytes(b"\x80\x04\x95" + bytes(99)), "checkpoint"),
-    "no JSON": (lambda folder: (folder / CONFIG).write_text("{"), "checkpoint"),
-    "no object": (lambda folder: (folder / CONFIG).write_text("[1]"), "checkpoint"),
+    "no weights": (lambda folder: (folder / MAIN.weights).unlink(), "model.safetensors is missing"),
+    "no config": (lambda folder: (folder / MAIN.config).unlink(), "config.json is missing"),
+    "cut weights": (
+        lambda folder: (folder / MAIN.weights).write_bytes((folder / MAIN.weights).read_bytes()[:999]),
+        "checkpoint",
+    ),
+    "a pickle": (lambda folder: (folder / MAIN.weights).write_bytes(b"\x80\x04\x95" + bytes(99)), "checkpoint"),
+    "no JSON": (lambda folder: (folder / MAIN.config).write_text("{"), "checkpoint"),
+    "no object": (lambda folder: (folder / MAIN.config).write_text("[1]"), "checkpoint"),
     "another shape": (lambda folder: _spoil_config(folder, decoder=24), "size mismatch"),
     "an unknown field": (lambda folder: _spoil_config(folder, colour=1), "colour"),
     "stages that differ": (lambda folder: _spoil_config(folder, heads=[1]), "same stages"),
@@ -215,7 +220,7 @@ def test_the_predictor_reads_alike_in_batches_of_any_size(model: OverlayParser) 
 
 
 def test_the_shipped_checkpoint_is_there_and_small() -> None:
-    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 5 * 2**20
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 16 * 2**20
     assert isinstance(load_parser().config, ParserConfig)
 
 
@@ -223,3 +228,13 @@ def test_a_worker_opens_a_checkpoint_once_per_content() -> None:
     first, again, other = (OpenParser(SHIPPED, content)() for content in ("a", "a", "b"))
     assert first is again and first is not other
     assert isinstance(load_predictor(), ParserPredictor)
+
+
+def test_a_second_network_reads_procedural_skins_where_there_is_one(model: OverlayParser, tmp_path: Path) -> None:
+    template = make_skin("ps4-flat-01").template()
+    published = replace(template, template_id="io-ds4")
+    shipped = CheckpointReader()
+    assert shipped(template) is not shipped(published)
+    save_parser(model, tmp_path)
+    alone = CheckpointReader(tmp_path)
+    assert alone(template) is alone(published)

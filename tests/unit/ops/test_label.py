@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from models.overlay_parser.checkpoint import load_predictor
+from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import REPORT, LabelJob
 from ops.gamepad import PadTrace
 from ops.locate import LocateConfig
@@ -30,7 +30,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> LabelJob:
     for folder, skin_id in zip(libraries, ("switch-solid-01", "xbox_one-flat-01"), strict=True):
         make_skin(skin_id).template().save(folder)
     config = LocateConfig(num_frames=4, stages=())
-    return LabelJob(tuple(libraries), load_predictor(), preview=True, locate=config)
+    return LabelJob(tuple(libraries), CheckpointReader(), preview=True, locate=config)
 
 
 @pytest.fixture(scope="module")

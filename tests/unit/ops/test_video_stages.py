@@ -66,7 +66,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, dict[str, tu
     stages = [
         (LOCATIONS, locate),
         (CROPS, CropVideo(LIBRARY, "c1")),
-        (RAW_ACTIONS, ReadActions(LIBRARY, "c1", BlinkingReader)),
+        (RAW_ACTIONS, ReadActions(LIBRARY, "c1", lambda: lambda template: BlinkingReader())),
         (ACTIONS, RefineActions(RefineConfig())),
     ]
     units: dict[str, tuple[Unit, ...]] = {VIDEOS: tuple(inputs)}
