@@ -21,6 +21,7 @@ CROPS = "overlay/crops"
 _LIMITS = Limits(wall_s=60.0, cpu_s=60.0, memory_bytes=2 << 30)
 #: Longest stretch of stick traces in one picture: beyond it lines run into each other.
 _TRACE_S = 20.0
+_FRAME_PX = 640
 
 
 def read_frames(store: Store, key: str, count: int) -> list[tuple[float, Picture]]:
@@ -38,11 +39,14 @@ def find_ok(units: Sequence[Unit], count: int) -> list[Unit]:
 
 
 def draw_location(store: Store, batch: str, video: Unit, location: Unit) -> Picture:
-    """Return a frame of a video with the found box, template and score."""
+    """Return a frame of a video with each found box, its template, score and span of time."""
     ((_, frame),) = read_frames(store, f"{VIDEOS}/{batch}/{video.video_id}/{video.outcome.data['path']}", 1)
-    track = location.outcome.data["tracks"][0]
-    label = f"{track['template_id']}  {track['inliers']} inliers  score {track['score']:.2f}"
-    return caption(draw_box(frame, track["box"], label), video.video_id)
+    drawn, scale = fit_width(frame, _FRAME_PX), _FRAME_PX / frame.shape[1]
+    for track in location.outcome.data["tracks"]:
+        span = f"{track['start_s']:.1f} to {track['stop_s']:.1f} s"
+        label = f"{track['template_id']}  {span}  {track['inliers']} inliers  score {track['score']:.2f}"
+        drawn = draw_box(drawn, [value * scale for value in track["box"]], label, _FRAME_PX)
+    return caption(drawn, video.video_id)
 
 
 def draw_crops(store: Store, batch: str, crop: Unit) -> Picture:
