@@ -260,6 +260,10 @@ static bool handle(pid_t tid, int status, int *code) {
   slot_of(tid)->deadline = 0;
   if (event == PTRACE_EVENT_SECCOMP) goes_on = serve(tid);
   if (event == PTRACE_EVENT_EXEC) hide_vdso(tid);
+  if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
+    unsigned long born = 0; /* known before it first stops, so that time waits for it */
+    if (ptrace(PTRACE_GETEVENTMSG, tid, NULL, &born) == 0) slot_of((pid_t)born);
+  }
   bool is_ours = event != 0 || signal == SIGTRAP || signal == SIGSTOP;
   if (goes_on) ptrace(PTRACE_CONT, tid, NULL, is_ours ? 0 : signal);
   return false;

@@ -44,10 +44,6 @@ def descendants(ancestor: int) -> set[int]:
     return found
 
 
-def folders() -> set[str]:
-    return {path.name for path in Path("/dev/shm").glob("overplay-*")}
-
-
 def test_input_shows_in_the_very_next_frame(make_toy):
     toy = make_toy()
     toy.start(0)
@@ -146,39 +142,39 @@ def test_what_cannot_be_started_is_told_in_one_line(make_toy, tmp_path):
 
 
 def test_every_episode_has_a_home_of_its_own_and_a_kill_leaves_nothing(make_toy):
-    before, shared = descendants(os.getpid()), folders()
+    """Other games may run on the machine meanwhile: only what is below us and in our folders is looked at."""
+    before = descendants(os.getpid())
     toy = make_toy()
     toy.start(0)
-    (folder,) = folders() - shared
-    home = Path("/dev/shm") / folder / "home"
-    assert (home / "notes/size").read_text() == "160x120"
+    first = toy._running.folder
+    assert first.exists()
+    assert (first / "home/notes/size").read_text() == "160x120"
     toy.start(1)
-    assert not home.exists()
+    second = toy._running.folder
+    assert not first.exists()
     toy.stop()
     toy.stop()
-    assert (descendants(os.getpid()), folders()) == (before, shared)
+    assert descendants(os.getpid()) == before
+    assert not second.exists()
 
 
 def test_kill_9_of_the_parent_leaves_nothing(tmp_path):
-    shared = folders()
     script = (
         "import time\nfrom tests.unit.simulator.linux.conftest import *\nspec = toy_spec()\n"
-        "b = LinuxBackend(spec, spec.tasks[0], 160, 120)\nb.start(0)\nprint(b._running.display.name, flush=True)\n"
+        "b = LinuxBackend(spec, spec.tasks[0], 160, 120)\nb.start(0)\n"
+        "print(b._running.display.name, b._running.folder, flush=True)\n"
         "time.sleep(60)"
     )
     parent = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
-    name = parent.stdout.readline().strip()
+    name, folder = parent.stdout.readline().split()
     below = descendants(parent.pid)
     assert len(below) >= 4  # two guards, the server, the game
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 15
-    left = [Path(f"/tmp/.X11-unix/X{name[1:]}"), Path(f"/tmp/.X{name[1:]}-lock")]
-    while time.monotonic() < deadline and (
-        folders() - shared or below & living().keys() or any(path.exists() for path in left)
-    ):
+    left = [Path(folder), Path(f"/tmp/.X11-unix/X{name[1:]}"), Path(f"/tmp/.X{name[1:]}-lock")]
+    while time.monotonic() < deadline and (below & living().keys() or any(path.exists() for path in left)):
         time.sleep(0.05)
-    assert folders() == shared
     assert not below & living().keys()
     assert not [path for path in left if path.exists()]
 
