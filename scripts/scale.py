@@ -117,7 +117,7 @@ def measure(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
             worlds.append(World(place, size))
     for name in ("backfill", "backfill again"):
         turns = [
-            ((number + 0.5) / len(world.batches), at, batch)
+            ((number + (at + 0.5) / len(worlds)) / len(world.batches), at, batch)
             for at, world in enumerate(worlds)
             for number, batch in enumerate(world.batches)
         ]
