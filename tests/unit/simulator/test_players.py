@@ -1,15 +1,20 @@
 """Players that read pictures, shown drawn ones; and the readers of memory, over bytes that are made here."""
 
 import struct
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from simulator.games.doom_memory import DoomReader, Layout
 from simulator.games.variables import read_variables
+from simulator.policies import NoOpPolicy
+from simulator.rollout import evaluate
+from simulator.scripted import make_scripted
 from simulator.scripted.kobo import KoboPilot
 from simulator.scripted.powermanga import StarPilot
 from simulator.scripted.supertux import TuxRunner
+from simulator.scripted.tux_racer import SlopeRacer
 
 ANY = None  # these players take nothing from their environment
 
@@ -133,3 +138,32 @@ def test_variables_belong_to_one_build():
     assert read_variables("ab" * 32, {"score": 12})(memory)() == {"score": 530.0}
     with pytest.raises(ValueError, match="expected the program with SHA-256 cdcdcdcdcdcd, got abababababab"):
         read_variables("cd" * 32, {"score": 12})(memory)
+
+
+class Slope:
+    """An environment of Extreme Tux Racer as its player sees it."""
+
+    game_spec = SimpleNamespace(control_hz=60)
+
+    def __init__(self):
+        self.place = {"x": 45.0, "downhill": 0.0}
+        self.backend = SimpleNamespace(launcher=SimpleNamespace(facts=lambda: self.place))
+
+
+@pytest.mark.parametrize(("off", "sign"), [(10.0, -1), (-10.0, 1), (0.0, 0)])
+def test_the_slope_racer_steers_back_to_the_middle_and_paddles_while_slow(off, sign):
+    slope = Slope()
+    racer = SlopeRacer(slope)
+    assert racer.act(ANY).buttons[0].sum() == 1
+    for step in range(1, 20):
+        slope.place = {"x": 45.0 + off, "downhill": 3.0 * step}  # 30 m/s: fast
+        chunk = racer.act(ANY)
+    assert chunk.buttons.sum() == 0
+    assert np.sign(np.round(chunk.sticks[-1, 0], 1)) == sign
+
+
+@pytest.mark.parametrize("task", ["MyWayHome", "TakeCover"])
+def test_the_doom_walker_does_what_no_op_does_not(task):
+    walked, _ = evaluate(make_scripted, "Doom", task, (1001,))
+    idle, _ = evaluate(lambda env: NoOpPolicy(), "Doom", task, (1001,))
+    assert (walked.successes, idle.successes) == ((True,), (False,))
