@@ -90,10 +90,11 @@ demo-clips: setup  ## Record the demo's clips again
 	$(BIN)/python -m simulator.record_demo
 
 # PARSER_SKINS: options for skins that are not in the repository (--skins FOLDER --hold-out PATTERN …).
-train-parser: setup  ## Train the shipped parser again, in its three parts; goes on where it was stopped (hours)
+train-parser: setup  ## Train the shipped parser again, in its four parts; goes on where it was stopped (hours)
 	$(BIN)/overplay train parser --recipe shipped $(PARSER_SKINS) --out artifacts/parser/shipped
 	$(BIN)/overplay train parser --recipe sticks $(PARSER_SKINS) --start-from artifacts/parser/shipped --out artifacts/parser/sticks
 	$(BIN)/overplay train parser --recipe polish $(PARSER_SKINS) --start-from artifacts/parser/sticks --out artifacts/parser/polish
+	$(BIN)/overplay train parser --recipe longer $(PARSER_SKINS) --start-from artifacts/parser/polish --out artifacts/parser/longer
 
 bench: setup  ## Print the figures of docs/benchmarks.md
 	$(BIN)/python scripts/bench.py
