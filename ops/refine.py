@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "4"
+VERSION = "5"
 
 #: A place is a stick's rest only if it was there in as many frames, and in this share of them.
 _MIN_REST_FRAMES = 12
@@ -31,6 +31,8 @@ class RefineConfig:
         min_active_frames: a stick's scale is adjusted only if it was off centre in as many frames.
         max_stretch: a stick's scale is adjusted by at most this factor, either way.
         max_known_stretch: the same where the template tells the travel; readings of small travels fall short of it.
+        misplaced_px: a template may lie off by as many pixels of the clip: so far from the middle a stick may rest,
+        most_misplaced: and by no larger share of its travel.
     """
 
     min_confidence: float = 0.0
@@ -38,14 +40,24 @@ class RefineConfig:
     min_active_frames: int = 60
     max_stretch: float = 3.0
     max_known_stretch: float = 1.5
+    misplaced_px: float = 1.5
+    most_misplaced: float = 0.35
 
 
 class RefineSpan(NamedTuple):
-    """Frames [start, stop) read with one template, and whether that tells the travel of the sticks that it draws."""
+    """Frames read with one template.
+
+    Attributes:
+        start: first frame.
+        stop: first frame after.
+        known_travel: whether the template tells the travel of the sticks that it draws.
+        travel_px: that travel in pixels of the clip that was read, per stick; none where it is not known.
+    """
 
     start: int
     stop: int
     known_travel: bool
+    travel_px: Sequence[float] = ()
 
 
 def refine_spans(raw: PadTrace, spans: Sequence[RefineSpan], config: RefineConfig) -> PadTrace:
@@ -53,24 +65,29 @@ def refine_spans(raw: PadTrace, spans: Sequence[RefineSpan], config: RefineConfi
     labels = PadTrace.unknown(raw.pts_s)
     for span in spans:
         rows = slice(span.start, span.stop)
-        labels[rows] = refine(raw[rows], span.known_travel, config)
+        labels[rows] = refine(raw[rows], span.known_travel, config, span.travel_px)
     return labels
 
 
-def refine(raw: PadTrace, known_travel: bool, config: RefineConfig) -> PadTrace:
+def refine(raw: PadTrace, known_travel: bool, config: RefineConfig, travel_px: Sequence[float] = ()) -> PadTrace:
     """Return the labels of a video.
 
     Args:
         raw: as read, all frames.
         known_travel: whether the template tells the sticks' travel; else it is estimated from the video.
         config: see `RefineConfig`.
+        travel_px: see `RefineSpan`; a template that lies a little off moves the rest of a stick of small travel.
     """
     buttons, confidence = _steady_buttons(raw)
     sticks = raw.sticks.copy()
     for index in range(len(STICKS)):
         axes = slice(2 * index, 2 * index + 2)
         sure = confidence[:, len(DATASET_BUTTONS) + index]
-        sticks[:, axes] = _normalise(raw.sticks[:, axes], sure, known_travel, config)
+        within = config.centred if known_travel else 2 * config.centred
+        if known_travel and travel_px:
+            misplaced = config.misplaced_px / max(travel_px[index], 1e-6)
+            within = float(np.clip(misplaced, within, config.most_misplaced))
+        sticks[:, axes] = _normalise(raw.sticks[:, axes], sure, known_travel, within, config)
     unsure = confidence < config.min_confidence
     buttons[unsure[:, : len(DATASET_BUTTONS)]] = np.nan
     sticks[np.repeat(unsure[:, len(DATASET_BUTTONS) :], 2, axis=1)] = np.nan
@@ -91,13 +108,13 @@ def _steady_buttons(raw: PadTrace) -> tuple[Floats, Floats]:
     return buttons, confidence
 
 
-def _normalise(xy: Floats, sure: Floats, known_travel: bool, config: RefineConfig) -> Floats:
-    """Return a stick's path centred on its rest and scaled to [-1, 1]."""
+def _normalise(xy: Floats, sure: Floats, known_travel: bool, within: float, config: RefineConfig) -> Floats:
+    """Return a stick's path centred on its rest, which is `within` that of the middle, and scaled to [-1, 1]."""
     known = np.isfinite(xy).all(axis=1)
     if not known.any():
         return xy
     path = xy[known].astype(np.float64)
-    path -= _rest(path, sure[known], config.centred if known_travel else 2 * config.centred, config)
+    path -= _rest(path, sure[known], within, config)
     radius = np.hypot(*path.T)
     active = radius > config.centred
     if active.sum() >= config.min_active_frames:

@@ -16,7 +16,7 @@ from ops.batch import Work
 from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, CropSpan, crop_data, crop_video
 from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
-from ops.gamepad import PadTrace
+from ops.gamepad import STICKS, PadTrace
 from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import Outcome
 from ops.parse import PredictorFor, read_spans
@@ -225,7 +225,10 @@ class RefineActions:
 
 def refine_span(span: CropSpan, templates: Mapping[str, Template]) -> RefineSpan:
     """Return what refining needs to know of a span that was read."""
-    return RefineSpan(span.start, span.stop, templates[span.template_id].known_travel)
+    template, scale = templates[span.template_id], span.affine[0][0]
+    areas = [template.controls.get(stick) for stick in STICKS]
+    travel_px = [scale * area.travel if area is not None else 0.0 for area in areas]
+    return RefineSpan(span.start, span.stop, template.known_travel, travel_px)
 
 
 def write_trace(work: Work, trace: PadTrace) -> str:

@@ -158,3 +158,10 @@ def test_quality_is_of_what_is_known() -> None:
     buttons[:, GUIDE], buttons[:2, SOUTH] = np.nan, np.nan
     quality = label_quality(_trace(buttons, num_frames=4, confidence=0.75))
     assert "guide" not in quality and quality["south"] == quality["left_stick"] == 0.75
+
+
+def test_a_stick_of_small_travel_may_rest_beside_the_middle() -> None:
+    """A template that lies a pixel off moves the rest by a third of a travel of three pixels."""
+    path = _sticks(_path(1.0) + (0.3, 0))
+    near, far = (refine(_trace(sticks=path), True, CONFIG, (travel, travel)).sticks for travel in (4.0, 15.0))
+    assert np.abs(np.nanmedian(near[:, 0])) < 0.05 < np.abs(np.nanmedian(far[:, 0]))
