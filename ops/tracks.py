@@ -162,18 +162,26 @@ def _track(found: Found, start_s: float, stop_s: float, zoom: float) -> Track:
 
 
 def _numbered(tracks: Sequence[Track]) -> list[Track]:
-    """Return tracks with overlay numbers: the longest first, those that are on screen together under other numbers."""
-    lanes: list[list[Track]] = []
+    """Return tracks with overlay numbers: the one that is shown longest first.
+
+    An overlay that moves keeps its number; another template takes one that is free where none is its own.
+    """
+    overlays: list[list[Track]] = []
     for track in sorted(tracks, key=lambda t: (t.start_s - t.stop_s, -t.inliers)):
-        free = (lane for lane in lanes if all(t.stop_s <= track.start_s or track.stop_s <= t.start_s for t in lane))
-        lane = next(free, None)
-        if lane is None:
-            lanes.append(lane := [])
-        lane.append(track)
+        together = [t for t in tracks if t.start_s < track.stop_s and track.start_s < t.stop_s and t is not track]
+        free = [overlay for overlay in overlays if not any(t in together for t in overlay)]
+        own = [overlay for overlay in free if overlay[0].template_id == track.template_id]
+        # Not that of a template that is on screen at the same time: its own track will want it.
+        spare = [overlay for overlay in free if overlay[0].template_id not in {t.template_id for t in together}]
+        if own or spare:
+            (own or spare)[0].append(track)
+        else:
+            overlays.append([track])
+    overlays.sort(key=lambda overlay: -sum(t.stop_s - t.start_s for t in overlay))
     return [
         replace(track, overlay=number)
-        for number, lane in enumerate(lanes)
-        for track in sorted(lane, key=lambda t: t.start_s)
+        for number, overlay in enumerate(overlays)
+        for track in sorted(overlay, key=lambda t: t.start_s)
     ]
 
 

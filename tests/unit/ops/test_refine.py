@@ -162,6 +162,6 @@ def test_quality_is_of_what_is_known() -> None:
 
 def test_a_stick_of_small_travel_may_rest_beside_the_middle() -> None:
     """A template that lies a pixel off moves the rest by a third of a travel of three pixels."""
-    path = _sticks(_path(1.0) + (0.3, 0))
+    path = _sticks(_path(1.0) + np.array([0.3, 0.0]))
     near, far = (refine(_trace(sticks=path), True, CONFIG, (travel, travel)).sticks for travel in (4.0, 15.0))
     assert np.abs(np.nanmedian(near[:, 0])) < 0.05 < np.abs(np.nanmedian(far[:, 0]))

@@ -65,6 +65,14 @@ def test_two_overlays_on_screen_are_two_tracks(index, tmp_path: Path) -> None:
     assert box_iou(other.box, OTHER.box) > 0.95
 
 
+def test_an_overlay_that_moves_beside_another_keeps_its_number(index, tmp_path: Path) -> None:
+    write_overlay_clip(tmp_path / "a.mp4", lambda row: (FIRST, OTHER) if row < 110 else (MOVED,), PTS_S, SIZE, gop=60)
+    tracks = [
+        (track.overlay, track.template_id, track.start_s, track.stop_s) for track in _find(tmp_path / "a.mp4", index)
+    ]
+    assert tracks == [(0, "ps4-flat-01", 0, 11), (0, "ps4-flat-01", 11, 24), (1, "switch-solid-01", 0, 11)]
+
+
 def test_labels_follow_the_overlay_and_are_unknown_without_it(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
