@@ -216,9 +216,7 @@ def write_game_view(
         left, top = int(area[0] * width) // 2 * 2, int(area[1] * height) // 2 * 2
         wide, high = int((area[2] - area[0]) * width) // 2 * 2, int((area[3] - area[1]) * height) // 2 * 2
         steps = [("crop", f"{wide}:{high}:{left}:{top}:exact=1")] if (wide, high) != (width, height) else []
-        steps += [("scale", f"{config.game_size}:{config.game_size}:flags=area"), ("format", "yuv420p")]
-        steps += [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
-        pull = _make_chain(video.stream, steps)
+        pull = _make_chain(video.stream, steps + _view_steps(masks, config))
         times: list[float] = []
         keyframe = keyframe_rule(config)
         with ClipWriter(out, config.game_qp) as game:
@@ -230,6 +228,12 @@ def write_game_view(
                     break
                 game.write(pull(frame), now, keyframe(now))
     return np.array(times) - times[0]
+
+
+def _view_steps(masks: Sequence[Sequence[int]], config: CropConfig) -> list[tuple[str, str]]:
+    """Return the filters that make a picture the game view: its size, and boxes painted over."""
+    sized = [("scale", f"{config.game_size}:{config.game_size}:flags=area"), ("format", "yuv420p")]
+    return sized + [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
 
 
 def _make_chain(stream: Any, steps: Sequence[tuple[str, str]]) -> Callable[[Any], Any]:
@@ -329,11 +333,9 @@ class _SplitGraph:
         ]
         if size != (region.scaled_width, region.scaled_height):
             pad_view.append(("pad", f"{size[0]}:{size[1]}:0:0"))
-        game_view = [("scale", f"{config.game_size}:{config.game_size}:flags=area"), ("format", "yuv420p")]
-        game_view += [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
         source.link_to(split)
         self._sinks = []
-        for output, steps in enumerate((pad_view, game_view)):
+        for output, steps in enumerate((pad_view, _view_steps(masks, config))):
             chain = [*(graph.add(name, arguments) for name, arguments in steps), graph.add("buffersink")]
             split.link_to(chain[0], output_idx=output)
             for before, after in itertools.pairwise(chain):

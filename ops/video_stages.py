@@ -5,10 +5,11 @@ locate -> crop -> read -> refine. What outside files hold is decoded in the sand
 
 from __future__ import annotations
 
+import operator
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -57,23 +58,21 @@ def local_library(store: Store, key: str, content: str) -> Path:
 
 
 @lru_cache(maxsize=8)
-def _index(folder: Path, stamp: int, matcher: Matcher, config: LocateConfig) -> TemplateIndex:
-    return TemplateIndex.load(folder, matcher, config)
+def _index(folders: tuple[Path, ...], stamps: tuple[int, ...], matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+    indices = [TemplateIndex.load(folder, matcher, config) for folder in folders]
+    return reduce(operator.add, indices)
 
 
-def load_index(folder: Path, matcher: Matcher, config: LocateConfig) -> TemplateIndex:
-    """Return the index of a library's folder, kept for the next call of this process."""
-    return _index(folder, folder.stat().st_mtime_ns, matcher, config)
+def load_index(folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+    """Return the index of the libraries in folders together, kept for the next call of this process."""
+    return _index(folders, tuple(folder.stat().st_mtime_ns for folder in folders), matcher, config)
 
 
 def locate_in(
     path: Path, folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig, duration_s: float, height: int
 ) -> list[Track]:
     """Return the overlays of a video by the templates in folders (see `locate_video`); runs in the sandbox."""
-    indices = [load_index(folder, matcher, config) for folder in folders]
-    index = indices[0]
-    for more in indices[1:]:
-        index = index + more
+    index = load_index(folders, matcher, config)
     return locate_video(path, index, matcher, config, duration_s, height)
 
 

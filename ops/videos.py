@@ -76,7 +76,7 @@ def turned_away_otherwise(unit: Unit, overlay: OverlayProbe | None) -> bool:
 
 def overlay_keypoints(frames: list[Frame], folder: Path, matcher: Matcher, config: LocateConfig) -> int:
     """Return how many keypoints of a template agree with frames of a video, 0 where too few do; in the sandbox."""
-    index = load_index(folder, matcher, config)
+    index = load_index((folder,), matcher, config)
     found = locate_frames([picture for _, picture in frames], index, matcher, config)
     return 0 if found is None else found[2]
 
