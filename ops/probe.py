@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.outcomes import BadInputError
-from ops.video import OpenVideo, decode_frames, open_video
+from ops.video import OpenVideo, decode_frames, open_video, read_packets
 
 #: Frame times that differ from the median step by more than this are irregular: Matroska rounds to milliseconds.
 _JITTER_S: Final = 0.0015
@@ -147,7 +147,7 @@ def _scan_packets(video: OpenVideo) -> _Scan:
     scan = _Scan([])
     last_dts: int | None = None
     try:
-        for packet in video.container.demux():
+        for packet in read_packets(video):
             if not packet.size:  # what PyAV yields at the end, to flush decoders
                 continue
             time = packet.pts if packet.pts is not None else packet.dts

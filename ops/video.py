@@ -197,6 +197,18 @@ def scan_boxes(path: Path) -> tuple[list[bytes], bool]:
     return boxes, at == size
 
 
+def read_packets(video: OpenVideo, stream: Any = None) -> Iterator[Any]:
+    """Yield the packets (`av.Packet`) of a stream, or of all, from where the video stands.
+
+    Raises:
+        BadInputError: a packet belongs to a stream that was not there when the file was opened.
+    """
+    try:
+        yield from video.container.demux(*(() if stream is None else (stream,)))
+    except IndexError as error:  # PyAV knows the streams of the header only
+        raise BadInputError("unsupported: a stream begins in the middle of the file") from error
+
+
 def decode_frames(video: OpenVideo) -> Iterator[Any]:
     """Yield the frames (`av.VideoFrame`, with a PTS) of an opened video in order of display, from where it stands.
 
@@ -207,7 +219,7 @@ def decode_frames(video: OpenVideo) -> Iterator[Any]:
 
     num_damaged = 0
     size: tuple[int, int] | None = None
-    packets = video.container.demux(video.stream)
+    packets = read_packets(video, video.stream)
     while True:
         try:
             packet = next(packets, None)
@@ -290,7 +302,7 @@ def to_rgb(frame: Any, max_height: int | None) -> Frame:
 
 def _measure_length(video: OpenVideo) -> float:
     """Return the video's length in seconds from its packets; reads the file to the end."""
-    times = [packet.pts for packet in video.container.demux(video.stream) if packet.pts is not None]
+    times = [packet.pts for packet in read_packets(video, video.stream) if packet.pts is not None]
     if not times:
         raise BadInputError("unsupported: packets have no time (PTS)")
     return max(0.001, float((max(times) - min(times)) * video.stream.time_base))
@@ -304,7 +316,7 @@ def _find_keyframes(video: OpenVideo, targets_s: list[float]) -> list[Any]:
     for target_s in targets_s:
         try:
             video.container.seek(round(target_s / video.stream.time_base), stream=video.stream)
-            packets = video.container.demux(video.stream)
+            packets = read_packets(video, video.stream)
             packet = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
         except av.error.FFmpegError:  # not seekable there
             continue

@@ -257,22 +257,49 @@ def bench_naive_locate() -> None:
 
 
 def bench_parser() -> None:
-    """Pairs per second of the shipped parser on one thread."""
+    """Frame pairs per CPU second of the shipped parser on one thread, by runtime and batch size."""
     import torch
 
-    from models.overlay_parser.checkpoint import load_predictor
+    from models.overlay_parser.checkpoint import ParserPredictor, load_parser
     from ops import atlas
 
     torch.set_num_threads(1)
-    predict = load_predictor()
+    model = load_parser()
     rng = np.random.default_rng(0)
     shape = (atlas.HEIGHT_PX, atlas.WIDTH_PX)
     pairs = rng.integers(0, 256, (256, 2, *shape, 3), dtype=np.uint8)
     reference = rng.integers(0, 256, (*shape, 7), dtype=np.uint8)
-    predict(pairs[:64], reference)
-    seconds = medians({"read": lambda: predict(pairs, reference)})["read"].cpu_s
-    size = sum(parameter.numel() for parameter in predict.model.parameters())
-    show("Reading", [{"parameters": size, "frame pairs/s on one thread": round(len(pairs) / seconds)}])
+    rows = []
+    for batch_size in (8, 32, 64):
+        readers = {
+            "torch, float32": ParserPredictor(model, batch_size, "torch"),
+            "torch, bfloat16": _bfloat16(ParserPredictor(model, batch_size, "torch")),
+            "ONNX Runtime": ParserPredictor(model, batch_size, "onnx"),
+        }
+        for predict in readers.values():
+            predict(pairs[:batch_size], reference)
+        seconds = medians({name: lambda p=predict: p(pairs, reference) for name, predict in readers.items()})
+        rates = {name: round(len(pairs) / cost.cpu_s) for name, cost in seconds.items()}
+        gain = rates["ONNX Runtime"] / rates["torch, float32"]
+        rows.append({"pairs at once": batch_size, **rates, "ONNX Runtime / torch": gain})
+    size = sum(parameter.numel() for parameter in model.parameters())
+    show(f"Reading: frame pairs/s of one thread, {size:,} parameters", rows)
+    if torch.cuda.is_available():
+        gpu = {name: ParserPredictor(load_parser().cuda(), 1024, name) for name in ("torch", "compile")}
+        for predict in gpu.values():
+            predict(pairs, reference)
+        costs = medians({name: lambda p=predict: p(pairs, reference) for name, predict in gpu.items()})
+        show("On a GPU, wall time", [{name: round(len(pairs) / cost.wall_s) for name, cost in costs.items()}])
+
+
+def _bfloat16(predict: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
+    import torch
+
+    def cast(pairs: Any, reference: Any) -> object:
+        with torch.autocast("cpu", torch.bfloat16):
+            return predict(pairs, reference)
+
+    return cast
 
 
 def bench_labels() -> None:

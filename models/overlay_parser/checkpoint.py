@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from safetensors.torch import load_file, save_file
 
 from models.overlay_parser.config import ParserConfig
 from models.overlay_parser.modeling import OverlayParser, stick_certainty
+from models.overlay_parser.runtime import RUNTIMES, Run, runtime_for
 from ops.gamepad import Floats
 from ops.outcomes import BadInputError
 from ops.parse import Reading
@@ -78,23 +79,30 @@ class ParserPredictor:
 
     Attributes:
         model: in eval mode, on its device.
-        batch_size: pairs at once.
+        batch_size: pairs at once; more of them no longer fit a processor's cache.
+        runtime: a name of `RUNTIMES`; by default the device's best.
     """
 
     model: OverlayParser
-    batch_size: int = 64
+    batch_size: int = 32
+    runtime: str | None = None
+
+    @cached_property
+    def _run(self) -> Run:
+        return RUNTIMES[self.runtime or runtime_for(self._device)](self.model)
+
+    @cached_property
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
 
     def __call__(self, pairs: Pixels, reference: Pixels) -> Reading:
         """Return what is read of pairs (n, 2, H, W, 3), given the reference atlas (H, W, 7) of their video."""
-        device = next(self.model.parameters()).device
         parts: list[tuple[Floats, Floats, Floats]] = []
-        looks = torch.from_numpy(reference.copy()).to(device)
+        looks = torch.from_numpy(reference.copy())[None].to(self._device)
         for start in range(0, len(pairs), self.batch_size):
-            batch = torch.from_numpy(pairs[start : start + self.batch_size]).to(device)
-            with torch.inference_mode():
-                output = self.model(batch, looks.expand(len(batch), -1, -1, -1))
-                certainty = stick_certainty(output.sticks.log_spread)
-            parts.append((_numpy(output.button_logits.sigmoid()), _numpy(output.sticks.places), _numpy(certainty)))
+            batch = torch.from_numpy(pairs[start : start + self.batch_size]).to(self._device)
+            logits, places, log_spread = self._run(batch, looks)
+            parts.append((_numpy(logits.sigmoid()), _numpy(places), _numpy(stick_certainty(log_spread))))
         return Reading(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 

@@ -82,12 +82,10 @@ class StickReader(nn.Module):
             frames: (B, H, W, 3) uint8 atlases.
             reference: (B, H, W, 7) uint8, see `OverlayParser.forward`.
         """
-        batch, side = len(frames), atlas.STICK_PX
-        both = torch.cat([frames, reference], dim=-1)[:, : len(STICKS) * side, :side]
-        windows = both.reshape(batch * len(STICKS), side, side, -1).permute(0, 3, 1, 2).float() / 127.5 - 1
-        frame, idle, usual = windows[:, :3], windows[:, 3:6], windows[:, 7:]
-        found = self.head(self.features(torch.cat([windows, frame - idle, frame - usual], dim=1)).flatten(1))
-        found = found.float().view(batch, len(STICKS), 3)
+        frame, looks = (_planes(_windows(x)) for x in (frames, reference))
+        idle, usual = looks[:, :3], looks[:, 4:]
+        found = self.head(self.features(torch.cat([frame, looks, frame - idle, frame - usual], dim=1)).flatten(1))
+        found = found.float().view(-1, len(STICKS), 3)
         return StickOutput(found[..., :2], found[..., 2].clamp(*_LOG_SPREAD))
 
 
@@ -136,12 +134,13 @@ class OverlayParser(nn.Module):
 
         Args:
             pairs: (B, 2, H, W, 3) uint8, the previous and the current atlas.
-            reference: (B, H, W, 7) uint8, atlases of the idle look (RGBA) and of the video's usual look (RGB).
+            reference: (B, H, W, 7) uint8, atlases of the idle look (RGBA) and of the video's usual look (RGB); one
+                row serves all pairs.
         """
-        frames = torch.cat([pairs[:, 0], pairs[:, 1]], dim=2).float() / 127.5 - 1
-        looks = torch.cat([reference, reference], dim=2).float() / 127.5 - 1
-        differences = [(frames - looks[..., :3]).abs(), (frames - looks[..., 4:]).abs()]
-        x_bchw = torch.cat([frames, looks, *differences], dim=-1).permute(0, 3, 1, 2)
+        frames = _planes(torch.cat([pairs[:, 0], pairs[:, 1]], dim=2))
+        looks = _planes(torch.cat([reference, reference], dim=2))
+        differences = [(frames - looks[:, :3]).abs(), (frames - looks[:, 4:]).abs()]
+        x_bchw = torch.cat([frames, looks.expand(frames.shape[0], -1, -1, -1), *differences], dim=1)
         features = self.encoder(x_bchw, output_hidden_states=True).hidden_states
         height, width = features[0].shape[-2:]
         levels = [
@@ -160,13 +159,26 @@ class OverlayParser(nn.Module):
             logits_bk[:, _THUMBS[index]] = thumb if self.stick_reader is None else logits_bk[:, _THUMBS[index]] + thumb
         if self.stick_reader is None:
             return ParserOutput(logits_bk, sticks, grid_sticks(sticks))
-        return ParserOutput(logits_bk, sticks, self.stick_reader(pairs[:, 1], reference))
+        return ParserOutput(
+            logits_bk, sticks, self.stick_reader(pairs[:, 1], reference.expand(pairs.shape[0], -1, -1, -1))
+        )
 
     def _thumb(self, window_bchw: Tensor, stick_logits_bgg: Tensor) -> Tensor:
         """Return (B,) logits of a thumb button: what the cap looks like where it is now, not where it rests."""
         mass = stick_logits_bgg.detach().flatten(1).softmax(dim=-1)
         look_bc = torch.einsum("bcp,bp->bc", window_bchw.flatten(2), mass.to(window_bchw.dtype))
         return cast("Tensor", self.thumb_head(look_bc))[:, 0].float()
+
+
+def _planes(x_bhwc: Tensor) -> Tensor:
+    """Return (B, C, H, W) in [-1, 1] of (B, H, W, C) uint8."""
+    return x_bhwc.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+
+
+def _windows(atlas_bhwc: Tensor) -> Tensor:
+    """Return (2 B, S, S, C): the sticks' windows of atlases."""
+    side = atlas.STICK_PX
+    return atlas_bhwc[:, : len(STICKS) * side, :side].reshape(-1, side, side, atlas_bhwc.shape[-1])
 
 
 def grid_points(device: torch.device | None = None) -> Tensor:

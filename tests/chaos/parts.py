@@ -19,13 +19,15 @@ from tests.chaos.killer import LocalPlace, S3Place, Tally, in_child, kill_everyw
 from tests.chaos.s3 import BUCKET, Bucket
 
 TAKEDOWN = "takedown"
-#: What can be killed: each asset of the lineage, then a takedown.
+#: The crawl's next tick, which looks up the fingerprints made since the one before.
+TICK = "next tick"
+#: What can be killed: each asset of the lineage, then a tick and a takedown.
 WORKS: dict[str, Callable[[Store], None]] = {
     key: (lambda store, key=key: lineage.make(store, key))  # type: ignore[misc]
     for key in lineage.ASSETS
-} | {TAKEDOWN: lineage.opt_out}
-#: Down to the shards, which several crawls and runs may make at once.
-DATASET = tuple(key for key in lineage.ASSETS if not key.startswith("policy/"))
+} | {TICK: lambda store: lineage.make(store, "raw/catalog"), TAKEDOWN: lineage.opt_out}
+#: Down to the card, then a tick: what several crawls and runs may make at once.
+DATASET = (*(key for key in lineage.ASSETS if not key.startswith("policy/")), "raw/catalog")
 
 
 def memory_folder() -> str | None:
@@ -44,10 +46,11 @@ def prepared(keys: Sequence[str]) -> Iterator[tuple[Path, dict[str, Path]]]:
         lineage.use_small_work(patch)
         try:
             states = lineage.build_states(Path(name), list(keys))
-            if TAKEDOWN in WORKS and "dataset/card" in keys:
-                states["after " + TAKEDOWN] = Path(name) / "states" / TAKEDOWN
-                lineage.copy_state(states["end"], states["after " + TAKEDOWN])
-                lineage.opt_out(Store(str(states["after " + TAKEDOWN])))
+            if "policy/checkpoint" in keys:
+                for work, before in ((TICK, states["policy/checkpoint"]), (TAKEDOWN, states["end"])):
+                    states["after " + work] = Path(name) / "states" / work.replace(" ", "-")
+                    lineage.copy_state(before, states["after " + work])
+                    WORKS[work](Store(str(states["after " + work])))
             yield Path(name), states
         finally:
             patch.undo()
@@ -63,8 +66,15 @@ def _steps(states: dict[str, Path]) -> Iterator[tuple[str, Path, Path]]:
     keys = [key for key in states if key in WORKS or key == "end"]
     for key, following in itertools.pairwise(keys):
         yield key, states[key], states[following]
+    if "after " + TICK in states:
+        yield TICK, states["policy/checkpoint"], states["after " + TICK]
     if "after " + TAKEDOWN in states:
         yield TAKEDOWN, states["end"], states["after " + TAKEDOWN]
+
+
+def dataset_states(states: dict[str, Path]) -> dict[str, Path]:
+    """Return the states that `DATASET` goes through: its `end` is after the tick."""
+    return states | {"end": states["after " + TICK]}
 
 
 def kill_local(folder: Path, states: dict[str, Path], share: float, seed: int) -> Tally:

@@ -18,8 +18,7 @@ _COLUMNS = ("faults", "videos", "lost", "doubled", "differing")
 def local_parts(share: float, seed: int, seconds: float) -> list[Tally]:
     """Run what needs no server."""
     with parts.prepared(list(parts.lineage.ASSETS)) as (folder, states):
-        dataset = {key: state for key, state in states.items() if key not in ("policy/checkpoint", "policy/offline")}
-        dataset["end"] = states["policy/checkpoint"]
+        dataset = parts.dataset_states(states)
         return [
             _timed(lambda: parts.kill_local(folder, states, share, seed)),
             _timed(lambda: parts.disk_full(folder, dataset, parts.DATASET, (0.3, 0.5, 0.7, 0.85, 0.95))),
@@ -32,8 +31,7 @@ def local_parts(share: float, seed: int, seconds: float) -> list[Tally]:
 def s3_parts(share: float, seed: int) -> list[Tally]:
     """Run what needs an S3 server."""
     with parts.prepared(list(parts.lineage.ASSETS)) as (_, states), s3.s3_server() as bucket:
-        dataset = dict(states)
-        dataset["end"] = states["policy/checkpoint"]
+        dataset = parts.dataset_states(states)
         return [
             _timed(lambda: parts.kill_s3(bucket, states, share, seed)),
             _timed(lambda: parts.s3_faults(bucket, dataset, parts.DATASET, 4, 0.06, seed)),

@@ -18,7 +18,7 @@ from tests.cluster.world import MADE, World, world
 _WAIT_S = 1800.0
 _MAX_BACKFILLS = 6
 #: States of the backfill that pass between two faults.
-_EVERY = 8
+_EVERY = 5
 #: A node that does not come up in this time is started again; `ray start` gives up after 30 s by itself.
 _REVIVE_S = 60.0
 #: How long a fault waits for something to end.
@@ -61,15 +61,14 @@ class _Killer:
     """Ends something every few looks at a backfill that goes on, and starts nodes that have gone anew.
 
     Attributes:
-        waiting: faults still to come, the next one last.
+        waiting: faults still to come, the next one last; each kind once before any comes again.
     """
 
     def __init__(self, made: World, rng: random.Random, tally: Tally) -> None:
         self.made, self.tally, self._looks = made, tally, 0
         self._started: dict[str, float] = {}
         self.faults = _faults(made, rng)
-        self.waiting = list(self.faults) * 2
-        rng.shuffle(self.waiting)
+        self.waiting = [name for _ in range(2) for name in rng.sample(list(self.faults), len(self.faults))]
 
     def __call__(self, state: dict[str, Any]) -> None:
         for node in self.made.ray.workers:  # as KubeRay does

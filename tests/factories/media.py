@@ -157,6 +157,19 @@ def _png(path: Path) -> Path:
     return path
 
 
+def _joined(path: Path) -> Path:
+    """Write a transport stream in whose middle another programme begins."""
+    first = write_clip(path, num_frames=240).read_bytes()
+    other = {
+        "tables_version": "5",
+        "mpegts_service_id": "7",
+        "mpegts_pmt_start_pid": "0x1200",
+        "mpegts_start_pid": "768",
+    }
+    path.write_bytes(first + write_clip(path, container_options=other).read_bytes())
+    return path
+
+
 _FASTSTART = {"movflags": "+faststart"}
 
 #: Kinds that can be read: file name and how to write it. Each has 60 frames at 30 Hz, but for `vfr` (48 frames).
@@ -207,6 +220,7 @@ BAD: dict[str, tuple[str, Callable[[Path], Path], str]] = {
     ),
     "concat_list": ("concat.mp4", lambda path: _text(path, "ffconcat version 1.0\nfile /etc/passwd\n"), "playlist"),
     "sdp": ("sdp.mp4", lambda path: _text(path, "v=0\no=- 0 0 IN IP4 127.0.0.1\n"), "not a video"),
+    "late_stream": ("late.ts", _joined, "unsupported"),
     "wide": (
         "wide.webm",
         lambda path: write_clip(path, codec="libvpx-vp9", width=20_000, height=64, num_frames=1),

@@ -8,8 +8,10 @@ import torch
 
 from models.overlay_parser.checkpoint import (
     MAIN,
+    PROCEDURAL,
     SHIPPED,
     CheckpointReader,
+    Network,
     OpenParser,
     ParserPredictor,
     load_parser,
@@ -217,6 +219,17 @@ def test_the_predictor_reads_alike_in_batches_of_any_size(model: OverlayParser) 
     assert readings[0].pressed.shape == (5, 17) and readings[0].places.shape == (5, 2, 2)
     assert readings[0].pressed.min() >= 0 and readings[0].pressed.max() <= 1
     assert readings[0].certainty.min() >= 0 and readings[0].certainty.max() <= 1
+
+
+@pytest.mark.parametrize("network", [MAIN, PROCEDURAL])
+def test_the_fast_runtime_reads_what_the_network_reads(network: Network) -> None:
+    pairs, reference = _inputs(5)
+    fast, plain = (
+        ParserPredictor(load_parser(network=network), runtime=name)(pairs.numpy(), reference[0].numpy())
+        for name in ("onnx", "torch")
+    )
+    for name in ("pressed", "places", "certainty"):
+        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), atol=1e-4)
 
 
 def test_the_shipped_checkpoint_is_there_and_small() -> None:
