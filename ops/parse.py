@@ -18,7 +18,7 @@ from ops.crop import CropSpan
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.skins.template import Pixels, Template
 
-VERSION = "5"
+VERSION = "6"
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def test_what_sees_the_picture_beats_what_does_not(store):
 
 @pytest.mark.timeout(280)
 def test_two_workers_train_what_one_trains(store):
-    """Ray Train, gloo, two CPU workers: same samples and noise at each step, so the loss agrees; then one goes on."""
+    """One worker is killed, two go on through Ray Train (gloo), and one ends it: the losses are those of one alone."""
     ray = pytest.importorskip("ray")
     from training.ray_train import train_on_ray
 
@@ -125,16 +125,22 @@ def test_two_workers_train_what_one_trains(store):
         dit=dataclasses.replace(mini().policy.dit, dropout=0.0),
     )
     plain = dict.fromkeys(("brightness", "contrast", "crop"), 0)
-    config = mini(policy=policy, augment=dataclasses.replace(mini().augment, **plain), steps=3)
+    config = mini(policy=policy, augment=dataclasses.replace(mini().augment, **plain), steps=6)
     from training.loop import train
 
     alone = train(config, store, BATCHES, "runs/alone")
+    with pytest.raises(KilledError):
+        train(config, store, BATCHES, "runs/pair", kill_at(3))
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
     try:
         pair = train_on_ray(config, store, BATCHES, "runs/pair", num_workers=2)
     finally:
         ray.shutdown()
+    assert (pair.resumed_from, pair.steps) == (2, 6)
     for one, other in zip(alone.metrics, pair.metrics, strict=True):
         assert other["loss"] == pytest.approx(one["loss"], rel=1e-4)
         assert other["grad_norm"] == pytest.approx(one["grad_norm"], rel=1e-3)
-    assert train(config, store, BATCHES, "runs/pair").resumed_from == 3
+    store.remove("runs/pair/step-00000006")  # as if it had been killed in its last steps
+    last = train(config, store, BATCHES, "runs/pair")
+    assert last.resumed_from == 4
+    assert last.metrics[-1]["loss"] == pytest.approx(alone.metrics[-1]["loss"], rel=1e-4)
