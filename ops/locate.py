@@ -140,12 +140,12 @@ def _describe_template(template: Template, matcher: Matcher, config: LocateConfi
         size = (width, max(1, round(template.height * scale)))
         interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
         gray = cv2.cvtColor(cv2.resize(flat, size, interpolation=interpolation), cv2.COLOR_RGB2GRAY)
-        found = matcher.describe(np.asarray(gray, dtype=np.uint8), _fixed_parts(template, size))
+        found = matcher.describe(np.asarray(gray, dtype=np.uint8), fixed_parts(template, size))
         parts.append(Features((found.points / scale).astype(np.float32), found.descriptors))
     return Features(np.concatenate([p.points for p in parts]), np.concatenate([p.descriptors for p in parts]))
 
 
-def _fixed_parts(template: Template, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+def fixed_parts(template: Template, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
     """Return (height, width) uint8, 0 where a stick's cap moves: features there do not stay."""
     import cv2
 

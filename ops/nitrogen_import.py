@@ -10,13 +10,15 @@ import re
 import tarfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops.batch import Unit, manifest_key
+from ops.batch import Unit, manifest_key, read_batch
+from ops.catalog import Video
 from ops.nitrogen_layout import PublishedChunk, parse_member, read_chunk
+from ops.optout import opted_out, read_optouts
 from ops.outcomes import BadInputError, Outcome, reason_class
 from ops.storage import Store, fingerprint, sha256_file
 from ops.tables import trace_to_table
@@ -43,6 +45,7 @@ class LabelsReport:
         hours: of the chunks read.
         refused: how many chunks, by the kind of problem.
         examples: one message of each kind.
+        opted_out: ids of videos left out, since their creators do not want them used.
         cut_off: why the file could not be read to its end; empty if it could.
     """
 
@@ -53,6 +56,7 @@ class LabelsReport:
     hours: float = 0.0
     refused: Counter[str] = field(default_factory=Counter)
     examples: dict[str, str] = field(default_factory=dict)
+    opted_out: list[str] = field(default_factory=list)
     cut_off: str = ""
 
     def refuse(self, error: BadInputError) -> None:
@@ -81,7 +85,11 @@ def import_labels(store: Store, path: Path, prefer_raw: bool = False, report: Re
     """
     result = LabelsReport(batch_of(path))
     units: dict[str, Unit] = {}
+    optouts = read_optouts(store)
     for video_id, chunks in _videos(path, prefer_raw, result, report):
+        if opted_out(_row(video_id, result.batch, asdict(chunks[0].source)), optouts):
+            result.opted_out.append(video_id)
+            continue
         units[video_id] = _write_video(store, result.batch, video_id, chunks, units.get(video_id))
         result.num_chunks += len(chunks)
         result.num_processed += sum(chunk.processed for chunk in chunks)
@@ -95,6 +103,18 @@ def import_labels(store: Store, path: Path, prefer_raw: bool = False, report: Re
     manifest |= {"num_chunks": result.num_chunks, "refused": dict(result.refused), "cut_off": result.cut_off}
     store.write_json(manifest_key(PUBLISHED, result.batch), manifest)
     return result
+
+
+def published_videos(store: Store) -> tuple[Video, ...]:
+    """Return the videos of all imported batches as rows of a ledger; they are in no other."""
+    keys = (key.split("/") for key in store.list(PUBLISHED))
+    batches = sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json")
+    units = ((batch, unit) for batch in batches for unit in read_batch(store, PUBLISHED, batch))
+    return tuple(_row(unit.video_id, batch, unit.outcome.data) for batch, unit in units)
+
+
+def _row(video_id: str, batch: str, data: Mapping[str, Any]) -> Video:
+    return Video(video_id, source=data["source"], url=data["url"], game=data["game"], batch=batch)
 
 
 def _videos(

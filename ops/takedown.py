@@ -20,6 +20,8 @@ from ops.card import build_card
 from ops.catalog import Video, batch_ids, catalog_lock, is_committed, read_catalog, write_catalog
 from ops.chunks import ASSET as CHUNKS
 from ops.duplicates import drop_fingerprints
+from ops.nitrogen_import import PUBLISHED, published_videos
+from ops.nitrogen_join import MISSING, write_missing
 from ops.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
 from ops.reshard import drop_chunks, drop_samples
 from ops.shards import ASSET as SHARDS
@@ -56,8 +58,9 @@ class TakedownReport:
 
 
 def pending_videos(store: Store) -> tuple[Video, ...]:
-    """Return the rows that the opt-out list means, emptied ones too."""
-    return tuple(video for video in flag_opted_out(read_catalog(store), read_optouts(store)) if video.opt_out)
+    """Return the rows that the opt-out list means, emptied ones too, and those of imported batches."""
+    videos = (*read_catalog(store), *published_videos(store))
+    return tuple(video for video in flag_opted_out(videos, read_optouts(store)) if video.opt_out)
 
 
 def plan_takedown(store: Store) -> TakedownReport:
@@ -99,6 +102,7 @@ def take_down(store: Store, exports: Sequence[Path] = ()) -> TakedownReport:
         _clear_export(exported, wanted, report)
     if report.batches and store.exists(f"{CARD}/manifest.json"):
         report.rewritten += [f"{CARD}/README.md"] if build_card(store, batch_ids(read_catalog(store))).changed else []
+    _rewrite_published(store, keys, wanted, report)
     _write_ledger(
         store, lambda videos: tuple(emptied(video) if video.video_id in wanted else video for video in videos)
     )
@@ -140,13 +144,28 @@ def _rewrite_manifests(store: Store, keys: Sequence[str], wanted: set[str], repo
     """Write the manifests of the batches, of whatever stage or generation of labels, without the videos."""
     folders = tuple(f"/{batch}/manifest.json" for batch in report.batches)
     for key in keys:
-        if not key.endswith(folders) or key.startswith((CHUNKS, SHARDS)):
-            continue
-        manifest = store.read_json(key)
-        units = [unit for unit in manifest.get("units", []) if unit["video_id"] not in wanted]
-        if units != manifest.get("units", []):
-            store.write_json(key, manifest | {"units": units})
-            report.rewritten.append(key)
+        if key.endswith(folders) and not key.startswith((CHUNKS, SHARDS, PUBLISHED)):
+            _rewrite_manifest(store, key, wanted, report)
+
+
+def _rewrite_published(store: Store, keys: Sequence[str], wanted: set[str], report: TakedownReport) -> None:
+    """Write what imported batches list without the videos; last, since nothing else knows that they are meant."""
+    for key in keys:
+        if key.startswith(f"{PUBLISHED}/") and key.endswith("/manifest.json"):
+            batch = key.split("/")[-2]
+            if _rewrite_manifest(store, key, wanted, report) and store.exists(f"{PUBLISHED}/{batch}/{MISSING}"):
+                write_missing(store, batch)
+                report.rewritten.append(f"{PUBLISHED}/{batch}/{MISSING}")
+
+
+def _rewrite_manifest(store: Store, key: str, wanted: set[str], report: TakedownReport) -> bool:
+    manifest = store.read_json(key)
+    units = [unit for unit in manifest.get("units", []) if unit["video_id"] not in wanted]
+    if units == manifest.get("units", []):
+        return False
+    store.write_json(key, manifest | {"units": units})
+    report.rewritten.append(key)
+    return True
 
 
 def _checkpoints(

@@ -27,6 +27,8 @@ CLIPS = REPOSITORY / "demo" / "clips"
 #: Real skins over other games; not part of the repository.
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 _REPEATS = 3
+#: Skins are drawn anew every 24 steps.
+_GENERATOR_STEPS = 96
 
 
 def demo_clips(expected: str = "ok") -> list[dict[str, Any]]:
@@ -292,6 +294,35 @@ def bench_parser() -> None:
         show("On a GPU, wall time", [{name: round(len(pairs) / cost.wall_s) for name, cost in costs.items()}])
 
 
+def bench_generator() -> None:
+    """Synthetic frame pairs per second from two worker processes, as the parser's training draws them."""
+    from dataclasses import replace
+
+    from torch.utils.data import DataLoader
+
+    from training.parser_config import get_parser_recipe
+    from training.parser_data import SyntheticPairs
+
+    config = get_parser_recipe("longer")
+    rows = []
+    for num_frames in (config.synthesis.num_frames, 2 * config.synthesis.num_frames - 1):
+        drawn = replace(config, start_from="", synthesis=replace(config.synthesis, num_frames=num_frames))
+        loader = DataLoader(SyntheticPairs(drawn), batch_size=None, num_workers=2, sampler=range(_GENERATOR_STEPS))
+        started = time.monotonic()
+        num_pairs = [0]
+
+        def draw(loader: Any = loader, num_pairs: list[int] = num_pairs) -> None:
+            num_pairs[0] = sum(len(batch.pairs) for batch in loader)
+
+        cpu_s = cpu_seconds(draw)
+        rows.append({
+            "frames per clip": num_frames, "pairs": num_pairs[0],
+            "pairs/s, wall": round(num_pairs[0] / (time.monotonic() - started)),
+            "pairs per CPU s, x 2": round(2 * num_pairs[0] / cpu_s),
+        })  # fmt: skip
+    show("Synthetic pairs on two cores, drawn skins and scenes, start of the workers included (bar: 200)", rows)
+
+
 def _bfloat16(predict: Callable[[Any, Any], object]) -> Callable[[Any, Any], object]:
     import torch
 
@@ -325,7 +356,8 @@ def label_rows(recordings: Path, templates: tuple[Path, ...]) -> list[dict[str, 
 
 
 BENCHES: dict[str, Callable[[], None]] = {
-    "crop": bench_crop, "locate": bench_locate, "parser": bench_parser, "labels": bench_labels,
+    "crop": bench_crop, "locate": bench_locate, "parser": bench_parser, "generator": bench_generator,
+    "labels": bench_labels,
 }  # fmt: skip
 
 #: Hours where the others take minutes.

@@ -1,6 +1,7 @@
-"""XFeat features (Potje et al., CVPR 2024) through kornia, with weights from a file of the user's.
+"""XFeat features (Potje et al., CVPR 2024) through kornia, with overplay's weights or a file of the user's.
 
-No weights come with overplay; the published ones are `xfeat.pt` of verlab/accelerated_features (Apache-2.0).
+`shipped/` holds weights that `overplay train matcher` made on templates and frames; the published ones, trained on
+photographs, are `xfeat.pt` of verlab/accelerated_features (Apache-2.0).
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from ops.storage import sha256_file
 if TYPE_CHECKING:
     from kornia.feature import XFeat
 
+#: The weights that a clone has.
+SHIPPED = Path(__file__).parent / "shipped" / "xfeat.safetensors"
 _WIDTH = 64
+#: Layers of the semi-dense matching, which overplay does not use; weights may lack them.
+_UNUSED = "fine_matcher."
 
 
 @dataclass(frozen=True)
@@ -28,11 +33,12 @@ class XFeatMatcher:
     """Finds and describes XFeat keypoints.
 
     Attributes:
-        weights: a state dict of kornia's or upstream's network (`.pt`, read without unpickling code).
+        weights: a state dict of kornia's or upstream's network (`.safetensors`, or `.pt`, read without unpickling
+            code).
         max_keypoints: strongest ones kept per picture.
     """
 
-    weights: Path
+    weights: Path = SHIPPED
     max_keypoints: int = 4096
 
     @property
@@ -60,6 +66,15 @@ class XFeatMatcher:
         return Features(points, descriptors) if len(points) else Features.none(_WIDTH)
 
 
+def save_xfeat(model: XFeat, path: Path) -> None:
+    """Write a network's weights; parent folders are made."""
+    from safetensors.torch import save_file
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    used = {name: tensor for name, tensor in model.net.state_dict().items() if not name.startswith(_UNUSED)}
+    save_file({name: tensor.contiguous() for name, tensor in used.items()}, path)
+
+
 def _content(weights: Path) -> str:
     try:
         return sha256_file(weights)
@@ -74,12 +89,22 @@ def _load(weights: Path, content: str) -> XFeat:
 
     import torch
     from kornia.feature import XFeat
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     model = XFeat()
     try:
-        state: dict[str, Any] = torch.load(weights, map_location="cpu", weights_only=True)
-        model.net.load_state_dict(state)
-    except (RuntimeError, OSError, EOFError, TypeError, AttributeError, pickle.UnpicklingError) as error:
+        state: dict[str, Any]
+        if weights.suffix == ".safetensors":
+            state = load_file(weights)
+        else:
+            state = torch.load(weights, map_location="cpu", weights_only=True)
+        missing, surplus = model.net.load_state_dict(state, strict=False)
+        if surplus or (missing := [name for name in missing if not name.startswith(_UNUSED)]):
+            raise RuntimeError(f"missing {missing[:3]}, surplus {surplus[:3]}")
+    except (
+        RuntimeError, OSError, EOFError, TypeError, AttributeError, pickle.UnpicklingError, SafetensorError
+    ) as error:  # fmt: skip
         reason = " ".join(str(error).split())[:200]
         raise BadInputError(f"XFeat weights {weights.name}: {reason}; expected the state dict of xfeat.pt") from error
     return model.eval()

@@ -72,6 +72,8 @@ def import_nitrogen(
             labels = import_labels(store, file, raw, lambda share, name, to=advance: to(int(1000 * share), 1000, name))
         for kind, count in labels.refused.items():
             say(f"{count} chunks refused, {kind}; such as: {labels.examples[kind]}")
+        if labels.opted_out:
+            say(f"{len(labels.opted_out)} videos left out, since their creators do not want them used")
         if labels.cut_off:
             failed.append(labels.cut_off)
         with progress(f"join {file.name}") as advance:

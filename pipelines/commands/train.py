@@ -100,3 +100,26 @@ def finder(
     out.mkdir(parents=True, exist_ok=True)
     save_finder(model, out)
     say(f"{out}: {steps} steps on {looks} looks")
+
+
+@app.command()
+def matcher(
+    out: Annotated[Path, typer.Option(help="Folder for the weights, and for the run's state.")] = Path(
+        "artifacts/matcher"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 2000,
+    skins: Annotated[str, typer.Option(help="Folder of imported skins, for half of the pairs; none by default.")] = "",
+    footage: Annotated[str, typer.Option(help="Folder of game videos for backgrounds; drawn scenes by default.")] = "",
+    hold_out: Annotated[list[str] | None, typer.Option(help="Imported skins to leave out, as a pattern.")] = None,
+) -> None:
+    """Train XFeat on templates and the frames that show them (an hour on one core; goes on where it was cut short)."""
+    from models.matchers.xfeat import save_xfeat
+    from training.xfeat import XFeatTrainConfig, train_xfeat
+
+    config = XFeatTrainConfig(skins=skins, footage=footage, held_out=tuple(hold_out or ()), steps=steps)
+    with progress("train matcher") as advance:
+        model = train_xfeat(
+            config, out, lambda step, steps, row: advance(step, steps, f"{row['right']:.2f} of the matches right")
+        )
+    save_xfeat(model, out / "xfeat.safetensors")
+    say(f"{out / 'xfeat.safetensors'}: {steps} steps")

@@ -20,11 +20,13 @@ from ops.nitrogen_export import export_labels
 from ops.nitrogen_import import PUBLISHED, TABLE, import_labels
 from ops.nitrogen_join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.nitrogen_layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
+from ops.optout import OptOut, add_optout
 from ops.outcomes import RejectedError
 from ops.parallel import SerialMapper
 from ops.shards import build_shards, iterate_samples
 from ops.storage import Store
 from ops.tables import table_to_trace
+from ops.takedown import take_down
 from ops.verify import verify_shards
 from tests.factories.policy_data import draw_frames, make_trace, write_clip
 
@@ -278,6 +280,28 @@ def test_labels_and_videos_become_shards_now_and_later(tmp_path, videos):
         expected, _ = make_trace(240, 60.0, int(key[4]) - 1)
         np.testing.assert_array_equal(trace.sticks, expected.sticks[::2])
         np.testing.assert_array_equal(trace.buttons, expected.buttons[::2])
+
+
+def test_who_opted_out_goes_from_imports_and_does_not_come_back(tmp_path, videos):
+    store = Store(str(tmp_path / "store"))
+    tar = toy_tar(tmp_path / "SHARD_0003.tar.gz")
+    batch = import_labels(store, tar).batch
+    join_videos(store, batch, find_videos([videos]), SerialMapper())
+    write_missing(store, batch)
+    build_chunks(store, batch, ChunkConfig(chunk_s=20, min_density=0))
+    build_shards(store, batch)
+    for name in ("toy-2", "toy-3"):  # one at hand, one missing
+        add_optout(store, OptOut("video", name, added="2026-01-01"), ())
+    report = take_down(store)
+    assert report.videos == ("toy-2", "toy-3") and not report.left
+    assert not any(
+        b"toy-2" in data or b"toy-3" in data for key in store.list(PUBLISHED) for data in [store.read_bytes(key)]
+    )
+    assert [key.split("_")[0] for key, _ in iterate_samples(store, batch)] == ["toy-1"]
+    assert verify_shards(store, batch) == ()
+    assert take_down(store).videos == ()
+    again = import_labels(store, tar)
+    assert (again.videos, again.opted_out) == (["toy-1"], ["toy-2", "toy-3"])
 
 
 def test_exports_are_deterministic_and_say_what_they_leave_out(tmp_path):
