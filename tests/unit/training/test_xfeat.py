@@ -88,9 +88,8 @@ def test_a_run_that_is_cut_short_ends_as_one_that_is_not(tmp_path: Path, monkeyp
 def test_trained_weights_are_a_matcher_of_their_own(tmp_path: Path) -> None:
     from kornia.feature import XFeat
 
-    save_xfeat(XFeat().eval(), tmp_path / "xfeat.safetensors")
-    found = XFeatMatcher(tmp_path / "xfeat.safetensors").describe(
-        draw_pair(np.random.default_rng(0), None, procedural_background, CLEAR).first
-    )
-    assert found.descriptors.shape[1] == 64
-    assert XFeatMatcher(tmp_path / "xfeat.safetensors").name != XFeatMatcher().name
+    for name in ("one", "other"):
+        save_xfeat(XFeat().eval(), tmp_path / f"{name}.safetensors")
+    one, other = (XFeatMatcher(tmp_path / f"{name}.safetensors") for name in ("one", "other"))
+    picture = draw_pair(np.random.default_rng(0), None, procedural_background, CLEAR).first
+    assert one.describe(picture).descriptors.shape[1] == 64 and one.name != other.name
