@@ -21,7 +21,7 @@ _DOOM: Final = (
 _LINUX: Final = (
     ("ChocolateDoom", "Hunt"), ("ChocolateDoom", "Scout"), ("CrispyDoom", "Hunt"), ("CrispyDoom", "Scout"),
     ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaStairs"), ("SuperTux", "AntarcticaGoal"),
-    ("ExtremeTuxRacer", "Descend"),
+    ("ExtremeTuxRacer", "Descend"), ("Neverball", "Easy"), ("Neverball", "Coins"), ("Neverball", "Bumper"),
 )  # fmt: skip
 
 #: Name -> (game, task) pairs. `doom` needs nothing but the project's packages.

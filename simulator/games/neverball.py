@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
 
-from simulator.games.linux import Hold, LinuxSetup, tap
+from simulator.games.linux import Hold, LinuxSetup, Memory, Reader, tap
 from simulator.games.spec import GameSpec, InputMap, Task
 
 #: Replay header (share/base_config.h, version 9): magic, version, time, coins, status, mode as little-endian int32.
 _HEADER = struct.Struct("<6i")
 _GOAL, _FALL = 2, 3
+#: A view in the program's memory: its distances from the ball, by which it is found, are the game's defaults.
+_VIEW = struct.Struct("<3f3f3f9f")
+_DISTANCES = struct.pack("<3f", 0.25, 0.75, 2.0)
 _SETTINGS = """fullscreen 0
 width {width}
 height {height}
@@ -39,12 +43,29 @@ def probe(home: Path) -> Mapping[str, float]:
     return facts if status == 0 else {**facts, "running": 0.0}
 
 
-def _roll(name: str, level: str) -> Task:
+def read_view(memory: Memory) -> Reader:
+    """Return what reads the ball's place `x`, `z` in metres and the view's `heading`: radians to the right of -z.
+
+    Raises:
+        ValueError: no view is in the program's variables.
+    """
+    places = memory.find(_DISTANCES)
+    if not places:
+        raise ValueError("expected a view in the program's variables, found none")
+
+    def read() -> Mapping[str, float]:
+        _, _, _, x, _, z, _, _, _, right_x, _, right_z, *_ = _VIEW.unpack(memory.read(places[0], _VIEW.size))
+        return {"x": x, "z": z, "heading": math.atan2(right_z, right_x)}
+
+    return read
+
+
+def _roll(name: str, level: str, limit_s: float) -> Task:
     return Task(
         name=name,
         kind="navigation",
         goal="Collect the coins that open the goal and roll into it without falling off.",
-        time_limit_s=60.0,
+        time_limit_s=limit_s,
         score=lambda facts: facts["coins"] + 100 * facts["goal"],
         success=lambda facts: facts["goal"] == 1,
         launch={"arguments": ("-l", level)},
@@ -62,7 +83,11 @@ GAME = GameSpec(
         buttons=(("left_shoulder", "rotate left"), ("right_shoulder", "rotate right")),
         axes=(("left_x", "tilt sideways", 1.0), ("left_y", "tilt forward", 1.0), ("right_x", "rotate", 1.0)),
     ),
-    tasks=(_roll("Easy", "map-easy/easy.sol"), _roll("Bumper", "map-easy/bumper.sol")),
+    tasks=(
+        _roll("Easy", "map-easy/easy.sol", 45.0),
+        _roll("Coins", "map-easy/coins.sol", 60.0),
+        _roll("Bumper", "map-easy/bumper.sol", 60.0),
+    ),
     licence="GPL-2.0-or-later",
     setup=LinuxSetup(
         packages=("neverball",),
@@ -70,5 +95,6 @@ GAME = GameSpec(
         home={".neverball/neverballrc": _SETTINGS},
         boot=(Hold(60), *tap("south", wait=240)),  # ready, set, go
         probe=probe,
+        inspect=read_view,
     ),
 )

@@ -10,6 +10,7 @@ from simulator.scripted.doom import DoomGunner
 from simulator.scripted.doom_ports import DoomMarine
 from simulator.scripted.doom_walk import DoomWalker
 from simulator.scripted.kobo import KoboPilot
+from simulator.scripted.neverball import BallRoller
 from simulator.scripted.powermanga import StarPilot
 from simulator.scripted.supertux import TuxRunner
 from simulator.scripted.tux_racer import SlopeRacer
@@ -27,6 +28,7 @@ PLAYERS: dict[str, Callable[[GameEnv], Policy]] = {
     "KoboDeluxe": KoboPilot,
     "Powermanga": StarPilot,
     "SuperTux": TuxRunner,
+    "Neverball": BallRoller,
     "ExtremeTuxRacer": SlopeRacer,
 }
 

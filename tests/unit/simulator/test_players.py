@@ -7,11 +7,14 @@ import numpy as np
 import pytest
 
 from simulator.games.doom_memory import DoomReader, Layout
+from simulator.games.neverball import read_view
 from simulator.games.variables import read_variables
 from simulator.policies import NoOpPolicy
 from simulator.rollout import evaluate
 from simulator.scripted import make_scripted
 from simulator.scripted.kobo import KoboPilot
+from simulator.scripted.neverball import BallRoller
+from simulator.scripted.neverball_level import Level, read_level
 from simulator.scripted.powermanga import StarPilot
 from simulator.scripted.supertux import TuxRunner
 from simulator.scripted.tux_racer import SlopeRacer
@@ -167,3 +170,82 @@ def test_the_doom_walker_does_what_no_op_does_not(task):
     walked, _ = evaluate(make_scripted, "Doom", task, (1001,))
     idle, _ = evaluate(lambda env: NoOpPolicy(), "Doom", task, (1001,))
     assert (walked.successes, idle.successes) == ((True,), (False,))
+
+
+def a_level(version=8, letters=b"\0goal\00010\0", material_flags=0, path_flags=0):
+    """Return a compiled level of two materials, a path, a body, a coin, a thing that grows the ball, and a goal."""
+    counts = dict.fromkeys(range(21), 0) | {0: len(letters), 1: 1, 2: 2, 3: 3, 8: 1, 11: 1, 12: 1, 13: 3, 14: 1}
+    materials = b"".join(
+        struct.pack("<17fi64s", *[0.5] * 17, flags, b"mtrl/turf") + bytes(8 if flags & 512 else 0)
+        for flags in (material_flags, 0)
+    )
+    path = struct.pack("<4f3ii", *[0.0] * 4, 1000, 0, 0, path_flags) + bytes(16 if path_flags & 1 else 0)
+    items = b"".join(
+        struct.pack("<3f2i", *item) for item in ((-2.5, 0.25, -3.5, 1, 1), (9, 0, 9, 2, 0), (1, 0.25, 4, 1, 5))
+    )
+    parts = (letters, struct.pack("<2i", 1, 6), materials, bytes(3 * 12 + 16), path, bytes(28), items)
+    return (
+        b"\xafSOL" + struct.pack("<22i", version, *counts.values()) + b"".join(parts) + struct.pack("<4f", 1, 0, -17, 1)
+    )
+
+
+@pytest.mark.parametrize("extra", [{}, {"version": 7}, {"material_flags": 512}, {"path_flags": 1}])
+def test_a_level_of_neverball_is_read(tmp_path, extra):
+    path = tmp_path / "level.sol"
+    path.write_bytes(a_level(**extra))
+    assert read_level(path) == Level(coins=((-2.5, -3.5, 1), (1, 4, 5)), goals=((1, -17),), num_needed=10)
+
+
+@pytest.mark.parametrize(("data", "message"), [(b"no level", "got another file"), (a_level(version=9), "got 9"),
+                                               (a_level()[:-20], "ends before its items")])  # fmt: skip
+def test_what_is_no_level_of_neverball_is_an_error(tmp_path, data, message):
+    path = tmp_path / "level.sol"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=message):
+        read_level(path)
+
+
+def test_the_view_of_neverball_is_found_in_its_memory():
+    memory = Bytes(bytearray(200))
+    with pytest.raises(ValueError, match="expected a view"):
+        read_view(memory)
+    struct.pack_into("<3f3f3f9f", memory.data, 40, 0.25, 0.75, 2, 3, 0.5, -4, 5, 1, -4, 0, 0, 1, 0, 1, 0, -1, 0, 0)
+    assert read_view(memory)() == {"x": 3, "z": -4, "heading": pytest.approx(np.pi / 2)}  # to the right of -z: +x
+
+
+class Floor:
+    """A ball on an endless floor, and its environment as the player sees it; the view turns all the time."""
+
+    game_spec = SimpleNamespace(control_hz=60)
+    task = SimpleNamespace(launch={"arguments": ("-l", "level.sol")})
+
+    def __init__(self):
+        self.place, self.speed, self.heading = np.array([1.0, -1.0]), np.zeros(2), 0.0
+        self.backend = SimpleNamespace(launcher=SimpleNamespace(facts=self.facts))
+
+    def facts(self):
+        return {"x": self.place[0], "z": self.place[1], "heading": self.heading}
+
+    def step(self, stick):
+        right = np.array([np.cos(self.heading), np.sin(self.heading)])
+        ahead = np.array([np.sin(self.heading), -np.cos(self.heading)])
+        self.speed += 3.4 / 60 * (stick[0] * right - stick[1] * ahead)
+        self.place = self.place + self.speed / 60
+        self.heading += 0.01
+
+
+def test_the_ball_roller_takes_coins_that_open_the_goal_and_rolls_into_it(tmp_path, monkeypatch):
+    (tmp_path / "level.sol").write_bytes(a_level(letters=b"\0goal\0006\0\0"))
+    monkeypatch.setattr("simulator.scripted.neverball._DATA", tmp_path)
+    floor = Floor()
+    roller = BallRoller(floor)
+    trail = []
+    for _ in range(400):
+        for stick in roller.act(ANY).sticks:
+            assert np.hypot(*stick[:2]) <= 1.001
+            floor.step(stick)
+            trail.append(floor.place)
+    reached = [np.hypot(*(np.array(trail) - place).T) for place in ((-2.5, -3.5), (1, 4), (1, -17))]
+    first = [int(np.argmax(distance < 0.4)) for distance in reached]
+    assert all(distance.min() < 0.4 for distance in reached), [float(d.min()) for d in reached]
+    assert first[0] < first[1] < first[2]  # the nearest coin, the other one, then the goal
