@@ -1,4 +1,4 @@
-"""The plan of a level of Neverball, read from its compiled file: its coins, its goals, and how many coins open them."""
+"""The plan of a level of Neverball, read from its compiled file: its coins, its goals, and how many coins open them.
 
 Format: .sol of Neverball 1.6 and of the snapshots after it (versions 7 and 8); all numbers are little-endian.
 """
