@@ -9,6 +9,7 @@ from assets.play import ActorPolicy, SharedActor
 from assets.policy import ROLLOUTS, checkpoint, offline, rollouts, suite_facts
 from ops.gamepad import BENCHMARK
 from ops.storage import Store
+from simulator.suites import SUITES
 from tests.assets.conftest import metadata_of
 from tests.factories.policy_data import make_dataset
 
@@ -27,7 +28,7 @@ def smoke(monkeypatch: pytest.MonkeyPatch) -> str:
     return "smoke"
 
 
-def test_policy_is_trained_measured_and_played_once(store: Store, materialize, smoke: str) -> None:
+def test_policy_is_trained_measured_and_played_once(store: Store, materialize, smoke: str, monkeypatch) -> None:
     make_dataset(store, seconds=4.0, chunk_s=2.0)
     config = {
         "ops": {
@@ -47,6 +48,26 @@ def test_policy_is_trained_measured_and_played_once(store: Store, materialize, s
         assert metadata_of(second, key)["num_done"] == 0
     (check,) = first.get_asset_check_evaluations()
     assert check.check_name == "beats_random" and not check.blocking
+    plays_a_suite(store, materialize, monkeypatch)
+
+
+def plays_a_suite(store: Store, materialize, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the policy that is there play a suite of two tasks, of two kinds."""
+    monkeypatch.setitem(SUITES, "pair", (("Doom", "Gallery"), ("Doom", "TakeCover")))
+    config = {"ops": {"policy__rollouts": {"config": {"suite": "pair", "num_episodes": 2, "replan_rows": 8}}}}
+    result = materialize([rollouts], run_config=config)
+    played = metadata_of(result, ROLLOUTS)
+    names = {"Doom Gallery", "Doom TakeCover", "game Doom", "kind combat", "kind game-specific", "all"}
+    assert {name for name in played if name.startswith("success/")} == {f"success/{name}" for name in names}
+    assert played["success_random"] == 0
+    assert all(f"| {name} |" in played["preview"] for name in names)
+    assert "data:image/jpeg" in played["preview"]
+    results = store.read_json(f"{ROLLOUTS}/evaluations.json")
+    assert {name: [len(one["successes"]) for one in ones] for name, ones in results.items()} == {
+        name: [2, 2] for name in ("policy", "shuffled labels", "random", "no-op")
+    }
+    again = materialize([rollouts], run_config=config)
+    assert metadata_of(again, ROLLOUTS)["num_done"] == 0
 
 
 def test_rollouts_need_a_policy(materialize) -> None:
