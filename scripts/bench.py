@@ -205,7 +205,7 @@ def bench_locate() -> None:
     show(f"Locating with {num} templates (bar: <= 20 s a clip; {loading:.2f} s once to load the index)", rows)
 
 
-def bench_naive_locate() -> None:
+def bench_naive_locate(names: Sequence[str] = ()) -> None:
     """The search with the full library against the paper's: each of 25 frames alone, against every template in full."""
     import cv2
 
@@ -245,6 +245,8 @@ def bench_naive_locate() -> None:
 
     rows = []
     for clip in demo_clips() + demo_clips("rejected"):
+        if names and clip["name"] not in names:
+            continue
         row: dict[str, Any] = {"clip": clip["name"]}
         for name, search in (("naive", naive), ("ours", ours)):
             found: list[tuple[int, tuple[float, ...] | None]] = []
@@ -360,18 +362,18 @@ BENCHES: dict[str, Callable[[], None]] = {
     "labels": bench_labels,
 }  # fmt: skip
 
-#: Hours where the others take minutes.
-SLOW: dict[str, Callable[[], None]] = {"naive": bench_naive_locate}
-
 
 def main() -> None:
     """Run the command."""
     parser = argparse.ArgumentParser(description="Print the figures of docs/benchmarks.md.")
-    parser.add_argument(
-        "names", nargs="*", choices=[*BENCHES, *SLOW, []], help="which; all but the slow ones by default"
-    )
-    for name in parser.parse_args().names or BENCHES:
-        (BENCHES | SLOW)[name]()
+    parser.add_argument("names", nargs="*", choices=[*BENCHES, "naive", []], help="which; all but `naive` by default")
+    parser.add_argument("--clips", nargs="*", default=(), help="of the demo, for `naive`, which takes minutes for each")
+    arguments = parser.parse_args()
+    for name in arguments.names or BENCHES:
+        if name == "naive":
+            bench_naive_locate(arguments.clips)
+        else:
+            BENCHES[name]()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,9 @@ from tests.chaos.s3 import BUCKET, Bucket
 Work = Callable[[Store], None]
 
 
+COUNTS = ("faults", "videos", "lost", "doubled", "differing")
+
+
 @dataclass
 class Tally:
     """What a part of the chaos did; rows of these are the table.
@@ -48,6 +51,11 @@ class Tally:
     def sound(self) -> bool:
         """Whether nothing was lost, doubled or changed, and something was tried."""
         return self.faults > 0 and not (self.lost or self.doubled or self.differing or self.notes)
+
+    def plus(self, other: Tally) -> Tally:
+        """Return this and another tally of the same part as one."""
+        sums = {name: getattr(self, name) + getattr(other, name) for name in COUNTS}
+        return Tally(self.name, **sums, notes=self.notes + other.notes)
 
     def compare(self, what: str, found: dict[str, bytes], expected: dict[str, bytes]) -> None:
         """Count the differences between the files of two stores, and the videos that are lost or doubled."""

@@ -77,19 +77,19 @@ def dataset_states(states: dict[str, Path]) -> dict[str, Path]:
     return states | {"end": states["after " + TICK]}
 
 
-def kill_local(folder: Path, states: dict[str, Path], share: float, seed: int) -> Tally:
-    """SIGKILL at the write points of each asset and of a takedown, on a local store."""
+def kill_local(folder: Path, states: dict[str, Path], share: float, seed: int, half: int | None = None) -> Tally:
+    """SIGKILL at the write points of each asset and of a takedown, on a local store; of every second one by `half`."""
     tally, rng = Tally("killed at write points, local"), random.Random(seed)
-    for key, before, after in _steps(states):
+    for key, before, after in list(_steps(states))[half :: 1 if half is None else 2]:
         kill_everywhere(tally, key, before, after, LocalPlace(folder), WORKS[key], share, rng)
     return tally
 
 
-def kill_s3(bucket: Bucket, states: dict[str, Path], share: float, seed: int) -> Tally:
+def kill_s3(bucket: Bucket, states: dict[str, Path], share: float, seed: int, half: int | None = None) -> Tally:
     """The same on S3."""
     tally, rng = Tally("killed at write points, S3"), random.Random(seed)
     s3.use_endpoint(bucket.endpoint)
-    for key, before, after in _steps(states):
+    for key, before, after in list(_steps(states))[half :: 1 if half is None else 2]:
         kill_everywhere(tally, key, before, after, S3Place(bucket), WORKS[key], share, rng)
     return tally
 

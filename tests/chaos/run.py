@@ -3,39 +3,94 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.chaos import parts, s3
-from tests.chaos.killer import Tally
-
-_COLUMNS = ("faults", "videos", "lost", "doubled", "differing")
+from tests.chaos.killer import COUNTS, Tally
 
 
-def local_parts(share: float, seed: int, seconds: float) -> list[Tally]:
-    """Run what needs no server."""
-    with parts.prepared(list(parts.lineage.ASSETS)) as (folder, states):
-        dataset = parts.dataset_states(states)
-        return [
-            _timed(lambda: parts.kill_local(folder, states, share, seed)),
-            _timed(lambda: parts.disk_full(folder, dataset, parts.DATASET, (0.3, 0.5, 0.7, 0.85, 0.95))),
-            _timed(lambda: parts.concurrency(folder, dataset, parts.DATASET, 3)),
-            _timed(lambda: parts.hostile_media(folder)),
-            _timed(lambda: parts.mutated_media(seconds, seed)),
+class Request(NamedTuple):
+    """What is asked for.
+
+    Attributes:
+        states: of the lineage (`parts.make_states`).
+        share: of the write points that are tried.
+        seed: of what is drawn.
+        seconds: of mutated media.
+    """
+
+    states: dict[str, Path]
+    share: float
+    seed: int
+    seconds: float
+
+
+def _kill_s3(folder: Path, asked: Request, half: int) -> Tally:
+    with s3.s3_server() as bucket:
+        return parts.kill_s3(bucket, asked.states, asked.share, asked.seed, half)
+
+
+def _s3_faults(folder: Path, asked: Request) -> Tally:
+    with s3.s3_server() as bucket:
+        return parts.s3_faults(bucket, parts.dataset_states(asked.states), parts.DATASET, 4, 0.06, asked.seed)
+
+
+def _kill_local(folder: Path, asked: Request, half: int) -> Tally:
+    return parts.kill_local(folder, asked.states, asked.share, asked.seed, half)
+
+
+def _disk_full(folder: Path, asked: Request) -> Tally:
+    return parts.disk_full(folder, parts.dataset_states(asked.states), parts.DATASET, (0.3, 0.5, 0.7, 0.85, 0.95))
+
+
+def _concurrency(folder: Path, asked: Request) -> Tally:
+    return parts.concurrency(folder, parts.dataset_states(asked.states), parts.DATASET, 3)
+
+
+def _hostile(folder: Path, asked: Request) -> Tally:
+    return parts.hostile_media(folder)
+
+
+def _mutated(folder: Path, asked: Request) -> Tally:
+    return parts.mutated_media(asked.seconds, asked.seed)
+
+
+#: The longest first.
+PARTS: dict[str, list[Callable[[Path, Request], Tally]]] = {
+    "s3": [partial(_kill_s3, half=0), partial(_kill_s3, half=1), _s3_faults],
+    "local": [partial(_kill_local, half=0), partial(_kill_local, half=1), _disk_full, _concurrency, _mutated, _hostile],
+}
+
+
+def _run_part(part: Callable[[Path, Request], Tally], folder: Path, asked: Request) -> Tally:
+    folder.mkdir()
+    return _timed(lambda: part(folder, asked))
+
+
+def on_this_machine(only: str | None, share: float, seed: int, seconds: float) -> list[Tally]:
+    """Run what needs no cluster, three parts at a time, each in a fork of its own; halves of a part are one row."""
+    chosen = [part for name, found in PARTS.items() if only in (None, name) for part in found]
+    if not chosen:
+        return []
+    tallies: dict[str, Tally] = {}
+    with (
+        parts.prepared(list(parts.lineage.ASSETS)) as (folder, states),
+        multiprocessing.get_context("fork").Pool(3, maxtasksperchild=1) as pool,
+    ):
+        asked = Request(states, share, seed, seconds)
+        running = [
+            pool.apply_async(_run_part, (part, folder / f"part-{number}", asked)) for number, part in enumerate(chosen)
         ]
-
-
-def s3_parts(share: float, seed: int) -> list[Tally]:
-    """Run what needs an S3 server."""
-    with parts.prepared(list(parts.lineage.ASSETS)) as (_, states), s3.s3_server() as bucket:
-        dataset = parts.dataset_states(states)
-        return [
-            _timed(lambda: parts.kill_s3(bucket, states, share, seed)),
-            _timed(lambda: parts.s3_faults(bucket, dataset, parts.DATASET, 4, 0.06, seed)),
-        ]
+        for result in running:
+            tally = result.get()
+            tallies[tally.name] = tallies[tally.name].plus(tally) if tally.name in tallies else tally
+    return list(tallies.values())
 
 
 def cluster_parts(seed: int) -> list[Tally]:
@@ -56,8 +111,8 @@ def _timed(part: Callable[[], Tally]) -> Tally:
 
 def table(tallies: Sequence[Tally]) -> str:
     """Return the rows and their sum as Markdown."""
-    rows = [(tally.name, *(getattr(tally, column) for column in _COLUMNS)) for tally in tallies]
-    rows.append(("all", *(sum(getattr(tally, column) for tally in tallies) for column in _COLUMNS)))
+    rows = [(tally.name, *(getattr(tally, column) for column in COUNTS)) for tally in tallies]
+    rows.append(("all", *(sum(getattr(tally, column) for tally in tallies) for column in COUNTS)))
     head = (
         "| part | faults injected | videos processed | lost | doubled | bytes that differ |\n|---|---|---|---|---|---|"
     )
@@ -76,15 +131,7 @@ def main() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     started = time.monotonic()
     print(f"seed {arguments.seed}", flush=True)
-    tallies: list[Tally] = []
-    with ProcessPoolExecutor(2) as pool:
-        work = []
-        if arguments.only in (None, "local"):
-            work.append(pool.submit(local_parts, arguments.share, arguments.seed, arguments.seconds))
-        if arguments.only in (None, "s3"):
-            work.append(pool.submit(s3_parts, arguments.share, arguments.seed))
-        for future in work:
-            tallies += future.result()
+    tallies = on_this_machine(arguments.only, arguments.share, arguments.seed, arguments.seconds)
     if arguments.only in (None, "cluster"):
         tallies += cluster_parts(arguments.seed)
     text = f"{table(tallies)}\n\nseed {arguments.seed}, {time.monotonic() - started:.0f} s\n"

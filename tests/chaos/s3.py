@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import os
 import random
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -45,30 +47,50 @@ class Bucket:
 
     def client(self) -> Any:
         """Return a boto3 client; it has no thread of its own and so survives forks."""
-        import boto3
+        return _client(self.endpoint, os.getpid())
 
-        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
-        return boto3.client("s3", endpoint_url=self.endpoint, **keys)
+    def tags(self, prefix: str) -> dict[str, str]:
+        """Return the server's MD5 of each object below a prefix, by the rest of their keys."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/")
+        entries = (entry for page in pages for entry in page.get("Contents", []))
+        return {entry["Key"][len(prefix) + 1 :]: entry["ETag"].strip('"') for entry in entries}
 
     def read_all(self, prefix: str) -> dict[str, bytes]:
-        """Return all objects below a prefix, by the rest of their keys."""
+        """Return all objects below a prefix, by the rest of their keys; of equal ones, one is fetched."""
         client, found = self.client(), {}
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/"):
-            for entry in page.get("Contents", []):
-                body = client.get_object(Bucket=BUCKET, Key=entry["Key"])["Body"].read()
-                found[entry["Key"][len(prefix) + 1 :]] = body
+        for name, tag in self.tags(prefix).items():
+            if tag not in _BODIES:
+                _BODIES[tag] = client.get_object(Bucket=BUCKET, Key=f"{prefix}/{name}")["Body"].read()
+            found[name] = _BODIES[tag]
         return found
 
     def replace_all(self, prefix: str, folder: Path) -> None:
-        """Make a prefix hold the files of a folder and nothing else."""
-        client = self.client()
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=f"{prefix}/"):
-            for entry in page.get("Contents", []):
-                client.delete_object(Bucket=BUCKET, Key=entry["Key"])
-        for path in folder.rglob("*"):
-            if path.is_file():
-                key = f"{prefix}/{path.relative_to(folder).as_posix()}"
-                client.put_object(Bucket=BUCKET, Key=key, Body=path.read_bytes())
+        """Make a prefix hold the files of a folder and nothing else; what is the same already stays."""
+        client, there = self.client(), self.tags(prefix)
+        wanted = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+        for name in there.keys() - wanted.keys():
+            client.delete_object(Bucket=BUCKET, Key=f"{prefix}/{name}")
+        for name, path in wanted.items():
+            if there.get(name) != _tag(path):
+                client.put_object(Bucket=BUCKET, Key=f"{prefix}/{name}", Body=path.read_bytes())
+
+
+#: Bodies of objects by their MD5.
+_BODIES: dict[str, bytes] = {}
+
+
+@lru_cache(maxsize=4)
+def _client(endpoint: str, pid: int) -> Any:
+    import boto3
+
+    keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test", "region_name": "us-east-1"}
+    return boto3.client("s3", endpoint_url=endpoint, **keys)
+
+
+@lru_cache(maxsize=100_000)
+def _tag(path: Path) -> str:
+    """Return the MD5 of a file of a state, which does not change."""
+    return hashlib.md5(path.read_bytes()).hexdigest()
 
 
 @contextmanager
