@@ -21,6 +21,8 @@ _SIDE_PX, _TILE_PX = 128, 32
 #: Mean change of grey levels below which a tile stands still.
 _STILL_LEVELS = 0.5
 _RIDGE = 1e-3
+#: Pictures that repeat the one before, up to so many in a row, are copies; more of them stand still.
+_MOST_COPIES = 3
 #: A picture whose shift is found less surely is another scene; so many frames around it tell nothing.
 _CUT_SURENESS, _CUT_FRAMES = 0.5, 3
 
@@ -55,6 +57,8 @@ class Delay:
         low: end of the 95 % interval, in frames; None when refused.
         high: its other end.
         explained: share of the picture's changes that the pad explains at the best delay, beyond what chance does.
+        repeated_share: of the pictures that show what the one before showed, as every second one of a 30 Hz game in a
+            60 Hz video does; frames of the estimate are the video's.
         reason: why there is no estimate; empty when there is one.
     """
 
@@ -62,6 +66,7 @@ class Delay:
     low: int | None
     high: int | None
     explained: float
+    repeated_share: float = 0.0
     reason: str = ""
 
 
@@ -73,7 +78,11 @@ def delay_facts(clip: Path, labels: PadTrace, config: DelayConfig) -> dict[str, 
 def report_delay(delay: Delay) -> dict[str, Any]:
     """Return a delay as reports have it: frames, their interval, or why there is none."""
     interval = None if delay.frames is None else [delay.low, delay.high]
-    return {"offset_frames": delay.frames, "offset_interval": interval, "offset_reason": delay.reason or None}
+    share = round(delay.repeated_share, 4)
+    return {
+        "offset_frames": delay.frames, "offset_interval": interval, "offset_reason": delay.reason or None,
+        "repeated_share": share,
+    }  # fmt: skip
 
 
 def measure_motion(clip: Path) -> npt.NDArray[np.float64]:
@@ -109,8 +118,13 @@ def measure_motion(clip: Path) -> npt.NDArray[np.float64]:
                     sure += change * min(peak, 1.0)
                 else:
                     sure += change
-            total = max(float(changes.sum()), 1e-9)
-            rows.append((float(moved[0]) / total, float(moved[1]) / total, sure / total if before else 0.0))
+            total = float(changes.sum())
+            if not before:
+                rows.append((0.0, 0.0, 0.0))
+            elif changes.max() <= _STILL_LEVELS:
+                rows.append((np.nan, np.nan, 1.0))
+            else:
+                rows.append((float(moved[0]) / total, float(moved[1]) / total, sure / total))
             before = tiles
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
 
@@ -133,7 +147,8 @@ def estimate_delay(trace: PadTrace, motion: npt.NDArray[np.float64], config: Del
     block = max(2, round(config.block_s / period_s))
     if num_changes < config.min_changes or trace.num_frames < 8 * block:
         return _refused(f"the pad changes in {num_changes} frames of {trace.num_frames}, too little to go by")
-    response, cut = _response(motion), _around_cuts(motion)
+    share = float(np.isnan(motion[:, 0]).mean())
+    response, cut = _response(_carried(motion)), _around_cuts(motion)
     response[cut] = 0
     changes[cut] = 0
     rng = np.random.default_rng(seed)
@@ -143,17 +158,30 @@ def estimate_delay(trace: PadTrace, motion: npt.NDArray[np.float64], config: Del
     chance = [_Parts(np.roll(changes, shift, axis=0), response, lags, block).best() for shift in shifts]
     gain = float(curve.max() - np.median(chance))
     if curve.max() <= np.quantile(chance, 0.99):
-        return _refused("the picture changes no more after the pad does than at any other time", gain)
+        reason = "the picture changes no more after the pad does than at any other time"
+        return _refused(reason, gain, share)
     draws = rng.multinomial(parts.num_blocks, np.full(parts.num_blocks, 1 / parts.num_blocks), config.num_draws)
     places = lags[[int(parts.explained(draw).argmax()) for draw in draws]]
     low, high = (int(value) for value in np.quantile(places, [0.025, 0.975], method="nearest"))
     if high - low > config.max_width_frames:
-        return _refused(f"anything from {low} to {high} frames fits", gain)
-    return Delay(int(lags[curve.argmax()]), low, high, gain)
+        return _refused(f"anything from {low} to {high} frames fits", gain, share)
+    return Delay(int(lags[curve.argmax()]), low, high, gain, share)
 
 
-def _refused(reason: str, explained: float = 0.0) -> Delay:
-    return Delay(None, None, None, explained, reason)
+def _refused(reason: str, explained: float = 0.0, repeated_share: float = 0.0) -> Delay:
+    return Delay(None, None, None, explained, repeated_share, reason)
+
+
+def _carried(motion: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return motion without NaN: copies of a picture have its motion, what stands still for longer has none."""
+    still = np.isnan(motion[:, 0])
+    rows = np.arange(len(motion))
+    begins = np.maximum.accumulate(np.where(~still, rows, 0))
+    ends = np.minimum.accumulate(np.where(~still, rows, len(motion))[::-1])[::-1]
+    copy = still & (ends - begins <= _MOST_COPIES + 1)
+    moved = np.nan_to_num(motion)
+    moved[copy, :2] = moved[begins[copy], :2]
+    return moved
 
 
 def _pad_changes(trace: PadTrace) -> npt.NDArray[np.float64]:

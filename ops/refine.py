@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "5"
+VERSION = "6"
 
 #: A place is a stick's rest only if it was there in as many frames, and in this share of them.
 _MIN_REST_FRAMES = 12

@@ -37,7 +37,7 @@ REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"
 #: Of the report, what is null until it is known. The offset is how many frames after the overlay the game answers.
 _FACTS = (
     "box", "template", "family", "inliers", "score", "tracks", "fps_mean", "num_frames",
-    "offset_frames", "offset_interval", "offset_reason",
+    "offset_frames", "offset_interval", "offset_reason", "repeated_share",
 )  # fmt: skip
 #: Called with what is being done now.
 Say = Callable[[str], None]

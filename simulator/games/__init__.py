@@ -10,6 +10,7 @@ from simulator.games.extreme_tux_racer import GAME as EXTREME_TUX_RACER
 from simulator.games.kobo import GAME as KOBO_DELUXE
 from simulator.games.mrboom import GAME as MR_BOOM
 from simulator.games.neverball import GAME as NEVERBALL
+from simulator.games.openarena import GAME as OPEN_ARENA
 from simulator.games.powermanga import GAME as POWERMANGA
 from simulator.games.spec import GameSpec, Task
 from simulator.games.supertux import GAME as SUPERTUX
@@ -21,6 +22,7 @@ GAMES: dict[str, GameSpec] = {
     for game in (
         DOOM, SUPERTUX, POWERMANGA, CHROMIUM_BSU, MR_BOOM, KOBO_DELUXE,
         NEVERBALL, EXTREME_TUX_RACER, CHOCOLATE_DOOM, CRISPY_DOOM, TORUS_TROOPER,
+        OPEN_ARENA,
     )
 }  # fmt: skip
 

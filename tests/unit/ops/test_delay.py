@@ -21,16 +21,16 @@ def sticks() -> np.ndarray:
     return sticks
 
 
-def trace_of(sticks: np.ndarray) -> PadTrace:
-    return PadTrace.known(np.arange(FRAMES) / 30, np.zeros((FRAMES, 17)), sticks)
+def trace_of(sticks: np.ndarray, rate_hz: int = 30) -> PadTrace:
+    return PadTrace.known(np.arange(len(sticks)) / rate_hz, np.zeros((len(sticks), 17)), sticks)
 
 
-def scene(tmp_path: Path, speed: np.ndarray) -> Path:
-    """A textured wall that passes at so many pixels a frame."""
+def scene(tmp_path: Path, speed: np.ndarray, shown: int = 1) -> Path:
+    """A textured wall that passes at so many pixels a frame; each picture is shown a number of times."""
     rng = np.random.default_rng(0)
     wall = np.kron(rng.integers(30, 220, (16, 512, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     places = 2000 + np.round(np.cumsum(speed)).astype(int)
-    frames = np.stack([wall[:, place : place + 128] for place in places])
+    frames = np.repeat([wall[:, place : place + 128] for place in places], shown, axis=0)
     with av.open(str(tmp_path / "scene.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=30, options={"crf": "23", "preset": "ultrafast"})
         stream.width = stream.height = 128
@@ -50,6 +50,19 @@ def test_a_known_delay_is_found(tmp_path: Path, sticks: np.ndarray, delay: int) 
     assert found.low <= delay <= found.high
     assert abs(found.frames - delay) <= 1
     assert found.explained > 0.1
+
+
+@pytest.mark.parametrize("delay", [1, 4])
+def test_a_video_that_shows_each_picture_twice_tells_it_too(tmp_path: Path, sticks: np.ndarray, delay: int) -> None:
+    speed = 3 * np.roll(sticks[:, 2], delay)
+    speed[:delay] = 0
+    motion = measure_motion(scene(tmp_path, speed, shown=2))
+    repeated = np.isnan(motion[:, 0])
+    assert repeated[1::2].mean() > 0.95 and repeated[0::2].mean() < 0.2
+    found = estimate_delay(trace_of(np.repeat(sticks, 2, axis=0), 60), motion, DelayConfig())
+    assert found.reason == "" and abs(found.frames - 2 * delay) <= 1
+    assert found.low <= 2 * delay <= found.high
+    assert 0.4 < found.repeated_share < 0.7
 
 
 def test_a_game_that_ignores_the_pad_gives_no_delay(tmp_path: Path, sticks: np.ndarray) -> None:

@@ -17,7 +17,7 @@ from tests.factories.overlays import place, write_overlay_clip
 
 FIELDS = {
     "video_id", "outcome", "reason", "box", "template", "family", "inliers", "score", "tracks", "fps_mean",
-    "num_frames", "offset_frames", "offset_interval", "offset_reason", "wall_s",
+    "num_frames", "offset_frames", "offset_interval", "offset_reason", "repeated_share", "wall_s",
 }  # fmt: skip
 RENDERER = place("xbox_one-flat-01", 300, 330, 160)
 #: 22 s: two chunks.

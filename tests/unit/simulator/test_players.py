@@ -8,6 +8,7 @@ import pytest
 
 from simulator.games.doom_memory import DoomReader, Layout
 from simulator.games.neverball import read_view
+from simulator.games.openarena import probe as probe_arena
 from simulator.games.variables import read_variables
 from simulator.policies import NoOpPolicy
 from simulator.rollout import evaluate
@@ -141,6 +142,21 @@ def test_variables_belong_to_one_build():
     assert read_variables("ab" * 32, {"score": 12})(memory)() == {"score": 530.0}
     with pytest.raises(ValueError, match="expected the program with SHA-256 cdcdcdcdcdcd, got abababababab"):
         read_variables("cd" * 32, {"score": 12})(memory)
+
+
+def test_kills_are_read_from_the_log_of_an_arena(tmp_path):
+    assert probe_arena(tmp_path) == {"kills": 0, "deaths": 0}
+    log = tmp_path / ".openarena/baseoa/games.log"
+    log.parent.mkdir(parents=True)
+    lines = (
+        "  0:09 Kill: 1 0 8: player killed Sarge by MOD_PLASMA",
+        "  0:12 Kill: 0 1 6: Sarge killed player by MOD_ROCKET",
+        "  0:20 Kill: 1 1 7: player killed player by MOD_ROCKET_SPLASH",
+        "  0:21 Item: 1 weapon_shotgun",
+        "  0:30 Kill: 1022 1 16: <world> killed player by MOD_LAVA",
+    )
+    log.write_text("\n".join(lines))
+    assert probe_arena(tmp_path) == {"kills": 1, "deaths": 3}
 
 
 class Slope:
