@@ -1,20 +1,21 @@
-"""Look at a few keyframes of a file on a server, fetching only the blocks that its demuxer asks for.
+"""Look at a few keyframes of a video on a server, fetching only what they need of it.
 
-The blocks lie at their places in a sparse local file. A child process without a connection reads it (`ops.sandbox`),
-says which blocks it missed, and is called again when they are there: two or three rounds, a few hundred kilobytes.
+Of a file these are the blocks that its demuxer asks for. They lie at their places in a sparse local file. A child
+process without a connection reads it (`ops.sandbox`), says which blocks it missed, and is called again when they are
+there: two or three rounds, a few hundred kilobytes. Of a video in segments it is as many segments as keyframes.
 """
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
 from ops.outcomes import BadInputError
 from ops.sandbox import Limits, call
-from ops.video import Frame, sample_keyframes
+from ops.video import Frame, iter_frames, sample_keyframes
 
 Result = TypeVar("Result")
 
@@ -35,6 +36,20 @@ class RemoteFile(Protocol):
 
     def read(self, start: int, stop: int) -> bytes:
         """Return the bytes [start, stop)."""
+        ...
+
+
+@runtime_checkable
+class RemoteSegments(Protocol):
+    """A video in segments, each of which is a video of its own."""
+
+    @property
+    def num_segments(self) -> int:
+        """How many there are."""
+        ...
+
+    def read_segment(self, number: int) -> bytes:
+        """Return the bytes of a segment."""
         ...
 
 
@@ -121,13 +136,47 @@ def look(
     return judge(frames, *arguments)
 
 
-def peek(
-    remote: RemoteFile, scratch: Path, count: int, max_height: int, judge: Callable[..., Result], *arguments: Any
+def look_at_segments(
+    paths: Sequence[Path], max_height: int, judge: Callable[..., Result], arguments: tuple[Any, ...]
+) -> Result:
+    """Return what `judge(frames, *arguments)` makes of the first frame of each segment; in the sandbox.
+
+    Raises:
+        BadInputError: none of them can be read.
+    """
+    frames: list[Frame] = []
+    for number, path in enumerate(paths):
+        try:
+            frames.append(next(iter_frames(path, max_height)))
+        except BadInputError:
+            if number + 1 == len(paths) and not frames:
+                raise
+    return judge(frames, *arguments)
+
+
+def _peek_segments(
+    remote: RemoteSegments, scratch: Path, count: int, max_height: int, judge: Callable[..., Result], *arguments: Any
 ) -> tuple[Result, int]:
-    """Return what `judge(frames, *arguments)` makes of keyframes of a remote file, and how many bytes that took.
+    numbers = sorted({int((k + 0.5) * remote.num_segments / count) for k in range(count)})
+    paths, num_bytes = [], 0
+    for number in numbers:
+        paths.append(scratch / f"segment-{number}")
+        num_bytes += paths[-1].write_bytes(remote.read_segment(number))
+    return call(look_at_segments, paths, max_height, judge, arguments, limits=LIMITS), num_bytes
+
+
+def peek(
+    remote: RemoteFile | RemoteSegments,
+    scratch: Path,
+    count: int,
+    max_height: int,
+    judge: Callable[..., Result],
+    *arguments: Any,
+) -> tuple[Result, int]:
+    """Return what `judge(frames, *arguments)` makes of keyframes of a remote video, and how many bytes that took.
 
     Args:
-        remote: the file.
+        remote: the file, or the segments.
         scratch: a folder for what is fetched.
         count: keyframes, spread over the video.
         max_height: they are scaled down to it, in pixels.
@@ -138,6 +187,8 @@ def peek(
         BadInputError: the file cannot be looked at this way, or takes too many blocks.
         OSError: the server does not answer.
     """
+    if isinstance(remote, RemoteSegments):
+        return _peek_segments(remote, scratch, count, max_height, judge, *arguments)
     path = scratch / "peek"
     present: set[int] = set()
     wanted: tuple[int, ...] = (0,)

@@ -26,10 +26,11 @@ from ops.outcomes import BadInputError, Outcome
 from ops.peek import peek
 from ops.probe import probe
 from ops.sandbox import Limits, call
+from ops.small_format import open_smallest
 from ops.storage import Store, sha256_file
 from ops.video import Frame, sniff_format
 from ops.video_stages import load_index, local_library
-from ops.ytdlp import CrawlOptions, download, format_string, open_smallest
+from ops.ytdlp import CrawlOptions, download, format_string
 
 ASSET: Final = "raw/videos"
 #: Changes when a download or its probe would give other results.

@@ -13,7 +13,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -254,7 +254,7 @@ def download(url: str, folder: Path, options: CrawlOptions, sleep: Callable[[flo
             options,
             url,
             outtmpl=template,
-            match_filter=_refuse_live,
+            match_filter=refuse_live,
             progress_hooks=[_SizeLimit(options.max_bytes)],
         ) as session:
             info = session.extract_info(url, download=True)
@@ -272,100 +272,8 @@ def download(url: str, folder: Path, options: CrawlOptions, sleep: Callable[[flo
     return Downloaded(files[0], dict(info))
 
 
-@dataclass(frozen=True)
-class RangeReader:
-    """A file of a site, read by ranges of bytes (an `ops.peek.RemoteFile`).
-
-    Attributes:
-        session: of yt-dlp, which checks hosts and knows cookies.
-        url: of the file.
-        headers: that the site wants.
-        size: number of bytes.
-        patience: for the backoff.
-        sleep: waits between tries.
-    """
-
-    session: Any
-    url: str
-    headers: Mapping[str, str]
-    size: int
-    patience: Backoff
-    sleep: Callable[[float], None]
-
-    def read(self, start: int, stop: int) -> bytes:
-        """Return the bytes [start, stop).
-
-        Raises:
-            CrawlError: they cannot be had.
-        """
-
-        def ask() -> bytes:
-            data, _ = _read_range(self.session, self.url, self.headers, start, stop)
-            if len(data) != stop - start:
-                raise CrawlError("network", f"asked for {stop - start} bytes, got {len(data)}")
-            return data
-
-        return with_backoff(ask, self.patience, self.sleep, host=urlparse(self.url).hostname or "")
-
-
-@contextmanager
-def open_smallest(
-    url: str, options: CrawlOptions, sleep: Callable[[float], None] = time.sleep
-) -> Iterator[RangeReader | None]:
-    """Give a reader of a video's smallest format of `probe_height` or more.
-
-    It is None where that is also what a download would take, or where the site gives no single file to read by ranges.
-
-    Raises:
-        CrawlError: the page cannot be had.
-    """
-    with open_session(options, url, match_filter=_refuse_live) as session:
-        info = extract(session, url, options, sleep, process=True)
-        small = _smallest(info, options.probe_height)
-        if small is None:
-            yield None
-            return
-        headers = dict(small.get("http_headers") or {})
-        host = urlparse(small["url"]).hostname or ""
-        try:
-            _, size = with_backoff(
-                lambda: _read_range(session, small["url"], headers, 0, 1), options.backoff, sleep, host=host
-            )
-        except CrawlError as error:  # of this format; the download will tell
-            _LOGGER.info("%s: no small format: %s", url, error)
-            size = 0
-        yield RangeReader(session, small["url"], headers, size, options.backoff, sleep) if size else None
-
-
-def _smallest(info: Mapping[str, Any], min_height: int) -> Mapping[str, Any] | None:
-    """Return the format with the fewest bytes of those with a picture, high enough, lower than the chosen one."""
-    fitting = [
-        known
-        for known in info.get("formats") or ()
-        if min_height <= (known.get("height") or 0) < (info.get("height") or 0)
-        and known.get("vcodec") != "none"
-        and known.get("protocol") in ("http", "https")
-    ]
-    return min(
-        fitting,
-        key=lambda known: (known["height"], known.get("acodec") != "none", known.get("tbr") or 0.0),
-        default=None,
-    )
-
-
-def _read_range(session: Any, url: str, headers: Mapping[str, str], start: int, stop: int) -> tuple[bytes, int]:
-    """Return bytes [start, stop) and the size of the whole file, 0 where the server does not answer in ranges."""
-    from yt_dlp.networking import Request
-
-    request = Request(url, headers={**headers, "Range": f"bytes={start}-{stop - 1}"})
-    with closing(session.urlopen(request)) as response:
-        if response.status != 206:
-            return b"", 0
-        total = str(response.headers.get("Content-Range") or "").rpartition("/")[2]
-        return response.read(stop - start), int(total) if total.isdigit() else 0
-
-
-def _refuse_live(info: Mapping[str, Any], *, incomplete: bool = False) -> None:
+def refuse_live(info: Mapping[str, Any], *, incomplete: bool = False) -> None:
+    """Refuse what is not yet a recording; a match filter of yt-dlp's."""
     status = info.get("live_status")
     if info.get("is_live") or status in ("is_live", "is_upcoming", "post_live"):
         raise CrawlError("live", f"not yet a recording ({status or 'is_live'})")

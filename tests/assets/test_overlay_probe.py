@@ -1,6 +1,9 @@
 """Before a download, keyframes of a small format say whether there is an overlay to download for."""
 
 import dataclasses
+from collections.abc import Callable
+from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
@@ -36,9 +39,9 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[ClipPage]:
     return [ClipPage(path, path.stem, "someone") for path in sorted(folder.glob("*.mp4"))]
 
 
-@pytest.fixture
-def site(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch):
-    """Run a site with two formats of each video, as large sites have."""
+@contextmanager
+def two_formats(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch, small: Callable[[str, str], dict[str, Any]]):
+    """Run a site with two formats of each video; `small(url of the media, name)` is how the lower one is had."""
     from yt_dlp.extractor.common import InfoExtractor
 
     import ops.ytdlp
@@ -49,12 +52,12 @@ def site(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch):
             _VALID_URL = r"https?://two\.example/(?P<id>\w+)"
 
             def _real_extract(self, url: str) -> dict:
-                name = self._match_id(url)
+                name, media = self._match_id(url), f"{server.url}media/"
+                kind = {"ext": "mp4", "vcodec": "avc1", "acodec": "none"}
                 formats = [
-                    {"url": f"{server.url}media/{name}-{height}.mp4", "height": height, "format_id": str(height),
-                     "ext": "mp4", "vcodec": "avc1", "acodec": "none"}
-                    for height in (360, 720)
-                ]  # fmt: skip
+                    {"height": 360, "format_id": "360", **kind, **small(media, name)},
+                    {"height": 720, "format_id": "720", **kind, "url": f"{media}{name}-720.mp4"},
+                ]
                 return {"id": name, "title": name, "uploader": "someone", "formats": formats}
 
         guarded = ops.ytdlp._guarded_class()
@@ -66,6 +69,13 @@ def site(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch):
             return session
 
         monkeypatch.setattr(ops.ytdlp, "_guarded_class", lambda: make)
+        yield server
+
+
+@pytest.fixture
+def site(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch):
+    """Run a site whose lower format is a file, as large sites have."""
+    with two_formats(clips, monkeypatch, lambda media, name: {"url": f"{media}{name}-360.mp4"}) as server:
         yield server
 
 
@@ -119,3 +129,43 @@ def test_a_small_format_that_cannot_be_read_decides_nothing(
     site.fail("/media/plain-360.mp4", *[Fault(404)] * 9)
     materialize([videos], partition_key=BATCH)
     assert units(store)["plain"].outcome.kind == "ok"
+
+
+@pytest.fixture(scope="module")
+def segmented(clips: list[ClipPage], tmp_path_factory: pytest.TempPathFactory) -> list[ClipPage]:
+    """Return the clips, and the lower ones as six segments with an HLS playlist."""
+    folder = tmp_path_factory.mktemp("segments")
+    for name, skin in (("pad", SKIN), ("plain", None)):
+        overlay = place(skin, 200, 400, 210) if skin else None
+        lines = ["#EXTM3U", "#EXT-X-TARGETDURATION:1"]
+        for number in range(6):
+            write_overlay_clip(folder / f"{name}-{number}.ts", overlay, TIMES_S[:3], (640, 360), gop=2)
+            lines += ["#EXTINF:0.5,", f"{name}-{number}.ts"]
+        (folder / f"{name}-list.m3u8").write_text("\n".join([*lines, "#EXT-X-ENDLIST"]))
+    return clips + [ClipPage(path, path.stem, "someone") for path in sorted(folder.iterdir())]
+
+
+def _hls(media: str, name: str) -> dict[str, Any]:
+    return {"url": f"{media}{name}-list.m3u8", "protocol": "m3u8_native"}
+
+
+def _dash(media: str, name: str) -> dict[str, Any]:
+    fragments = [{"path": f"{name}-{number}.ts", "duration": 0.5} for number in range(6)]
+    known = {"protocol": "http_dash_segments", "fragment_base_url": media, "fragments": fragments}
+    return {"url": f"{media}manifest.mpd", **known}
+
+
+@pytest.mark.parametrize("small", [_hls, _dash])
+def test_of_a_video_in_segments_some_are_looked_at(
+    small, segmented: list[ClipPage], store: Store, materialize, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use_small_library(monkeypatch, [SKIN])
+    with two_formats(segmented, monkeypatch, small) as site:
+        write_plan(store, CrawlPlan(tuple(Source(f"https://two.example/{name}") for name in ("pad", "plain")), OPTIONS))
+        materialize([catalog])
+        materialize([templates])
+        materialize([videos], partition_key=BATCH)
+    found = units(store)
+    assert found["pad"].outcome.kind == "ok" and found["pad"].outcome.data["probe"]["height"] == 720
+    assert (found["plain"].outcome.kind, found["plain"].outcome.reason.split(":")[0]) == ("rejected", "no overlay")
+    assert "/media/plain-720.mp4" not in site.requests and "/media/plain-3.ts" in site.requests
