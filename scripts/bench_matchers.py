@@ -27,7 +27,8 @@ from ops.features import Features, Matcher, pooled_matches
 from ops.locate import LocateConfig, TemplateIndex
 from ops.place_fit import drawn_box, fit_place
 from ops.scores import box_iou
-from ops.skins.form import Skin, SkinRenderer, load_skin
+from ops.skins.files import load_skin
+from ops.skins.form import Skin, SkinRenderer
 from ops.skins.procedural import FAMILIES, STYLES, make_skin
 from ops.skins.template import Pixels
 from ops.synthesize import Background, footage_background, make_pad_trace, procedural_background

@@ -1,4 +1,4 @@
-"""The template library as a folder: pictures, control places and SIFT features, made once."""
+"""The template library as a folder: pictures, control places and features, made once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.matchers.sift import SiftMatcher
 from ops import locate
+from ops.features import Matcher
 from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import BadInputError
 from ops.skins.procedural import CORE, make_skin, skin_ids
@@ -19,15 +20,19 @@ from ops.storage import fingerprint
 
 #: Changes when the same skins would be drawn or described otherwise.
 VERSION = "1"
+_SIFT = SiftMatcher()
 
 
-def write_library(folder: Path, library: str = CORE, further: Sequence[Path] = ()) -> tuple[str, ...]:
+def write_library(
+    folder: Path, library: str = CORE, further: Sequence[Path] = (), matcher: Matcher = _SIFT
+) -> tuple[str, ...]:
     """Write templates and their features into an empty folder; return their ids.
 
     Args:
         folder: where to.
         library: of procedural skins.
         further: folders of further templates; where one's controls are is found out if nobody said.
+        matcher: finds the features.
 
     Raises:
         BadInputError: a folder has no template, one cannot be read, or two have the same name.
@@ -40,7 +45,7 @@ def write_library(folder: Path, library: str = CORE, further: Sequence[Path] = (
         raise BadInputError(f"two templates are called {twice[0]!r}; rename one of the files")
     for template in templates:
         template.save(folder)
-    TemplateIndex.build(templates, SiftMatcher(), LocateConfig()).save(folder)
+    TemplateIndex.build(templates, matcher, LocateConfig()).save(folder)
     return ids
 
 
@@ -51,20 +56,20 @@ def with_controls(template: Template) -> Template:
     return template if template.controls else replace(template, controls=find_controls(load_finder(), template))
 
 
-def cached_library(library: str = CORE) -> Path:
+def cached_library(library: str = CORE, matcher: Matcher = _SIFT) -> Path:
     """Return a library's folder in the user's cache (`XDG_CACHE_HOME`, by default `~/.cache`), made if need be.
 
     Raises:
         ValueError: there is no library of this name.
     """
-    content = fingerprint(VERSION, locate.VERSION, SiftMatcher().name, LocateConfig(), skin_ids(library))
+    content = fingerprint(VERSION, locate.VERSION, matcher.name, LocateConfig(), skin_ids(library))
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overplay"
     folder = base / f"templates-{content[:16]}"
     if not folder.is_dir():
         base.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
         try:
-            write_library(scratch, library)
+            write_library(scratch, library, matcher=matcher)
             if not folder.is_dir():  # another process may have been quicker
                 scratch.rename(folder)
         finally:

@@ -1,6 +1,7 @@
 """`overplay label`: what the pad did in videos of this machine; needs no store and no UI."""
 
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,14 @@ from pipelines.commands.console import fail, progress, say
 
 if TYPE_CHECKING:
     from models.overlay_parser.label import LabelJob
+
+
+class Kind(StrEnum):
+    """What `--matcher` takes."""
+
+    sift = "sift"
+    xfeat = "xfeat"
+    both = "both"
 
 
 def label(
@@ -30,11 +39,12 @@ def label(
         str,
         typer.Option(help="The shipped checkpoint, or a folder with one."),
     ] = "shipped",
+    matcher: Annotated[
+        Kind, typer.Option(help="Features to look for overlays by: SIFT's, XFeat's, or both (finds the most).")
+    ] = Kind.sift,
     xfeat: Annotated[
         Path | None,
-        typer.Option(
-            help="Match XFeat features with these weights (xfeat.pt) in place of SIFT's.", dir_okay=False, exists=True
-        ),
+        typer.Option(help="XFeat's weights, .safetensors or xfeat.pt; the shipped ones by default.", exists=True),
     ] = None,
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Values less certain than this are unknown in the labels.")
@@ -44,9 +54,9 @@ def label(
     ] = False,
 ) -> None:
     """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
+    from models.matchers.joint import make_matcher
     from models.matchers.library import cached_library
-    from models.matchers.sift import SiftMatcher
-    from models.matchers.xfeat import XFeatMatcher
+    from models.matchers.xfeat import SHIPPED
     from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
     from models.overlay_parser.label import LabelJob
     from ops.outcomes import BadInputError
@@ -54,11 +64,12 @@ def label(
 
     _refuse_equal_names(videos)
     try:
+        features = make_matcher(matcher.value, xfeat or SHIPPED)
         job = LabelJob(
-            (cached_library(library), *(templates or ())),
+            (cached_library(library, features), *(templates or ())),
             CheckpointReader(find_checkpoint(parser)),
             preview,
-            XFeatMatcher(xfeat) if xfeat else SiftMatcher(),
+            features,
             refine=RefineConfig(min_confidence=min_confidence),
         )
     except (BadInputError, ValueError) as error:

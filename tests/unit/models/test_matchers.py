@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from models.matchers import library
+from models.matchers.joint import JointMatcher
 from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import XFeatMatcher
@@ -68,7 +69,7 @@ def test_the_library_is_made_once_and_found_again(small_library: Path, monkeypat
 
 
 def test_a_library_that_failed_half_way_is_not_there(small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(folder: Path, library: str) -> None:
+    def break_down(folder: Path, library: str, matcher: object) -> None:
         (folder / "ps4-flat-01.png").write_bytes(b"half")
         raise OSError("disk full")
 
@@ -126,3 +127,13 @@ def test_xfeat_weights_that_cannot_be_read_are_named(tmp_path: Path, content: by
         path.write_bytes(content)
     with pytest.raises(BadInputError, match=r"XFeat weights .*xfeat\.pt"):
         XFeatMatcher(path).describe(_picture())
+
+
+def test_joint_features_match_their_own_kind_alone() -> None:
+    alone = (SiftMatcher(), SiftMatcher(contrast=0.05))
+    found, (many, few) = JointMatcher(alone).describe(_picture()), [one.describe(_picture()) for one in alone]
+    assert len(found) == len(many) + len(few) and len(many) > len(few) > 0
+    assert found.descriptors.shape[1] == 128 + 128
+    np.testing.assert_allclose(np.linalg.norm(found.descriptors, axis=1), 1, atol=1e-3)
+    assert not (found.descriptors[: len(many)] @ found.descriptors[len(many) :].T).any()
+    np.testing.assert_array_equal(found.points[len(many) :], few.points)
