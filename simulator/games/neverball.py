@@ -84,9 +84,9 @@ GAME = GameSpec(
         axes=(("left_x", "tilt sideways", 1.0), ("left_y", "tilt forward", 1.0), ("right_x", "rotate", 1.0)),
     ),
     tasks=(
-        _roll("Easy", "map-easy/easy.sol", 40.0),
-        _roll("Coins", "map-easy/coins.sol", 50.0),
-        _roll("Bumper", "map-easy/bumper.sol", 50.0),
+        _roll("Easy", "map-easy/easy.sol", 30.0),
+        _roll("Coins", "map-easy/coins.sol", 40.0),
+        _roll("Bumper", "map-easy/bumper.sol", 40.0),
     ),
     licence="GPL-2.0-or-later",
     setup=LinuxSetup(
