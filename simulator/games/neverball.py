@@ -86,7 +86,7 @@ GAME = GameSpec(
     tasks=(
         _roll("Easy", "map-easy/easy.sol", 30.0),
         _roll("Coins", "map-easy/coins.sol", 40.0),
-        _roll("Bumper", "map-easy/bumper.sol", 40.0),
+        _roll("Bumper", "map-easy/bumper.sol", 60.0),
     ),
     licence="GPL-2.0-or-later",
     setup=LinuxSetup(

@@ -29,6 +29,9 @@ _PUSH: Final = 0.9
 #: Seconds ahead of the ball from which the next coin is chosen.
 _AHEAD_S: Final = 0.4
 
+#: Looks without the coin that it goes for, after which another one comes first: something stands in the way.
+_PATIENCE: Final = 75
+
 Vector = npt.NDArray[np.float64]
 
 
@@ -51,6 +54,7 @@ class BallRoller:
         self._thumb = Thumb(0.4, 0.03)
         self._left = list(self._level.coins)
         self._target: tuple[float, float] | None = None
+        self._num_looks = 0
         self._last: Vector | None = None
 
     def act(self, observation: Frame) -> ActionChunk:
@@ -73,8 +77,11 @@ class BallRoller:
     def _wanted(self, ball: Vector, speed: Vector) -> Vector:
         """Return the speed to have, in metres per second along x and z."""
         self._left = [coin for coin in self._left if math.dist(coin[:2], ball) > _TAKEN]
-        if self._target not in self._targets():
-            self._target = min(self._targets(), key=lambda place: math.dist(place, ball + _AHEAD_S * speed))
+        targets, self._num_looks = self._targets(), self._num_looks + 1
+        if self._target not in targets:
+            self._target, self._num_looks = min(targets, key=lambda place: math.dist(place, ball + _AHEAD_S * speed)), 0
+        elif self._num_looks > _PATIENCE:
+            self._target, self._num_looks = targets[self._rng.integers(len(targets))], 0
         way = np.asarray(self._target) - ball
         distance = float(np.hypot(*way))
         return way / max(distance, 1e-6) * float(np.clip(_PER_METRE * distance, _SLOW, _FAST))

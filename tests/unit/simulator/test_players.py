@@ -242,11 +242,14 @@ class Floor:
     def facts(self):
         return {"x": self.place[0], "z": self.place[1], "heading": self.heading}
 
-    def step(self, stick):
+    def step(self, stick, wall=-np.inf):
+        """Let a frame pass; `wall` is a coordinate on z that the ball does not get below."""
         right = np.array([np.cos(self.heading), np.sin(self.heading)])
         ahead = np.array([np.sin(self.heading), -np.cos(self.heading)])
         self.speed += 3.4 / 60 * (stick[0] * right - stick[1] * ahead)
         self.place = self.place + self.speed / 60
+        if self.place[1] < wall:
+            self.place[1], self.speed[1] = wall, 0
         self.heading += 0.01
 
 
@@ -265,3 +268,16 @@ def test_the_ball_roller_takes_coins_that_open_the_goal_and_rolls_into_it(tmp_pa
     first = [int(np.argmax(distance < 0.4)) for distance in reached]
     assert all(distance.min() < 0.4 for distance in reached), [float(d.min()) for d in reached]
     assert first[0] < first[1] < first[2]  # the nearest coin, the other one, then the goal
+
+
+def test_the_ball_roller_leaves_a_coin_that_it_cannot_get(tmp_path, monkeypatch):
+    (tmp_path / "level.sol").write_bytes(a_level(letters=b"\0goal\0005\0\0"))
+    monkeypatch.setattr("simulator.scripted.neverball._DATA", tmp_path)
+    floor = Floor()
+    roller = BallRoller(floor)
+    trail = []
+    for _ in range(400):
+        for stick in roller.act(ANY).sticks:
+            floor.step(stick, wall=-2.0)  # the nearest coin lies behind it
+            trail.append(floor.place)
+    assert np.hypot(*(np.array(trail) - (1, 4)).T).min() < 0.4
