@@ -7,9 +7,12 @@ from models.matchers import library
 from models.matchers.joint import JointMatcher
 from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
-from models.matchers.xfeat import XFeatMatcher
+from models.matchers.xfeat import SHIPPED, XFeatMatcher
 from ops.locate import INDEX_FILE, LocateConfig, TemplateIndex
 from ops.outcomes import BadInputError
+from ops.skins.procedural import make_skin
+from ops.synthesize import procedural_background
+from training.xfeat import XFeatTrainConfig, draw_pair
 
 
 def _picture() -> np.ndarray:
@@ -137,3 +140,24 @@ def test_joint_features_match_their_own_kind_alone() -> None:
     np.testing.assert_allclose(np.linalg.norm(found.descriptors, axis=1), 1, atol=1e-3)
     assert not (found.descriptors[: len(many)] @ found.descriptors[len(many) :].T).any()
     np.testing.assert_array_equal(found.points[len(many) :], few.points)
+
+
+@pytest.mark.parametrize("skin_id", ["ps5-flat-01", "xbox_series-line-01", "switch-solid-01"])
+def test_the_shipped_weights_match_a_skin_that_they_were_not_trained_on(skin_id: str) -> None:
+    pair = draw_pair(
+        np.random.default_rng(5), make_skin(skin_id), procedural_background, XFeatTrainConfig(width_px=(260.0, 400.0))
+    )
+    first, second = (XFeatMatcher().describe(picture) for picture in pair[:2])
+    likeness = first.descriptors @ second.descriptors.T
+    forth, back = likeness.argmax(axis=1), likeness.argmax(axis=0)
+    mutual = np.flatnonzero(back[forth] == np.arange(len(first)))
+    known, there = pair.points[:, 0] + 0.5, pair.points[:, 1] + 0.5
+    scale = np.ptp(there, axis=0).mean() / np.ptp(known, axis=0).mean()
+    shift = (there - scale * known).mean(axis=0)
+    off = np.linalg.norm(first.points[mutual] * scale + shift - second.points[forth[mutual]], axis=1)
+    assert (off < 4).sum() >= 12, f"{(off < 4).sum()} of {len(mutual)} mutual matches are right"
+
+
+def test_the_shipped_weights_are_small() -> None:
+    assert SHIPPED.stat().st_size < 3 * 2**20
+    assert XFeatMatcher().name.startswith("xfeat-")
