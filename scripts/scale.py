@@ -125,8 +125,13 @@ def measure(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
             worlds[at].run(name, batch)
             if done % 100 == 0:
                 print(f"{name}: {done} of {len(turns)} runs", flush=True)
+        print(table(_summaries(sizes, worlds)), flush=True)  # it takes long; what is there is there
     for world in worlds:
         world.finish()
+    return _summaries(sizes, worlds)
+
+
+def _summaries(sizes: Sequence[int], worlds: Sequence[World]) -> list[dict[str, Any]]:
     return [_summary(size, [world for world in worlds if world.count == size]) for size in sizes]
 
 
