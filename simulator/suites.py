@@ -20,7 +20,7 @@ _DOOM: Final = (
 )  # fmt: skip
 _LINUX: Final = (
     ("ChocolateDoom", "Hunt"), ("ChocolateDoom", "Scout"), ("CrispyDoom", "Hunt"), ("CrispyDoom", "Scout"),
-    ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaStairs"), ("SuperTux", "AntarcticaGoal"),
+    ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaGoal"),
     ("ExtremeTuxRacer", "Descend"), ("Neverball", "Easy"), ("Neverball", "Coins"), ("Neverball", "Bumper"),
 )  # fmt: skip
 
