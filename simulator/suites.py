@@ -21,7 +21,7 @@ _DOOM: Final = (
 _LINUX: Final = (
     ("ChocolateDoom", "Hunt"), ("ChocolateDoom", "Scout"), ("CrispyDoom", "Hunt"), ("CrispyDoom", "Scout"),
     ("KoboDeluxe", "Score"), ("SuperTux", "AntarcticaGoal"),
-    ("ExtremeTuxRacer", "Descend"), ("Neverball", "Easy"), ("Neverball", "Coins"), ("Neverball", "Bumper"),
+    ("ExtremeTuxRacer", "Descend"), ("Neverball", "Easy"), ("Neverball", "Coins"),
 )  # fmt: skip
 
 #: Name -> (game, task) pairs. `doom` needs nothing but the project's packages.
