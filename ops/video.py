@@ -20,6 +20,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ops.mp4_boxes import scan_boxes
 from ops.outcomes import BadInputError
 
 RgbImage = npt.NDArray[np.uint8]
@@ -174,27 +175,6 @@ def _explain_open_error(path: Path, format_name: str, error: Exception) -> BadIn
     if path.stat().st_size < _HEAD_BYTES:
         return BadInputError(f"truncated: the file ends within its {format_name} header")
     return BadInputError(f"damaged: cannot be opened as {format_name} ({getattr(error, 'strerror', error)})")
-
-
-def scan_boxes(path: Path) -> tuple[list[bytes], bool]:
-    """Return the types of an MP4 file's outer boxes, and whether the last one is whole."""
-    size = path.stat().st_size
-    boxes: list[bytes] = []
-    at = 0
-    with path.open("rb") as file:
-        while at + 8 <= size and len(boxes) < 100_000:
-            file.seek(at)
-            header = file.read(16)
-            length = int.from_bytes(header[:4], "big")
-            if length == 1:
-                length = int.from_bytes(header[8:16], "big")
-            boxes.append(header[4:8])
-            if length == 0:  # to the end of the file
-                return boxes, True
-            if length < 8:
-                return boxes, False
-            at += length
-    return boxes, at == size
 
 
 def read_packets(video: OpenVideo, stream: Any = None) -> Iterator[Any]:
