@@ -7,6 +7,7 @@ from simulator.games.chromium_bsu import GAME as CHROMIUM_BSU
 from simulator.games.crispy_doom import GAME as CRISPY_DOOM
 from simulator.games.doom import GAME as DOOM
 from simulator.games.extreme_tux_racer import GAME as EXTREME_TUX_RACER
+from simulator.games.gunroar import GAME as GUNROAR
 from simulator.games.kobo import GAME as KOBO_DELUXE
 from simulator.games.mrboom import GAME as MR_BOOM
 from simulator.games.neverball import GAME as NEVERBALL
@@ -20,7 +21,7 @@ from simulator.games.torus_trooper import GAME as TORUS_TROOPER
 GAMES: dict[str, GameSpec] = {
     game.name: game
     for game in (
-        DOOM, SUPERTUX, POWERMANGA, CHROMIUM_BSU, MR_BOOM, KOBO_DELUXE,
+        DOOM, SUPERTUX, POWERMANGA, CHROMIUM_BSU, MR_BOOM, KOBO_DELUXE, GUNROAR,
         NEVERBALL, EXTREME_TUX_RACER, CHOCOLATE_DOOM, CRISPY_DOOM, TORUS_TROOPER,
         OPEN_ARENA,
     )

@@ -73,7 +73,7 @@ class LinuxSetup:
     Attributes:
         packages: Debian packages that have the program and its data.
         command: program and arguments; a task's `launch["arguments"]` follow.
-        home: files that lie in the home folder at the start, path -> text.
+        home: files that lie in the home folder at the start, path -> text, or bytes that are left as they are.
         environment: variables beside the backend's own.
         input: `pad` (evdev, as the game sees a real one; controls that the input map names get through) or `keys`
             (the input map's names are X keys; of an axis `Left|Right`, pressed beyond the third value), or `uinput`
@@ -94,7 +94,7 @@ class LinuxSetup:
 
     packages: tuple[str, ...]
     command: tuple[str, ...]
-    home: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    home: Mapping[str, str | bytes] = field(default_factory=lambda: MappingProxyType({}))
     environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     input: str = "pad"
     vsync: str = "auto"

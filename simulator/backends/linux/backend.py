@@ -198,9 +198,12 @@ class LinuxBackend:
         pad.touch()
         words = {"width": self._size[0], "height": self._size[1], "home": home, "seed": seed}
         made = {name: make_text() for name, make_text in self._task.launch.get("files", {}).items()}
-        for name, text in ({key: text.format(**words) for key, text in self._setup.home.items()} | made).items():
+        texts = {
+            key: text if isinstance(text, bytes) else text.format(**words) for key, text in self._setup.home.items()
+        }
+        for name, content in (texts | made).items():
             (home / name).parent.mkdir(parents=True, exist_ok=True)
-            (home / name).write_text(text)
+            (home / name).write_bytes(content if isinstance(content, bytes) else content.encode())
         arguments = (*self._setup.command[1:], *self._task.launch.get("arguments", ()))
         program, extra = self._program(folder), {}
         command = [str(program), *(argument.format(**words) for argument in arguments)]

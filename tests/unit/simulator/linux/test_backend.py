@@ -144,11 +144,12 @@ def test_what_cannot_be_started_is_told_in_one_line(make_toy, tmp_path):
 def test_every_episode_has_a_home_of_its_own_and_a_kill_leaves_nothing(make_toy):
     """Other games may run on the machine meanwhile: only what is below us and in our folders is looked at."""
     before = descendants(os.getpid())
-    toy = make_toy()
+    toy = make_toy(home={"notes/size": "{width}x{height}", "notes/raw": b"{width}\x80\x3f"})
     toy.start(0)
     first = toy._running.folder
     assert first.exists()
     assert (first / "home/notes/size").read_text() == "160x120"
+    assert (first / "home/notes/raw").read_bytes() == b"{width}\x80\x3f"
     toy.start(1)
     second = toy._running.folder
     assert not first.exists()
