@@ -7,14 +7,16 @@ alpha in [0, 1], so that "over" is one multiply-add.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import cached_property, partial
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import DATASET, STICKS, Floats
-from ops.skins.sampling import antialiased, leaning
+from ops.skins.sampling import antialiased, leaning, spread
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels, Template
 
 TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
@@ -126,21 +128,26 @@ class Skin:
 
 
 def _to_straight(premultiplied: Floats) -> Pixels:
-    alpha = premultiplied[..., 3:]
-    colour = np.where(alpha > 0, premultiplied[..., :3] / np.maximum(alpha, 1e-6), 0)
-    return np.clip(np.concatenate([colour, alpha], axis=-1) * 255 + 0.5, 0, 255).astype(np.uint8)
+    alpha = premultiplied[..., 3]
+    divisor = np.maximum(alpha, np.float32(1e-6))
+    divisor[alpha <= 0] = np.inf
+    straight = premultiplied / spread(divisor, 4)
+    straight[..., 3] = alpha
+    return np.asarray(np.clip(straight * 255 + 0.5, 0, 255), dtype=np.uint8)
 
 
 def over(canvas: Floats, sprite: Floats, x: int, y: int) -> None:
     """Composite a premultiplied sprite over a premultiplied canvas, in place, clipped to the canvas."""
-    top, left = max(y, 0), max(x, 0)
-    bottom, right = min(y + sprite.shape[0], canvas.shape[0]), min(x + sprite.shape[1], canvas.shape[1])
-    if bottom <= top or right <= left:
-        return
-    part = sprite[top - y : bottom - y, left - x : right - x]
-    region = canvas[top:bottom, left:right]
-    region *= 1 - part[..., 3:]
-    region += part
+    _Placed(sprite, x, y).lay(canvas, Box(0, 0, canvas.shape[1], canvas.shape[0]))
+
+
+def mix(frame: Pixels, keep: Floats, light: Floats) -> None:
+    """Make a frame (h, w, 3) uint8 `frame * keep + light`, both (h, w, 3) float32, in place, rounded, at most 255."""
+    mixed = frame.astype(np.float32)
+    mixed *= keep
+    mixed += light
+    mixed += np.float32(0.5)
+    frame[:] = np.minimum(mixed, 255, out=mixed).astype(np.uint8)
 
 
 def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
@@ -153,7 +160,39 @@ def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
     return ((0, 1, 2), (3, 5, 6), (4, 7, 8))[vertical][horizontal]
 
 
-@dataclass(frozen=True)
+class Box(NamedTuple):
+    """A rectangle of whole pixels, right and bottom not in it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    @property
+    def empty(self) -> bool:
+        """Whether no pixel is in it."""
+        return self.right <= self.left or self.bottom <= self.top
+
+    @property
+    def slices(self) -> tuple[slice, slice]:
+        """Its rows and columns."""
+        return slice(self.top, self.bottom), slice(self.left, self.right)
+
+    def moved(self, dx: int, dy: int) -> Box:
+        """Return it at another place."""
+        return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
+
+    def meet(self, other: Box) -> Box:
+        """Return what is in both."""
+        return Box(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+
+@dataclass(frozen=True, eq=False)
 class _Placed:
     """A sprite resampled to output pixels."""
 
@@ -161,18 +200,36 @@ class _Placed:
     x: int
     y: int
 
+    @property
+    def box(self) -> Box:
+        return Box(self.x, self.y, self.x + self.rgba.shape[1], self.y + self.rgba.shape[0])
+
+    @cached_property
+    def _keep(self) -> Floats:
+        """(h, w, 4): the share of what is below that stays."""
+        return spread(1 - self.rgba[..., 3], 4)
+
+    def lay(self, canvas: Floats, within: Box) -> None:
+        """Composite it over a canvas (h, w, 4), in place, where it is within a box of the canvas."""
+        part = within.meet(self.box)
+        if not part.empty:
+            here, region = part.moved(-self.x, -self.y).slices, canvas[part.slices]
+            region *= self._keep[here]
+            region += self.rgba[here]
+
     def trimmed(self) -> _Placed:
         """Return it without the rows and columns at its edges in which nothing is drawn."""
-        rows, columns = (np.flatnonzero(self.rgba[..., 3].any(axis=axis)) for axis in (1, 0))
-        if not len(rows):
+        import cv2
+
+        left, top, width, height = cv2.boundingRect((self.rgba[..., 3] != 0).view(np.uint8))
+        if not width:
             return _Placed(self.rgba[:1, :1], self.x, self.y)
-        part = self.rgba[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-        return _Placed(part, self.x + int(columns[0]), self.y + int(rows[0]))
+        return _Placed(self.rgba[top : top + height, left : left + width], self.x + left, self.y + top)
 
 
 @dataclass
 class SkinRenderer:
-    """Draws one skin at one place, size and opacity into frames.
+    """Draws one skin at one place, size and opacity into frames; from one state to the next, only what changes.
 
     Attributes:
         skin: what to draw.
@@ -189,27 +246,32 @@ class SkinRenderer:
     opacity: float = 1.0
     _placed: dict[tuple[str, bool | int], _Placed] = field(init=False, repr=False)
     _blurred: dict[tuple[str, str], Floats] = field(init=False, repr=False)
-    _size: tuple[int, int] = field(init=False, repr=False)
+    _moved: dict[str, tuple[Hashable, _Placed | None]] = field(init=False, repr=False)
     _constant: Floats = field(init=False, repr=False)
     _num_constant: int = field(init=False, repr=False)
+    _canvas: Floats = field(init=False, repr=False)
+    _shown: list[_Placed | None] = field(init=False, repr=False)
+    _blend: tuple[Floats, Floats] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
         if not self.width_px > 0 or not 0 < self.opacity <= 1:
             raise ValueError(f"width_px must be > 0 and opacity in (0, 1], got {self.width_px} and {self.opacity}")
-        self._placed, self._blurred = {}, {}
+        self._placed, self._blurred, self._moved = {}, {}, {}
         left, top = int(np.floor(self.x)), int(np.floor(self.y))
         right, bottom = self.x + self.width_px, self.y + self.skin.height * self.scale
-        self._size = (int(np.ceil(right)) - left, int(np.ceil(bottom)) - top)
+        size = (int(np.ceil(bottom)) - top, int(np.ceil(right)) - left)
         for name, sprite in {BODY: self.skin.body, **self.skin.statics}.items():
             self._placed[name, False] = self._place(sprite, (0.0, 0.0)).trimmed()
-        self._constant = np.zeros((self._size[1], self._size[0], 4), dtype=np.float32)
+        self._constant = np.zeros((*size, 4), dtype=np.float32)
         self._num_constant = 0
         for name in self.skin.layers:  # the lowest layers, drawn once
             if name != BODY and name not in self.skin.statics:
                 break
             placed = self._placed[name, False]
-            over(self._constant, placed.rgba, placed.x, placed.y)
+            placed.lay(self._constant, Box(0, 0, size[1], size[0]))
             self._num_constant += 1
+        self._canvas = self._constant.copy()
+        self._shown = [None] * (len(self.skin.layers) - self._num_constant)
 
     @property
     def scale(self) -> float:
@@ -285,7 +347,14 @@ class SkinRenderer:
             self._blurred[key] = antialiased(sprite.rgba, self.scale)
         shift = axes * art.area.travel
         lean = leaning(axes, art.tilt_deg) if art.tilt_deg and axes.any() else None
-        return self._place(sprite, (float(shift[0]), float(shift[1])), self._blurred[key], lean)
+        place = partial(self._place, sprite, (float(shift[0]), float(shift[1])), self._blurred[key], lean)
+        return self._as_before(name, (look, *axes.tolist()), place)
+
+    def _as_before(self, name: str, state: Hashable, place: Callable[[], _Placed | None]) -> _Placed | None:
+        """Return what moves or fades as it was placed last, if its state is the same."""
+        if name not in self._moved or self._moved[name][0] != state:
+            self._moved[name] = state, place()
+        return self._moved[name][1]
 
     def _dpad(self, buttons: Floats) -> _Placed:
         up, down, left, right = (
@@ -304,13 +373,39 @@ class SkinRenderer:
             sticks: (4,) in the order of `AXES`, NaN is drawn as centred.
             triggers: (2,) travel in [0, 1] of left and right; None takes the buttons.
         """
-        canvas = self._constant.copy()
+        self._show(buttons, sticks, triggers)
+        return self._canvas.copy()
+
+    def _show(self, buttons: Floats, sticks: Floats, triggers: Floats | None) -> None:
+        """Bring the canvas to a pad state: the boxes of the layers that differ from the last one are drawn anew."""
         axes = np.nan_to_num(np.asarray(sticks, dtype=np.float32))
-        for name in self.skin.layers[self._num_constant :]:
-            placed = self._layer(name, buttons, axes, triggers)
+        names = self.skin.layers[self._num_constant :]
+        before, self._shown = self._shown, [self._layer(name, buttons, axes, triggers) for name in names]
+        for old, new in zip(before, self._shown, strict=True):
+            if old is not new:
+                for changed in (old, new):
+                    if changed is not None:
+                        self._redraw(changed.box)
+
+    def _redraw(self, box: Box) -> None:
+        box = box.meet(Box(0, 0, self._canvas.shape[1], self._canvas.shape[0]))
+        if box.empty:
+            return
+        self._canvas[box.slices] = self._constant[box.slices]
+        for placed in self._shown:
             if placed is not None:
-                over(canvas, placed.rgba, placed.x, placed.y)
-        return canvas
+                placed.lay(self._canvas, box)
+        if self._blend is not None:
+            for whole, part in zip(self._blend, self._blended(box), strict=True):
+                whole[box.slices] = part
+
+    def _blended(self, box: Box) -> tuple[Floats, Floats]:
+        """Return the canvas in a box as `mix` wants it."""
+        import cv2
+
+        canvas = self._canvas[box.slices]
+        keep = spread(1 - canvas[..., 3] * np.float32(self.opacity), 3)
+        return keep, np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB)) * np.float32(255 * self.opacity)
 
     def _layer(self, name: str, buttons: Floats, axes: Floats, triggers: Floats | None) -> _Placed | None:
         if name == BODY or name in self.skin.statics:
@@ -322,11 +417,9 @@ class SkinRenderer:
             thumb = bool(buttons[DATASET.index(("left_thumb", "right_thumb")[index])] > 0.5)
             return self._stick(name, thumb, axes[2 * index : 2 * index + 2])
         pressed = bool(buttons[DATASET.index(name)] > 0.5)
-        if name.endswith("_trigger"):
-            if triggers is not None:
-                return self._trigger(name, float(triggers[0 if name.startswith("left") else 1]))
-            if self._mode(name) == "slide":
-                return self._trigger(name, float(pressed))
+        if name.endswith("_trigger") and (triggers is not None or self._mode(name) == "slide"):
+            travel = float(pressed) if triggers is None else float(triggers[0 if name.startswith("left") else 1])
+            return self._as_before(name, travel, partial(self._trigger, name, travel))
         return self._control(name, pressed)
 
     def _mode(self, name: str) -> TriggerMode:
@@ -356,18 +449,15 @@ class SkinRenderer:
 
     def draw(self, frame: Pixels, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> None:
         """Draw the overlay in a pad state (see `compose`) into an RGB frame (h, w, 3) uint8, in place, clipped."""
-        canvas = self.compose(buttons, sticks, triggers)
+        self._show(buttons, sticks, triggers)
+        height, width = self._canvas.shape[:2]
+        if self._blend is None:
+            self._blend = self._blended(Box(0, 0, width, height))
         x, y = int(np.floor(self.x)), int(np.floor(self.y))
-        top, left = max(y, 0), max(x, 0)
-        bottom, right = min(y + canvas.shape[0], frame.shape[0]), min(x + canvas.shape[1], frame.shape[1])
-        if bottom <= top or right <= left:
-            return
-        part = canvas[top - y : bottom - y, left - x : right - x]
-        region = frame[top:bottom, left:right].astype(np.float32)
-        region *= 1 - part[..., 3:] * np.float32(self.opacity)
-        region += part[..., :3] * np.float32(255 * self.opacity)
-        region += np.float32(0.5)
-        frame[top:bottom, left:right] = np.minimum(region, 255).astype(np.uint8)
+        seen = Box(x, y, x + width, y + height).meet(Box(0, 0, frame.shape[1], frame.shape[0]))
+        if not seen.empty:
+            keep, light = (whole[seen.moved(-x, -y).slices] for whole in self._blend)
+            mix(frame[seen.slices], keep, light)
 
 
 def _filled_part(mode: TriggerMode, height: int, width: int, travel: float) -> tuple[slice, slice]:

@@ -21,3 +21,10 @@ def leaning(axes: Floats, tilt_deg: float) -> npt.NDArray[np.float64]:
     """Return (2, 2): a flat cap that leans `tilt_deg` at full deflection, seen from the front without perspective."""
     turn_x, turn_y = np.radians(-tilt_deg * axes[1]), np.radians(tilt_deg * axes[0])
     return np.array([[np.cos(turn_y), 0], [np.sin(turn_x) * np.sin(turn_y), np.cos(turn_x)]])
+
+
+def spread(plane: Floats, num_channels: int) -> Floats:
+    """Return a plane (h, w) in each of some channels, (h, w, channels): broadcasting along the last axis is slow."""
+    import cv2
+
+    return np.asarray(cv2.merge([plane] * num_channels), dtype=np.float32)

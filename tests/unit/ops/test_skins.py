@@ -11,6 +11,7 @@ from ops.skins.form import Skin, SkinRenderer
 from ops.skins.procedural import CORE, FULL, STYLES, make_skin, skin_ids
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Template, load_library
 from ops.storage import to_json
+from ops.synthesize import make_pad_trace
 from tests.factories.overlays import REST, pressed
 
 #: One skin of each family; each style twice. The whole library is drawn below in coarse.
@@ -93,6 +94,19 @@ def test_unknown_is_drawn_as_idle() -> None:
     skin = make("ps4-flat-01")
     unknown = _draw(skin, np.full(17, np.nan, np.float32), np.full(4, np.nan, np.float32))
     np.testing.assert_array_equal(unknown, _draw(skin))
+
+
+@pytest.mark.parametrize("skin_id", SAMPLE[::3])
+def test_what_was_drawn_before_leaves_nothing_behind(skin_id: str) -> None:
+    """One renderer through a trace draws what a new one draws of each state alone."""
+    skin, states = make(skin_id), list(zip(*make_pad_trace(np.random.default_rng(4), 8, events=8), strict=True))
+    used, frames = SkinRenderer(skin, 233.4, -6.3, 4.8, 0.7), np.full((2, 140, 220, 3), 90, np.uint8)
+    for state in [*states, *states[::3]]:
+        renderers, frames[:] = (used, SkinRenderer(skin, 233.4, -6.3, 4.8, 0.7)), 90
+        np.testing.assert_array_equal(*(renderer.compose(*state) for renderer in renderers))
+        for renderer, frame in zip(renderers, frames, strict=True):
+            renderer.draw(frame, *state)
+        np.testing.assert_array_equal(*frames)
 
 
 @pytest.mark.parametrize("mode", ["fill_up", "opacity", "binary"])
