@@ -19,6 +19,7 @@ GAME = GameSpec(
     tasks=(free_play("Let nobody pass"),),
     licence="Clarified Artistic License",
     setup=LinuxSetup(
+        screen=(640, 480),
         packages=("chromium-bsu",),
         command=("chromium-bsu", "--window", "--noaudio", "--vidmode", "1"),
         input="keys",

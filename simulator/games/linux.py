@@ -67,7 +67,7 @@ def tap_key(*keys: str, wait: int = 20) -> tuple[Hold, Hold]:
 class LinuxSetup:
     """A program of a Linux distribution.
 
-    In `command`, `environment` and the texts of `home` stand `{width}`, `{height}` (of the frame), `{home}` (the
+    In `command`, `environment` and the texts of `home` stand `{width}`, `{height}` (of the screen), `{home}` (the
     private home folder) and `{seed}` (of the episode); doubled braces are braces.
 
     Attributes:
@@ -82,6 +82,7 @@ class LinuxSetup:
         settle: whether time waits for the program's other threads; for games that think in threads.
         copy_program: run a copy, because the installed program is setgid.
         windows: whether the command is a Windows program's file, which Wine runs; its pad is XInput.
+        screen: width and height of its window where it has but one; frames of another size are scaled from it.
         boot: what is played before the first frame; a task's `launch["boot"]` follows.
         boot_frames: control frames that the program may take until it shows its first frame.
         idle_frames: after the script the game is left alone for a part of so many control frames, by seed: for games
@@ -101,6 +102,7 @@ class LinuxSetup:
     settle: bool = False
     copy_program: bool = False
     windows: bool = False
+    screen: tuple[int, int] | None = None
     boot: tuple[Hold, ...] = ()
     boot_frames: int = 1200
     idle_frames: int = 0

@@ -20,6 +20,7 @@ GAME = GameSpec(
     tasks=(free_play("Blow up the others and not yourself"),),
     licence="MIT",
     setup=LinuxSetup(
+        screen=(960, 600),
         packages=("mrboom",),
         command=("mrboom", "--nomusic"),
         boot=(Hold(200), *tap("south", wait=30), *tap("start", wait=120)),

@@ -33,6 +33,7 @@ GAME = GameSpec(
     ),
     licence="GPL-3.0-or-later",
     setup=LinuxSetup(
+        screen=(640, 400),
         packages=("powermanga",),
         home={"var/games/powermanga/powermanga.hi": ""},  # scores go to a file that is there, or nowhere
         # With sound its mixer draws from the game's own random numbers, in another thread.

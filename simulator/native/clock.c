@@ -217,6 +217,10 @@ void op_note_present(bool is_gl) {
   op_stalled = false;
   queries_without_progress = 0;
   if (page->mode == OVERPLAY_CLAMPED) advance_clamped(page, 0);
+  if (page->mode == OVERPLAY_OFF) {
+    if (page->vsync == OVERPLAY_VSYNC_ALWAYS) pause_briefly(NULL, page->dt_ns - op_real_ns() % page->dt_ns);
+    op_pad_flush();
+  }
   if (page->mode != OVERPLAY_LOCKED) return;
   uint32_t vsync = page->vsync == OVERPLAY_VSYNC_AUTO ? (is_gl ? OVERPLAY_VSYNC_ALWAYS : OVERPLAY_VSYNC_ADAPTIVE)
                                                       : page->vsync;

@@ -50,7 +50,7 @@ struct overplay_page {
   uint32_t magic;     /* OVERPLAY_MAGIC */
   uint32_t version;   /* OVERPLAY_VERSION; the library refuses another */
   uint32_t mode;      /* enum overplay_mode */
-  uint32_t vsync;     /* enum overplay_vsync; locked mode only */
+  uint32_t vsync;     /* enum overplay_vsync; in locked mode, and ALWAYS in real time too */
   uint32_t flags;     /* OVERPLAY_SETTLE, OVERPLAY_SURFACES */
   uint32_t reserved;  /* 0 */
   uint64_t seed;      /* what getrandom, /dev/urandom and their like are derived from */

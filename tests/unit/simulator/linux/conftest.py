@@ -48,9 +48,9 @@ def make_toy() -> Iterator[Callable[..., LinuxBackend]]:
     """Give backends of the toy that end with the test."""
     made: list[LinuxBackend] = []
 
-    def make(mode: str = "locked", speed: float = 1.0, **setup: Any) -> LinuxBackend:
+    def make(mode: str = "locked", speed: float = 1.0, size: tuple[int, int] = SIZE, **setup: Any) -> LinuxBackend:
         spec = toy_spec(**setup)
-        made.append(LinuxBackend(spec, spec.tasks[0], *SIZE, mode=mode, speed=speed))
+        made.append(LinuxBackend(spec, spec.tasks[0], *size, mode=mode, speed=speed))
         return made[-1]
 
     yield make

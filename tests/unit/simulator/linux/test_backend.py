@@ -7,6 +7,7 @@ import sys
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -55,6 +56,15 @@ def test_input_shows_in_the_very_next_frame(make_toy):
     assert tuple(toy.grab()[118, 5]) == (0, 200, 0)
     assert toy.facts()["running"] == 1
     assert toy.page.fields.pad_opens > 0
+
+
+def test_a_game_of_one_size_is_scaled(make_toy):
+    whole, small = make_toy(input_map=PLAY), make_toy(input_map=PLAY, screen=SIZE, size=(64, 64))
+    for toy in (whole, small):
+        toy.start(0)
+        toy.advance(5)
+    expected = cv2.resize(whole.grab(), (64, 64), interpolation=cv2.INTER_AREA)
+    np.testing.assert_array_equal(small.grab(), expected)
 
 
 def test_a_frame_is_a_step_and_time_is_exact(make_toy):
@@ -216,3 +226,10 @@ def test_the_other_modes_run_and_stop(make_toy, mode):
     began = toy.facts()["presents"]
     assert toy.advance(30) == 30
     assert toy.facts()["presents"] > began
+    for names, is_green in ((["south"], True), ([], False)):
+        toy.set(pressed(*names), CENTRE)
+        for _ in range(300):
+            toy.advance(1)
+            if (toy.grab()[118, 5, 1] > 150) == is_green:
+                break
+        assert (toy.grab()[118, 5, 1] > 150) == is_green, "the pad does not reach it"

@@ -81,6 +81,19 @@ def test_off_is_real_time(start, compile_toy):
     assert abs(int(toy.lines()[0].split()[2]) / 1e6 - time.time()) < 60
 
 
+def test_off_with_a_refresh_is_a_monitor(start, compile_toy):
+    paced, free = (
+        start(compile_toy("gl", "gl"), mode="off", vsync=vsync, dt_ns=50_000_000) for vsync in ("always", "auto")
+    )
+    took = []
+    for toy in (paced, free):
+        assert toy.process.wait(timeout=20) == 0
+        shown = [int(line.split()[0]) for line in toy.lines()]
+        took.append((shown[-1] - shown[0]) % 1_000_000)
+        assert toy.page.counters()["presents"] == 5
+    assert took[0] > 3 * 50_000 > took[1]
+
+
 def test_clamped_time_is_real_time_that_can_be_held(start, compile_toy):
     toy = start(compile_toy("clocks"), mode="clamped", speed=10.0)
     assert toy.step()
