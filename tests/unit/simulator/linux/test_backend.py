@@ -225,11 +225,11 @@ def test_the_other_modes_run_and_stop(make_toy, mode):
     toy.start(0)
     began = toy.facts()["presents"]
     assert toy.advance(30) == 30
-    assert toy.facts()["presents"] > began
     for names, is_green in ((["south"], True), ([], False)):
         toy.set(pressed(*names), CENTRE)
-        for _ in range(300):
+        for _ in range(600):  # real time: a busy machine may take some
             toy.advance(1)
             if (toy.grab()[118, 5, 1] > 150) == is_green:
                 break
         assert (toy.grab()[118, 5, 1] > 150) == is_green, "the pad does not reach it"
+    assert toy.facts()["presents"] > began
