@@ -65,6 +65,23 @@ def test_equal_seed_and_actions_give_equal_frames(env):
     assert (once != play(6)).any()
 
 
+def test_environments_side_by_side_play_as_one_alone_does(env):
+    envs = gym.make_vec("overplay/Doom-Gallery-v0", num_envs=2, vectorization_mode="async", width=160, height=120)
+    try:
+        observations, _ = envs.reset(seed=[5, 6])
+        envs.action_space.seed(0)
+        actions = [envs.action_space.sample() for _ in range(10)]
+        films = np.stack([observations, *(envs.step(action)[0] for action in actions)])
+    finally:
+        envs.close()
+    assert films.shape == (11, 2, 120, 160, 3)
+    for index, seed in enumerate((5, 6)):
+        first, _ = env.reset(seed=seed)
+        parts = ({name: values[index] for name, values in action.items()} for action in actions)
+        alone = np.stack([first, *(env.step(part)[0] for part in parts)])
+        np.testing.assert_array_equal(films[:, index], alone)
+
+
 def test_sticks_turn_and_move_the_right_way(env):
     env.reset(seed=2)
     start = env.step(REST)[4]["facts"]

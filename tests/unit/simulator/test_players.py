@@ -253,31 +253,33 @@ class Floor:
         self.heading += 0.01
 
 
-def test_the_ball_roller_takes_coins_that_open_the_goal_and_rolls_into_it(tmp_path, monkeypatch):
-    (tmp_path / "level.sol").write_bytes(a_level(letters=b"\0goal\0006\0\0"))
-    monkeypatch.setattr("simulator.scripted.neverball._DATA", tmp_path)
-    floor = Floor()
-    roller = BallRoller(floor)
-    trail = []
-    for _ in range(400):
-        for stick in roller.act(ANY).sticks:
-            assert np.hypot(*stick[:2]) <= 1.001
-            floor.step(stick)
-            trail.append(floor.place)
-    reached = [np.hypot(*(np.array(trail) - place).T) for place in ((-2.5, -3.5), (1, 4), (1, -17))]
+@pytest.fixture
+def roll(tmp_path, monkeypatch):
+    """Return what rolls a ball for 400 looks in a level that needs so many coins, and gives its trail (frames, 2)."""
+
+    def run(num_needed, wall=-np.inf):
+        (tmp_path / "level.sol").write_bytes(a_level(letters=b"\0goal\000%d\0\0" % num_needed))
+        monkeypatch.setattr("simulator.scripted.neverball._DATA", tmp_path)
+        floor, trail = Floor(), []
+        roller = BallRoller(floor)
+        for _ in range(400):
+            for stick in roller.act(ANY).sticks:
+                assert np.hypot(*stick[:2]) <= 1.001
+                floor.step(stick, wall)
+                trail.append(floor.place)
+        return np.array(trail)
+
+    return run
+
+
+def test_the_ball_roller_takes_coins_that_open_the_goal_and_rolls_into_it(roll):
+    trail = roll(num_needed=6)
+    reached = [np.hypot(*(trail - place).T) for place in ((-2.5, -3.5), (1, 4), (1, -17))]
     first = [int(np.argmax(distance < 0.4)) for distance in reached]
     assert all(distance.min() < 0.4 for distance in reached), [float(d.min()) for d in reached]
     assert first[0] < first[1] < first[2]  # the nearest coin, the other one, then the goal
 
 
-def test_the_ball_roller_leaves_a_coin_that_it_cannot_get(tmp_path, monkeypatch):
-    (tmp_path / "level.sol").write_bytes(a_level(letters=b"\0goal\0005\0\0"))
-    monkeypatch.setattr("simulator.scripted.neverball._DATA", tmp_path)
-    floor = Floor()
-    roller = BallRoller(floor)
-    trail = []
-    for _ in range(400):
-        for stick in roller.act(ANY).sticks:
-            floor.step(stick, wall=-2.0)  # the nearest coin lies behind it
-            trail.append(floor.place)
-    assert np.hypot(*(np.array(trail) - (1, 4)).T).min() < 0.4
+def test_the_ball_roller_leaves_a_coin_that_it_cannot_get(roll):
+    trail = roll(num_needed=5, wall=-2.0)  # the nearest coin lies behind it
+    assert np.hypot(*(trail - (1, 4)).T).min() < 0.4

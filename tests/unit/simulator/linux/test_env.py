@@ -1,11 +1,13 @@
 """The toy as a Gymnasium environment."""
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
 from simulator.env import GameEnv
 from simulator.games import GAMES
+from simulator.soak import Seen, measure
 from tests.unit.simulator.linux.conftest import FULL_MAP, toy_spec
 from tests.unit.simulator.linux.test_backend import CENTRE, PLAY, REST, pressed
 
@@ -21,6 +23,29 @@ def toy(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest):
 @pytest.mark.parametrize("toy", [PLAY], indirect=True)
 def test_gymnasiums_checker_passes(toy):
     check_env(toy)
+
+
+def test_linux_games_side_by_side_leave_nothing(monkeypatch):
+    monkeypatch.setitem(GAMES, "Toy", toy_spec(PLAY))
+    monkeypatch.setitem(gym.registry, "overplay/Toy-Roll-v0", gym.envs.registration.EnvSpec(
+        "overplay/Toy-Roll-v0", entry_point="simulator.env:GameEnv", kwargs={"game": "Toy"}))  # fmt: skip
+    before, seen = measure(seen=(held := Seen())), []
+    envs = gym.make_vec("overplay/Toy-Roll-v0", num_envs=2, vectorization_mode="async")
+    try:
+        observations, _ = envs.reset(seed=[3, 3])
+        for _ in range(5):
+            np.testing.assert_array_equal(*observations)
+            observations, *_ = envs.step({"buttons": np.stack([REST, REST]), "sticks": np.stack([CENTRE, CENTRE])})
+            seen.append(observations[0])
+        assert not np.array_equal(seen[0], seen[-1])
+        during = measure(seen=held)
+    finally:
+        envs.close()
+    after = measure(seen=held)
+    assert during.processes >= before.processes + 10  # for each a worker, two guards, a server, a game
+    assert during.folders == 2
+    assert after.processes <= before.processes
+    assert (after.folders, after.displays) == (0, 0)
 
 
 def test_leaving_the_game_terminates_and_the_rule_reads_its_exit_code(toy):
