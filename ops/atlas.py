@@ -25,6 +25,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import DATASET_BUTTONS, STICKS
+from ops.skins.sampling import mix, spread
 from ops.skins.template import ControlArea, Pixels, Template
 
 STICK_PX = 44
@@ -42,6 +43,7 @@ _MARGIN = 0.008
 ASSUMED_TRAVEL = 0.5
 
 Matrix = npt.NDArray[np.float64]
+Plane = npt.NDArray[np.float32]
 
 
 def cell(control: str) -> tuple[int, int, int]:
@@ -78,52 +80,49 @@ class AtlasMap:
     """Cuts atlases out of pictures in which a template lies at a known place.
 
     Attributes:
-        fine: (HEIGHT_PX, WIDTH_PX, 2) float32, source x, y of each atlas pixel at full resolution.
+        fine: (HEIGHT_PX, WIDTH_PX) float32, source x and y of each atlas pixel at full resolution.
         coarse: the same at half resolution.
-        use_coarse: (HEIGHT_PX, WIDTH_PX) bool, where the source is shrunk so much that half resolution aliases less.
-        drawn: (HEIGHT_PX, WIDTH_PX) bool, cells of controls that the template has.
+        use_coarse: (HEIGHT_PX, WIDTH_PX) uint8, 1 where the source is shrunk so much that half resolution aliases
+            less; None for nowhere.
+        drawn: (HEIGHT_PX, WIDTH_PX) uint8, 1 in cells of controls that the template has.
     """
 
-    fine: npt.NDArray[np.float32]
-    coarse: npt.NDArray[np.float32]
-    use_coarse: npt.NDArray[np.bool_]
-    drawn: npt.NDArray[np.bool_]
+    fine: tuple[Plane, Plane]
+    coarse: tuple[Plane, Plane]
+    use_coarse: Pixels | None
+    drawn: Pixels
 
     @classmethod
     def build(cls, controls: Mapping[str, ControlArea], width: float, affine: Matrix) -> AtlasMap:
         """Return the map for a template's controls, its width and its (2, 3) affine to the picture's pixels."""
-        fine = np.full((HEIGHT_PX, WIDTH_PX, 2), -1e4, dtype=np.float32)
-        use_coarse = np.zeros((HEIGHT_PX, WIDTH_PX), dtype=bool)
-        drawn = np.zeros((HEIGHT_PX, WIDTH_PX), dtype=bool)
+        columns, rows = (np.full((HEIGHT_PX, WIDTH_PX), -1e4, dtype=np.float32) for _ in range(2))
+        use_coarse, drawn = (np.zeros((HEIGHT_PX, WIDTH_PX), dtype=np.uint8) for _ in range(2))
         for control, area in controls.items():
             if control.endswith("_thumb"):  # seen in the stick's own cell too, but a button has a cell of its own
                 area = ControlArea(area.cx, area.cy, area.half_width, area.half_height)
             left, top, side = cell(control)
-            half = np.array(window(control, area, width))
-            steps = (np.arange(side) + 0.5) / side * 2 - 1
-            points = np.stack(np.meshgrid(area.cx + steps * half[0], area.cy + steps * half[1]), axis=-1)
-            mapped = points @ affine[:, :2].T + affine[:, 2]
             place = (slice(top, top + side), slice(left, left + side))
-            fine[place] = mapped - 0.5  # from pixel edges to OpenCV's pixel centres
-            drawn[place] = True
-            use_coarse[place] = float(np.abs(affine[:, :2] @ (2 * half / side)).max()) > 1.6
-        return cls(fine, ((fine + 0.5) / 2 - 0.5).astype(np.float32), use_coarse, drawn)
+            half = window(control, area, width)
+            steps = (np.arange(side) + 0.5) / side * 2 - 1
+            across, down = area.cx + steps * half[0], (area.cy + steps * half[1])[:, None]
+            for plane, (along_x, along_y, shift) in zip((columns, rows), affine, strict=True):
+                plane[place] = across * along_x + (down * along_y + shift - 0.5)  # pixel edges to OpenCV's centres
+            drawn[place] = 1
+            use_coarse[place] = float(np.abs(affine[:, :2] @ np.array(half)).max()) * 2 / side > 1.6
+        coarse = (columns + 0.5) / 2 - 0.5, (rows + 0.5) / 2 - 0.5
+        return cls((columns, rows), coarse, use_coarse if use_coarse.any() else None, drawn)
 
     def cut(self, picture: Pixels) -> Pixels:
         """Return the atlas (HEIGHT_PX, WIDTH_PX, channels) uint8 of a picture (h, w, channels) uint8."""
         import cv2
 
-        atlas = cv2.remap(
-            picture, self.fine[..., 0], self.fine[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-        )
-        if self.use_coarse.any():
+        atlas = cv2.remap(picture, *self.fine, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        if self.use_coarse is not None:
             size = (max(1, picture.shape[1] // 2), max(1, picture.shape[0] // 2))
             half = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-            rough = cv2.remap(
-                half, self.coarse[..., 0], self.coarse[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-            )
-            atlas = np.where(self.use_coarse[..., None], rough, atlas)
-        return np.asarray(atlas * self.drawn[..., None], dtype=np.uint8)
+            rough = cv2.remap(half, *self.coarse, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            cv2.copyTo(rough, self.use_coarse, atlas)
+        return np.asarray(cv2.copyTo(atlas, self.drawn), dtype=np.uint8)
 
 
 def template_atlas(template: Template) -> Pixels:
@@ -133,9 +132,10 @@ def template_atlas(template: Template) -> Pixels:
 
 def idle_picture(template: Template) -> Pixels:
     """Return a template's idle look (h, w, 4) uint8, premultiplied over mid-gray, no wider than a crop."""
-    alpha = template.rgba[..., 3:].astype(np.float32) / 255
-    colour = template.rgba[..., :3] * alpha + 128 * (1 - alpha)
-    picture = np.concatenate([colour + 0.5, template.rgba[..., 3:]], axis=-1).astype(np.uint8)
+    opaque = template.rgba[..., 3].astype(np.float32) / 255
+    picture = template.rgba.copy()
+    mix(picture, spread(opaque, 4), spread(128 * (1 - opaque), 4))
+    picture[..., 3] = template.rgba[..., 3]
     return _shrink(picture, min(1.0, 384 / template.width))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import chain
 
 import numpy as np
 
 from ops.gamepad import Floats
+from ops.skins.sampling import mix, spread
 from ops.skins.template import Pixels
 
 _KEY_COLOURS = ((0.0, 255.0, 0.0), (255.0, 0.0, 255.0), (0.0, 0.0, 255.0))
@@ -33,34 +35,41 @@ class DegradationConfig:
     second_generation: float = 0.3
 
 
-def lay_under(rng: np.random.Generator, frames: Sequence[Pixels], alpha: Floats, config: DegradationConfig) -> None:
+def lay_under(
+    rng: np.random.Generator, frames: Sequence[Pixels], idle_alpha: Callable[[], Floats], config: DegradationConfig
+) -> None:
     """Draw a box or a fringe into frames, each (h, w, 3) uint8, in place, below an overlay of an alpha (h, w)."""
     import cv2
 
     kind = rng.random()
+    if kind >= config.box + config.fringe:
+        return
+    alpha = idle_alpha()
     if kind < config.box:
         colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.array(_KEY_COLOURS[int(rng.integers(3))])
         left, top, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
         under = np.zeros_like(alpha)
         under[top : top + height, left : left + width] = 1
         under *= float(rng.uniform(0.4, 1))
-    elif kind < config.box + config.fringe:
+    else:
         shadow = rng.random() < 0.5
         colour = np.zeros(3) if shadow else np.array(_KEY_COLOURS[int(rng.integers(3))])
         move = rng.uniform(0, 4, 2) if shadow else np.zeros(2)
         moved = cv2.warpAffine(alpha, np.array([[1, 0, move[0]], [0, 1, move[1]]]), alpha.shape[::-1])
         under = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(1, 4))) * float(rng.uniform(0.3, 0.8))
-    else:
-        return
+    keep, light = spread(1 - under, 3), cv2.merge([under * np.float32(value) for value in colour])
     for frame in frames:
-        frame[:] = frame * (1 - under[..., None]) + under[..., None] * colour + 0.5
+        mix(frame, keep, light)
 
 
 def scaled(frames: Pixels, size: tuple[int, int], interpolation: int) -> Pixels:
     """Return frames (n, h, w, 3) at another (width, height)."""
     import cv2
 
-    return np.stack([cv2.resize(frame, size, interpolation=interpolation) for frame in frames])
+    resized = np.empty((len(frames), size[1], size[0], 3), dtype=np.uint8)
+    for frame, target in zip(frames, resized, strict=True):
+        cv2.resize(frame, size, dst=target, interpolation=interpolation)
+    return resized
 
 
 def random_filter(rng: np.random.Generator, shrink: bool) -> int:
@@ -85,17 +94,20 @@ def through_h264(frames: Pixels, crf: int) -> Pixels:
     import av
     import cv2
 
-    file = io.BytesIO()
-    with av.open(file, "w", format="mp4") as writer:
-        stream = writer.add_stream("libx264", rate=60, options={"crf": str(crf), "preset": "veryfast", "threads": "1"})
-        stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
-        for frame in frames:
-            planes = cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420)
-            writer.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
-        writer.mux(stream.encode())
-    file.seek(0)
+    encoder = av.VideoCodecContext.create("libx264", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
+    encoder.framerate, encoder.time_base = Fraction(60), Fraction(1, 60)
+    encoder.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+    decoder = av.VideoCodecContext.create("h264", "r")
+    decoder.thread_count = 1
+    packets: list[av.Packet] = []
+    for index, frame in enumerate(frames):
+        picture = av.VideoFrame.from_ndarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
+        picture.pts = index
+        packets += encoder.encode(picture)
+    packets += encoder.encode(None)
     decoded = np.empty_like(frames)
-    with av.open(file, "r") as reader:
-        for index, picture in enumerate(reader.decode(video=0)):
-            cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2RGB_I420, dst=decoded[index])
+    pictures = chain.from_iterable(decoder.decode(packet) for packet in [*packets, None])
+    for picture, target in zip(pictures, decoded, strict=True):
+        cv2.cvtColor(picture.to_ndarray(), cv2.COLOR_YUV2RGB_I420, dst=target)
     return decoded

@@ -22,6 +22,8 @@ from ops.skins.template import Pixels
 INTER_AREA = 3
 #: Share of the buttons that are down most of the time, in a usual clip and in one of a player who holds many.
 _HELD, _HELD_OFTEN = 0.06, 0.35
+#: What is soft is made at this part of its size.
+_COARSE = 4
 #: Gives (num_frames, height, width, 3) uint8 RGB: a background of a size, drawn with a generator.
 Background = Callable[[np.random.Generator, int, int, int], Pixels]
 
@@ -80,7 +82,7 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     renderer, (frame_width, frame_height) = _place(rng, skin, drawn_width, config)
     frames = background(rng, config.num_frames, frame_height, frame_width)
     usual = _usual_scene(rng, frames)
-    lay_under(rng, [*frames, usual], _idle_alpha(renderer, usual.shape[:2]), faults)
+    lay_under(rng, [*frames, usual], lambda: _idle_alpha(renderer, usual.shape[:2]), faults)
     often = config.held_often > 0 and rng.random() < config.held_often
     _draw_usual(rng, renderer, usual, _HELD_OFTEN if often else _HELD)
     buttons, sticks, triggers = make_pad_trace(rng, config.num_frames, config.events)
@@ -124,11 +126,17 @@ def _usual_scene(rng: np.random.Generator, frames: Pixels) -> Pixels:
     """Return a stand-in for the median of a long video's scenes (h, w, 3)."""
     import cv2
 
-    elsewhere = cv2.resize(rng.uniform(0, 255, (3, 4, 3)).astype(np.float32), frames.shape[2:0:-1])
-    mean = cv2.GaussianBlur(frames.mean(axis=0, dtype=np.float32), (0, 0), 6)
+    height, width = frames.shape[1:3]
+    size = (max(1, width // _COARSE), max(1, height // _COARSE))
+    elsewhere = cv2.resize(rng.uniform(0, 255, (3, 4, 3)).astype(np.float32), size)
+    total = np.zeros((height, width, 3), dtype=np.float32)
+    for frame in frames:
+        cv2.accumulate(frame, total)
+    mean = cv2.resize(total / np.float32(len(frames)), size, interpolation=cv2.INTER_AREA)
+    mean = cv2.GaussianBlur(mean, (0, 0), 6 / _COARSE)
     part = float(rng.uniform(0.2, 0.9))
-    scene = mean * part + elsewhere * (1 - part) * rng.uniform(0.3, 1)
-    return np.asarray(np.clip(scene, 0, 255), dtype=np.uint8)
+    scene = mean * part + elsewhere * ((1 - part) * rng.uniform(0.3, 1))
+    return np.asarray(np.clip(cv2.resize(scene, (width, height)), 0, 255), dtype=np.uint8)
 
 
 def _draw_usual(rng: np.random.Generator, renderer: SkinRenderer, scene: Pixels, held_share: float) -> None:
@@ -240,6 +248,8 @@ def _trigger(rng: np.random.Generator, pressed: Floats) -> Floats:
 
 def procedural_background(rng: np.random.Generator, num_frames: int, height: int, width: int) -> Pixels:
     """Return a moving scene of noise, shapes, rows of lights and HUD-like marks, sometimes cut: like game footage."""
+    import cv2
+
     speed = rng.normal(0, 4 if rng.random() < 0.7 else 14, 2) * (rng.random() < 0.8)
     reach = np.ceil(np.abs(speed) * num_frames).astype(int) + 4
     scene = _scene(rng, height + int(reach[1]), width + int(reach[0]))
@@ -252,19 +262,22 @@ def procedural_background(rng: np.random.Generator, num_frames: int, height: int
             scene = np.roll(scene[:, ::-1], rng.integers(0, scene.shape[:2]), axis=(0, 1))
         left, top = (origin + np.round(speed * index)).astype(int)
         left, top = int(np.clip(left, 0, reach[0])), int(np.clip(top, 0, reach[1]))
-        frames[index] = np.clip(scene[top : top + height, left : left + width] * flicker[index], 0, 255)
+        view = scene[top : top + height, left : left + width]
+        frames[index] = view if flicker[index] == 1 else cv2.convertScaleAbs(view, alpha=flicker[index])
     return frames
 
 
 def _scene(rng: np.random.Generator, height: int, width: int) -> Pixels:
     import cv2
 
-    scene = np.full((height, width, 3), rng.uniform(0, 220, 3), dtype=np.float32)
-    for octave in (4, 12, 40):
+    size = (max(2, width // _COARSE), max(2, height // _COARSE))
+    scene = np.full((size[1], size[0], 3), rng.uniform(0, 220, 3), dtype=np.float32)
+    for octave in (_COARSE, 12, 40):
         noise = rng.normal(0, 1, (max(2, height // octave), max(2, width // octave), 3)).astype(np.float32)
         if rng.random() < 0.5:
             noise = noise.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-        scene += cv2.resize(noise, (width, height)) * rng.uniform(0, 14 + octave)
+        scene += cv2.resize(noise, size) * np.float32(rng.uniform(0, 14 + octave))
+    scene = cv2.resize(scene, (width, height))
     for _ in range(int(rng.integers(0, 14))):
         corner = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         size = rng.integers(4, 90, 2)
@@ -273,7 +286,7 @@ def _scene(rng: np.random.Generator, height: int, width: int) -> Pixels:
             cv2.rectangle(scene, corner, (corner[0] + int(size[0]), corner[1] + int(size[1])), colour, -1)
         else:
             cv2.circle(scene, corner, int(size[0] / 2), colour, int(rng.choice([-1, 2, 3])))
-    scene *= rng.uniform(0.3, 1.1)
+    scene *= np.float32(rng.uniform(0.3, 1.1))
     if rng.random() < 0.4:
         _draw_lights(rng, scene)
     scene8 = np.clip(scene, 0, 255).astype(np.uint8)

@@ -27,9 +27,11 @@ from ops.synthesize import (
 from training.parser_config import ParserTrainConfig
 from training.parser_skins import SkinPool, as_found, other_travel, recoloured
 
-#: Steps that draw from one small pool of skins: drawing a skin costs as much as twenty frames of it.
-_POOL_STEPS = 24
-_POOL_SKINS = 32
+#: Steps that draw from one small pool of skins, since drawing one costs as much as many frames of it. Pools take turns,
+#: so that each belongs to one of two or four workers, which take turns too.
+_POOL_STEPS = 12
+_POOL_SKINS = 16
+_POOL_TURNS = 4
 #: Shares of the clips whose sticks move by another share of their cap than the skin says, whose template was found
 #: by its looks alone, and whose template has other colours.
 _OTHER_TRAVEL, _FOUND_BY_LOOKS, _OTHER_COLOURS = 0.6, 0.35, 0.08
@@ -60,7 +62,8 @@ class SyntheticPairs(Dataset[PairBatch]):
         import cv2
 
         cv2.setNumThreads(1)
-        pool = np.random.default_rng((self.config.seed, 1, step // _POOL_STEPS))
+        turn = step // (_POOL_STEPS * _POOL_TURNS), step % _POOL_TURNS
+        pool = np.random.default_rng((self.config.seed, 1, *turn))
         names = [self._skins.choose(pool) for _ in range(_POOL_SKINS)]
         rng = np.random.default_rng((self.config.seed, 2, step))
         synthesis = ramped(self.config.synthesis, step / max(1, self.config.ramp_steps))

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import DATASET, STICKS, Floats
-from ops.skins.sampling import antialiased, leaning, spread
+from ops.skins.sampling import antialiased, leaning, mix, spread
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels, Template
 
 TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
@@ -133,21 +133,14 @@ def _to_straight(premultiplied: Floats) -> Pixels:
     divisor[alpha <= 0] = np.inf
     straight = premultiplied / spread(divisor, 4)
     straight[..., 3] = alpha
-    return np.asarray(np.clip(straight * 255 + 0.5, 0, 255), dtype=np.uint8)
+    straight *= np.float32(255)
+    straight += np.float32(0.5)
+    return np.asarray(np.clip(straight, 0, 255, out=straight), dtype=np.uint8)
 
 
 def over(canvas: Floats, sprite: Floats, x: int, y: int) -> None:
     """Composite a premultiplied sprite over a premultiplied canvas, in place, clipped to the canvas."""
     _Placed(sprite, x, y).lay(canvas, Box(0, 0, canvas.shape[1], canvas.shape[0]))
-
-
-def mix(frame: Pixels, keep: Floats, light: Floats) -> None:
-    """Make a frame (h, w, 3) uint8 `frame * keep + light`, both (h, w, 3) float32, in place, rounded, at most 255."""
-    mixed = frame.astype(np.float32)
-    mixed *= keep
-    mixed += light
-    mixed += np.float32(0.5)
-    frame[:] = np.minimum(mixed, 255, out=mixed).astype(np.uint8)
 
 
 def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
@@ -178,6 +171,21 @@ class Box(NamedTuple):
         """Its rows and columns."""
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
+    def overlaps(self, other: Box) -> bool:
+        """Whether a pixel is in both."""
+        return (
+            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
+        )
+
+    def join(self, other: Box) -> Box:
+        """Return the least box that holds both."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
     def moved(self, dx: int, dy: int) -> Box:
         """Return it at another place."""
         return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
@@ -200,8 +208,9 @@ class _Placed:
     x: int
     y: int
 
-    @property
+    @cached_property
     def box(self) -> Box:
+        """What it covers."""
         return Box(self.x, self.y, self.x + self.rgba.shape[1], self.y + self.rgba.shape[0])
 
     @cached_property
@@ -270,8 +279,7 @@ class SkinRenderer:
             placed = self._placed[name, False]
             placed.lay(self._constant, Box(0, 0, size[1], size[0]))
             self._num_constant += 1
-        self._canvas = self._constant.copy()
-        self._shown = [None] * (len(self.skin.layers) - self._num_constant)
+        self._canvas, self._shown = self._constant.copy(), []
 
     @property
     def scale(self) -> float:
@@ -381,11 +389,15 @@ class SkinRenderer:
         axes = np.nan_to_num(np.asarray(sticks, dtype=np.float32))
         names = self.skin.layers[self._num_constant :]
         before, self._shown = self._shown, [self._layer(name, buttons, axes, triggers) for name in names]
-        for old, new in zip(before, self._shown, strict=True):
+        if not before:
+            self._redraw(Box(0, 0, self._canvas.shape[1], self._canvas.shape[0]))
+        for old, new in zip(before, self._shown, strict=False):
             if old is not new:
-                for changed in (old, new):
-                    if changed is not None:
-                        self._redraw(changed.box)
+                changed = [placed.box for placed in (old, new) if placed is not None]
+                if len(changed) == 2 and changed[0].overlaps(changed[1]):
+                    changed = [changed[0].join(changed[1])]
+                for box in changed:
+                    self._redraw(box)
 
     def _redraw(self, box: Box) -> None:
         box = box.meet(Box(0, 0, self._canvas.shape[1], self._canvas.shape[0]))
@@ -393,7 +405,7 @@ class SkinRenderer:
             return
         self._canvas[box.slices] = self._constant[box.slices]
         for placed in self._shown:
-            if placed is not None:
+            if placed is not None and placed.box.overlaps(box):
                 placed.lay(self._canvas, box)
         if self._blend is not None:
             for whole, part in zip(self._blend, self._blended(box), strict=True):

@@ -1,4 +1,4 @@
-"""How a sprite becomes the pixels of another grid."""
+"""How a sprite becomes the pixels of another grid, and pixels are laid over others."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import Floats
+from ops.skins.template import Pixels
 
 
 def antialiased(rgba: Floats, scale: float) -> Floats:
@@ -28,3 +29,12 @@ def spread(plane: Floats, num_channels: int) -> Floats:
     import cv2
 
     return np.asarray(cv2.merge([plane] * num_channels), dtype=np.float32)
+
+
+def mix(frame: Pixels, keep: Floats, light: Floats) -> None:
+    """Make a picture uint8 `frame * keep + light`, both float32 of its shape, in place, rounded, at most 255."""
+    mixed = frame.astype(np.float32)
+    mixed *= keep
+    mixed += light
+    mixed += np.float32(0.5)
+    frame[:] = np.minimum(mixed, 255, out=mixed).astype(np.uint8)

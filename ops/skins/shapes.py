@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from ops.gamepad import Floats
 from ops.skins.form import Sprite
+from ops.skins.sampling import spread
 
 Colour = tuple[float, float, float]
 Point = tuple[float, float]
@@ -63,9 +64,26 @@ class Patch:
         """Return the mask of a filled polygon."""
         import cv2
 
-        big = self._blank()
-        cv2.fillPoly(big, [self._to_big(points)], 255, lineType=cv2.LINE_8, shift=_SHIFT)
-        return self._finish(big)
+        part = self._around(points)
+        big = part._blank()
+        cv2.fillPoly(big, [part._to_big(points)], 255, lineType=cv2.LINE_8, shift=_SHIFT)
+        mask = np.zeros((self.height, self.width), dtype=np.float32)
+        left, top = part.left - self.left, part.top - self.top
+        mask[top : top + part.height, left : left + part.width] = part._finish(big)
+        return mask
+
+    def _around(self, points: Sequence[Point]) -> Patch:
+        """Return the part of it that holds points, a pixel more on each side, at least one pixel."""
+        (left, right), (top, bottom) = (
+            (
+                min(max(int(np.floor(min(values))) - 1, start), start + length - 1),
+                max(min(int(np.ceil(max(values))) + 1, start + length), start + 1),
+            )
+            for values, start, length in zip(
+                zip(*points, strict=True), (self.left, self.top), (self.width, self.height), strict=True
+            )
+        )
+        return Patch(left, top, right - left, bottom - top)
 
     def ellipse(self, centre: Point, half: Point, angle: float = 0.0) -> Mask:
         """Return the mask of a filled ellipse, turned by `angle` degrees."""
@@ -106,11 +124,15 @@ class Patch:
 
     def sprite(self, layers: Sequence[tuple[Mask, Colour, float]]) -> Sprite:
         """Return a sprite of masks painted over one another, each (mask, colour in [0, 1], alpha)."""
+        import cv2
+
         rgba = np.zeros((self.height, self.width, 4), dtype=np.float32)
         for mask, colour, alpha in layers:
-            source = np.asarray((*colour, 1.0), dtype=np.float32) * (mask * alpha)[..., None]
-            rgba = rgba * (1 - source[..., 3:]) + source
-        return Sprite(rgba.astype(np.float32), self.left, self.top)
+            if alpha > 0:
+                covered = mask * np.float32(alpha)
+                rgba *= spread(1 - covered, 4)
+                rgba += cv2.merge([*(covered * np.float32(value) for value in colour), covered])
+        return Sprite(rgba, self.left, self.top)
 
 
 def ellipse_points(centre: Point, half: Point, angle: float = 0.0) -> list[Point]:

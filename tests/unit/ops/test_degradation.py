@@ -13,7 +13,7 @@ def test_a_box_covers_what_is_drawn_and_nothing_else() -> None:
     alpha = np.zeros((40, 60), np.float32)
     alpha[10, 20], alpha[29, 49] = 1, 1
     frames = _frames()
-    lay_under(np.random.default_rng(1), frames, alpha, DegradationConfig(box=1))
+    lay_under(np.random.default_rng(1), frames, lambda: alpha, DegradationConfig(box=1))
     changed = (frames != 100).any(axis=-1)
     assert changed[:, 10:30, 20:50].all() and changed.sum() == 3 * 20 * 30
 
@@ -22,14 +22,14 @@ def test_a_fringe_is_strongest_where_the_overlay_is() -> None:
     alpha = np.zeros((40, 60), np.float32)
     alpha[15:25, 20:40] = 1
     frames = _frames()
-    lay_under(np.random.default_rng(2), frames, alpha, DegradationConfig(box=0, fringe=1))
+    lay_under(np.random.default_rng(2), frames, lambda: alpha, DegradationConfig(box=0, fringe=1))
     change = np.abs(frames[0].astype(int) - 100).sum(axis=-1)
     assert change[20, 30] > change[20, 44] and change[2, 2] == 0
 
 
 def test_without_either_the_frames_stay() -> None:
     frames = _frames()
-    lay_under(np.random.default_rng(3), frames, np.ones((40, 60), np.float32), NEVER)
+    lay_under(np.random.default_rng(3), frames, lambda: np.ones((40, 60), np.float32), NEVER)
     assert (frames == 100).all()
 
 
