@@ -23,6 +23,7 @@ _Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode.")]
 _Replan = Annotated[int, typer.Option(min=1, help="Rows of a predicted chunk that are played before the next look.")]
 
 _FILM_EVERY = 30
+_BY_NAME = (NOOP, RANDOM, SCRIPTED)
 
 
 def play(
@@ -95,7 +96,7 @@ def record(
     out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path("recordings"),
     game: _Game = "Doom",
     task: _Task = "",
-    policy: Annotated[str, typer.Option(help="Who plays: scripted, random or noop.")] = SCRIPTED,
+    policy: _Policy = SCRIPTED,
     skin: Annotated[
         str, typer.Option("--overlay", "--skin", help="Skin of the overlay, such as ps4-flat-01; none by default.")
     ] = "",
@@ -107,16 +108,20 @@ def record(
     seed: _Seed = 0,
     corner: Annotated[str, typer.Option(help="Where the overlay is, such as bottom_left.")] = "bottom_left",
     opacity: Annotated[float, typer.Option(min=0.05, max=1, help="Of the overlay.")] = 1.0,
+    replan_rows: _Replan = 2,
     clean: Annotated[bool, typer.Option("--clean", help="Write the video without the overlay too.")] = False,
 ) -> None:
     """Record a played game with its gamepad overlay and the pad's true state."""
-    from simulator.backends.protocol import GameEndedError
+    from assets.play import make_player
+    from ops.storage import Store
     from simulator.games import find_game
-    from simulator.native.build import NativeError
-    from simulator.record import RecordConfig
+    from simulator.record import POLICIES, RecordConfig
     from simulator.record import record as write_recording
 
-    try:
+    def make(env: object):
+        return make_player(policy, Store.from_environment(), "" if policy in _BY_NAME else policy, env, replan_rows)
+
+    with _told(policy):
         spec = find_game(game)
         width, height = size if any(size) else (spec.width, spec.height) if spec.setup else (1280, 720)
         config = RecordConfig(
@@ -135,11 +140,7 @@ def record(
             corner=corner,
             opacity=opacity,
         )
-        recording = write_recording(config, out)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from error
-    except (GameEndedError, NativeError) as error:
-        raise fail(str(error)) from error
+        recording = write_recording(config, out, None if policy in POLICIES else make)
     say(f"{out / recording.file}: {recording.num_frames} frames; truth in {out / recording.truth}")
 
 
@@ -151,7 +152,7 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
     from simulator.native.build import NativeError
     from simulator.suites import find_suite
 
-    checkpoint = "" if policy in (NOOP, RANDOM, SCRIPTED) else policy
+    checkpoint = "" if policy in _BY_NAME else policy
     folder = out / suite / Path(policy).name
     try:
         matches = [
@@ -172,7 +173,7 @@ def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows
     from assets.play import Match, play_match
     from ops.storage import Store
 
-    checkpoint = "" if policy in (NOOP, RANDOM, SCRIPTED) else policy
+    checkpoint = "" if policy in _BY_NAME else policy
     match = Match(policy, Store.from_environment(), checkpoint, game, task or None, seeds, replan_rows, film_every)
     with _told(policy):
         return play_match(match)
