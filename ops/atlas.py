@@ -109,8 +109,8 @@ class AtlasMap:
                 plane[place] = across * along_x + (down * along_y + shift - 0.5)  # pixel edges to OpenCV's centres
             drawn[place] = 1
             use_coarse[place] = float(np.abs(affine[:, :2] @ np.array(half)).max()) * 2 / side > 1.6
-        coarse = (columns + 0.5) / 2 - 0.5, (rows + 0.5) / 2 - 0.5
-        return cls((columns, rows), coarse, use_coarse if use_coarse.any() else None, drawn)
+        coarse_columns, coarse_rows = ((plane / 2 - 0.25).astype(np.float32) for plane in (columns, rows))
+        return cls((columns, rows), (coarse_columns, coarse_rows), use_coarse if use_coarse.any() else None, drawn)
 
     def cut(self, picture: Pixels) -> Pixels:
         """Return the atlas (HEIGHT_PX, WIDTH_PX, channels) uint8 of a picture (h, w, channels) uint8."""
@@ -132,9 +132,9 @@ def template_atlas(template: Template) -> Pixels:
 
 def idle_picture(template: Template) -> Pixels:
     """Return a template's idle look (h, w, 4) uint8, premultiplied over mid-gray, no wider than a crop."""
-    opaque = template.rgba[..., 3].astype(np.float32) / 255
+    opaque = np.asarray(template.rgba[..., 3] / np.float32(255), dtype=np.float32)
     picture = template.rgba.copy()
-    mix(picture, spread(opaque, 4), spread(128 * (1 - opaque), 4))
+    mix(picture, spread(opaque, 4), spread(np.float32(128) * (1 - opaque), 4))
     picture[..., 3] = template.rgba[..., 3]
     return _shrink(picture, min(1.0, 384 / template.width))
 

@@ -57,7 +57,7 @@ def lay_under(
         move = rng.uniform(0, 4, 2) if shadow else np.zeros(2)
         moved = cv2.warpAffine(alpha, np.array([[1, 0, move[0]], [0, 1, move[1]]]), alpha.shape[::-1])
         under = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(1, 4))) * float(rng.uniform(0.3, 0.8))
-    keep, light = spread(1 - under, 3), cv2.merge([under * np.float32(value) for value in colour])
+    keep, light = spread(1 - under, 3), under[..., None] * colour.astype(np.float32)
     for frame in frames:
         mix(frame, keep, light)
 
@@ -100,7 +100,7 @@ def through_h264(frames: Pixels, crf: int) -> Pixels:
     encoder.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
     decoder = av.VideoCodecContext.create("h264", "r")
     decoder.thread_count = 1
-    packets: list[av.Packet] = []
+    packets = []
     for index, frame in enumerate(frames):
         picture = av.VideoFrame.from_ndarray(cv2.cvtColor(frame, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
         picture.pts = index

@@ -270,14 +270,14 @@ def procedural_background(rng: np.random.Generator, num_frames: int, height: int
 def _scene(rng: np.random.Generator, height: int, width: int) -> Pixels:
     import cv2
 
-    size = (max(2, width // _COARSE), max(2, height // _COARSE))
-    scene = np.full((size[1], size[0], 3), rng.uniform(0, 220, 3), dtype=np.float32)
+    coarse = (max(2, width // _COARSE), max(2, height // _COARSE))
+    scene = np.full((*coarse[::-1], 3), rng.uniform(0, 220, 3), dtype=np.float32)
     for octave in (_COARSE, 12, 40):
         noise = rng.normal(0, 1, (max(2, height // octave), max(2, width // octave), 3)).astype(np.float32)
         if rng.random() < 0.5:
             noise = noise.mean(axis=-1, keepdims=True).repeat(3, axis=-1)
-        scene += cv2.resize(noise, size) * np.float32(rng.uniform(0, 14 + octave))
-    scene = cv2.resize(scene, (width, height))
+        scene += cv2.resize(noise, coarse) * np.float32(rng.uniform(0, 14 + octave))
+    scene = np.asarray(cv2.resize(scene, (width, height)), dtype=np.float32)
     for _ in range(int(rng.integers(0, 14))):
         corner = (int(rng.integers(0, width)), int(rng.integers(0, height)))
         size = rng.integers(4, 90, 2)

@@ -62,9 +62,7 @@ class SyntheticPairs(Dataset[PairBatch]):
         import cv2
 
         cv2.setNumThreads(1)
-        turn = step // (_POOL_STEPS * _POOL_TURNS), step % _POOL_TURNS
-        pool = np.random.default_rng((self.config.seed, 1, *turn))
-        names = [self._skins.choose(pool) for _ in range(_POOL_SKINS)]
+        names = self._pool(step)
         rng = np.random.default_rng((self.config.seed, 2, step))
         synthesis = ramped(self.config.synthesis, step / max(1, self.config.ramp_steps))
         clips = []
@@ -72,6 +70,12 @@ class SyntheticPairs(Dataset[PairBatch]):
             skin, idle = self._skins.load(names[int(rng.integers(len(names)))])
             clips.append(varied_pairs(rng, skin, idle, self._backgrounds(rng), synthesis))
         return PairBatch(*(torch.from_numpy(np.concatenate(arrays)) for arrays in zip(*clips, strict=True)))
+
+    def _pool(self, step: int) -> list[str]:
+        """Return the names of the skins that a step draws from."""
+        turn = step // (_POOL_STEPS * _POOL_TURNS), step % _POOL_TURNS
+        rng = np.random.default_rng((self.config.seed, 1, *turn))
+        return [self._skins.choose(rng) for _ in range(_POOL_SKINS)]
 
     def _backgrounds(self, rng: np.random.Generator) -> Background:
         if not self.config.footage or rng.random() < 0.5:

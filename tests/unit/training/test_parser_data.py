@@ -60,6 +60,13 @@ def test_training_skins_are_not_the_library_s(monkeypatch: pytest.MonkeyPatch) -
     assert names and all(int(name.rsplit("-", 1)[1]) >= FIRST_TRAINING_VARIANT for name in names)
 
 
+def test_workers_that_take_turns_draw_different_skins() -> None:
+    pool = SyntheticPairs(CONFIG)._pool
+    turns = [pool(step) for step in range(4)]
+    assert all(first != second for number, first in enumerate(turns) for second in turns[:number])
+    assert all(pool(step) == turns[step % 4] for step in range(48)) and pool(48) != turns[0]
+
+
 def test_the_ramp_starts_easy_and_ends_at_the_config() -> None:
     full = ParserTrainConfig().synthesis
     easy = ramped(full, 0.0)
