@@ -29,6 +29,14 @@ def test_sleeps_take_exactly_their_time_on_every_clock(start, compile_toy, sanit
         assert row == [passed_us] * 4 + [passed_us // 10**6, passed_us]
 
 
+def test_readings_and_sleeps_are_counted(start, compile_toy):
+    toy = start(compile_toy("clocks"))
+    toy.run()
+    counted = toy.page.counters()
+    assert (counted["queries"], counted["sleeps"]) == (3 + 5 * 6 + 1, 5)  # as clocks.c makes them
+    assert (counted["worker_waits"], counted["presents"], counted["stalls"]) == (0, 0, 0)
+
+
 def test_a_step_stops_at_its_limit_and_a_frozen_program_costs_nothing(start, compile_toy):
     toy = start(compile_toy("clocks"))
     assert toy.step()

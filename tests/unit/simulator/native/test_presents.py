@@ -10,11 +10,18 @@ SDL = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("way", ["symbol", "dlsym", "proc", "procarb"])
+@pytest.mark.parametrize("way", ["symbol", "dlsym", "proc", "procarb", "egl"])
 def test_a_gl_frame_lasts_one_refresh(start, compile_toy, way):
     toy = start(compile_toy("gl", "gl"), way)
     assert toy.run() == [f"{frame * DT_NS // 1000} {frame}" for frame in range(5)]
     assert toy.page.counters()["presents"] == 5
+
+
+@pytest.mark.parametrize("surfaces", [True, False])
+def test_a_picture_put_to_the_server_is_a_frame_where_the_page_says_so(start, compile_toy, surfaces):
+    toy = start(compile_toy("gl", "gl"), "surface", surfaces=surfaces)
+    assert toy.run() == [f"{frame * DT_NS // 1000 if surfaces else 0} {frame}" for frame in range(5)]
+    assert toy.page.counters()["presents"] == (5 if surfaces else 0)
 
 
 @pytest.mark.parametrize("way", ["symbol", "dlsym", "instance", "device"])

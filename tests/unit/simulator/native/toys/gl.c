@@ -1,4 +1,4 @@
-/* Presents through GL, found in the way that the first argument names, and prints the time of each frame in us. */
+/* Presents through GL, found in the way that the first argument names, or through EGL or the X server, and prints the time of each frame in us. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,6 +10,8 @@ typedef void (*swap_function)(void *, unsigned long);
 void glXSwapBuffers(void *display, unsigned long drawable);
 any_function glXGetProcAddress(const unsigned char *name);
 any_function glXGetProcAddressARB(const unsigned char *name);
+unsigned eglSwapBuffers(void *display, void *surface);
+int XPutImage(void *dpy, unsigned long to, void *gc, void *image, int sx, int sy, int x, int y, unsigned w, unsigned h);
 int num_swaps(void);
 
 int main(int count, char **arguments) {
@@ -23,7 +25,12 @@ int main(int count, char **arguments) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     printf("%ld %d\n", now.tv_nsec / 1000, num_swaps());
-    swap(NULL, 0);
+    if (!strcmp(way, "egl"))
+      eglSwapBuffers(NULL, NULL);
+    else if (!strcmp(way, "surface"))
+      XPutImage(NULL, 0, NULL, NULL, 0, 0, 0, 0, 1, 1);
+    else
+      swap(NULL, 0);
   }
   fflush(stdout);
   if (!strcmp(way, "vanish")) _exit(0); /* without a chance to hand time back */
