@@ -13,8 +13,10 @@ from pipelines.commands.console import fail, progress, say, show_table
 _Policy = Annotated[
     str,
     typer.Option(
+        "--policy",
+        "--checkpoint",
         help=f"Who plays: {NOOP}, {RANDOM}, {SCRIPTED}, a checkpoint folder or file, or a key of the store that "
-        "OVERPLAY_HOME names."
+        "OVERPLAY_HOME names.",
     ),
 ]
 _Game = Annotated[str, typer.Option(help="Name of the game.")]

@@ -74,7 +74,7 @@ def test_a_checkpoint_plays_stepped_and_in_real_time_and_is_recorded(run, checkp
     monkeypatch.setitem(GAMES, "Toy", replace(toy, tasks=(replace(toy.tasks[0], time_limit_s=1.5),)))
     for options in ((), ("--realtime",)):
         log, film = tmp_path / "played.parquet", tmp_path / "film.jpg"
-        said = run("play", "--policy", checkpoint, "--game", "Toy", "--film", film, "--log", log, *options)
+        said = run("play", "--checkpoint", checkpoint, "--game", "Toy", "--film", film, "--log", log, *options)
         assert pq.read_table(log).num_rows == 90
         assert film.read_bytes()[:2] == b"\xff\xd8"
         assert ("answers" in said) == bool(options)
