@@ -5,17 +5,21 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import av
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
+from ops.tables import table_to_trace
 from simulator.backends.linux import LinuxBackend
 from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.install import game_status
 from simulator.policies import NoOpPolicy
+from simulator.record import RecordConfig, record
 from simulator.replay import random_inputs, replay_check
 from simulator.rollout import evaluate
-from simulator.scripted import make_scripted
+from simulator.scripted import PLAYERS, make_scripted
 from simulator.suites import SUITES
 
 pytestmark = [
@@ -99,6 +103,30 @@ def test_the_scripted_player_does_what_no_op_does_not(name, task):
     assert not any(idle.successes)
     played = (evaluate(make_scripted, name, task, (seed,))[0].successes[0] for seed in seeds)
     assert any(played)
+
+
+@pytest.mark.parametrize("name", [name for name in PLAYERS if name in LINUX])
+def test_a_scripted_player_is_recorded_with_its_overlay_and_its_truth(name, tmp_path):
+    game = GAMES[name]
+    config = RecordConfig(
+        name, name, None, 3.0, game.width, game.height, fps=60, seed=1000, skin_id="ps4-flat-01",
+        overlay_px=game.width / 3, margin_px=4, keep_clean=True, preset="ultrafast", crf=20,
+    )  # fmt: skip
+    recording = record(config, tmp_path)
+    trace = table_to_trace(pq.read_table(tmp_path / recording.truth))
+    assert recording.num_frames == trace.num_frames == 180
+    assert trace.active().mean() > 0.5, "it plays"
+    shown, clean = (frames(tmp_path / file) for file in (recording.file, recording.clean))
+    x, y, width, height = (round(value) for value in recording.box)
+    apart = np.abs(shown.astype(int) - clean).max(3)
+    assert apart[:, y : y + height, x : x + width].max() > 60
+    assert np.median(apart[:, : y - 4]) < 12
+    assert len({frame.tobytes() for frame in clean}) > 90
+
+
+def frames(path: Path) -> np.ndarray:
+    with av.open(str(path)) as video:
+        return np.stack([frame.to_ndarray(format="rgb24") for frame in video.decode(video=0)])
 
 
 @pytest.mark.parametrize("name", ["Neverball"])
