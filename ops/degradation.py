@@ -38,7 +38,14 @@ class DegradationConfig:
 def lay_under(
     rng: np.random.Generator, frames: Sequence[Pixels], idle_alpha: Callable[[], Floats], config: DegradationConfig
 ) -> None:
-    """Draw a box or a fringe into frames, each (h, w, 3) uint8, in place, below an overlay of an alpha (h, w)."""
+    """Draw a box or a fringe, or nothing, into frames, each (h, w, 3) uint8, in place.
+
+    Args:
+        rng: decides everything.
+        frames: to draw into.
+        idle_alpha: gives the alpha (h, w) of the overlay that will be drawn above; called only if it is needed.
+        config: how often.
+    """
     import cv2
 
     kind = rng.random()
