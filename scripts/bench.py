@@ -27,7 +27,7 @@ CLIPS = REPOSITORY / "demo" / "clips"
 #: Real skins over other games; not part of the repository.
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 _REPEATS = 3
-#: Skins are drawn anew every 24 steps.
+#: Skins are drawn anew every 48 steps.
 _GENERATOR_STEPS = 96
 
 
