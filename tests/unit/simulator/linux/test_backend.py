@@ -15,6 +15,7 @@ from ops.gamepad import BENCHMARK
 from simulator.backends.linux import backend as backend_module
 from simulator.backends.linux.display import ServerCapture
 from simulator.backends.protocol import GameEndedError
+from simulator.games.linux import Hold
 from simulator.games.spec import InputMap
 from simulator.native.build import NativeError
 from simulator.replay import replay_check
@@ -188,6 +189,13 @@ def test_kill_9_of_the_parent_leaves_nothing(tmp_path):
         time.sleep(0.05)
     assert not below & living().keys()
     assert not [path for path in left if path.exists()]
+
+
+def test_in_real_time_a_boot_script_waits_for_a_slow_game(make_toy):
+    command = (sys.executable, str(TOY), "{width}", "{height}", "20")
+    toy = make_toy(mode="off", command=command, boot=(Hold(30),))
+    toy.start(0)
+    assert 30 <= toy.facts()["presents"] < 40
 
 
 def test_keys_reach_a_game_that_knows_no_pad_and_the_server_gives_the_same_picture(make_toy):

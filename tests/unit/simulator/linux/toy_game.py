@@ -16,6 +16,7 @@ SOUTH, EAST, WEST, NORTH, BACK, START = 0, 1, 2, 3, 6, 7
 
 def main() -> None:
     width, height = int(sys.argv[1]), int(sys.argv[2])
+    rate = int(sys.argv[3]) if len(sys.argv) > 3 else 60
     pygame.init()
     screen = pygame.display.set_mode((width, height), pygame.NOFRAME)
     pygame.mouse.set_visible(False)
@@ -48,7 +49,7 @@ def main() -> None:
         screen.fill((min(passed % 256, 255), keys % 256, frame % 256), (0, 0, 4, 4))
         pygame.display.flip()
         frame += 1
-        clock.tick(60)
+        clock.tick(rate)
 
 
 main()
