@@ -1,6 +1,7 @@
 """Read the pad's state off a gamepad clip: atlases of consecutive frames go through the predictor that is handed in.
 
 What comes out is raw: each frame on its own, sticks as displacement over nominal travel. `ops.refine` cleans it up.
+Where a stick's cap can be told by its look, its place comes from that (`ops.cap_tracking`), guided by the predictor.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ import numpy as np
 import numpy.typing as npt
 
 from ops import atlas
+from ops.cap_tracking import CapLook, fit_look, follow
 from ops.crop import CropSpan
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.skins.template import Pixels, Template
 
-VERSION = "6"
+VERSION = "7"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ _PIECE_FRAMES = 256
 _USUAL_FRAMES = 64
 #: Of them, the share and the least number that show a stick at rest.
 _ALIKE_SHARE, _LEAST_ALIKE = 0.35, 8
+#: Frames of a clip that show what its sticks' caps look like; as many of them are taken by time, and of the rest
+#: those in which the stick is farthest from where it usually is.
+_SAMPLED_FRAMES, _BY_TIME, _FARTHEST = 400, 130, 70
 #: Side of the piece of a stick's cap whose look tells whether its thumb button is down.
 _CAP_PX = 10
 #: A press makes a cap differ from its usual look by at least this much of full scale, and by this many spreads.
@@ -82,14 +87,20 @@ def read_clip(
     Raises:
         ValueError: clip and times differ in length.
     """
+    from ops.video import iter_frames
+
     times = pts_s[start:stop]
     cut = atlas.AtlasMap.build(template.controls, template.width, affine).cut
     usual = _usual_look(clip, start, start + len(times), cut, atlas.template_atlas(template))
     reference = reference_atlas(template, usual)
-    parts, caps = [], []
+    stride = max(1, len(times) // _SAMPLED_FRAMES)
+    parts: list[Reading] = []
+    caps, sampled = [], []
     for piece in _pair_pieces(clip, start, stop, cut):
+        first = sum(len(part.pressed) for part in parts)
         parts.append(_read_piece(piece, reference, predict))
         caps.append(_cut_caps(piece[:, 1], parts[-1].places))
+        sampled.append(piece[-first % stride :: stride, 1].copy())
     reading = Reading(
         np.concatenate([part.pressed for part in parts]),
         np.concatenate([part.places for part in parts]),
@@ -100,6 +111,10 @@ def read_clip(
         raise ValueError(
             f"{clip.name} has {start + len(reading.pressed)} frames, its table {len(pts_s)}: run the crop pass again"
         )
+    looks = _cap_looks(np.concatenate(sampled), reading.places[::stride], usual, template)
+    if looks:
+        frames = (cut(frame) for _, frame in islice(iter_frames(clip), start, stop))
+        _follow_caps(frames, looks, reading, template)
     return reading_to_trace(reading, template, times)
 
 
@@ -198,6 +213,53 @@ def _cut_caps(atlases: Pixels, places: Floats) -> Pixels:
             window = np.ascontiguousarray(atlases[row, top : top + side, left : left + side])
             caps[row, index] = cv2.getRectSubPix(window, (_CAP_PX, _CAP_PX), centre.tolist())
     return caps
+
+
+def _cap_looks(atlases: Pixels, places: Floats, usual: Pixels, template: Template) -> dict[str, CapLook]:
+    """Return the looks of the caps that can be followed, from atlases (n, H, W, 3) and the places read there."""
+    looks = {}
+    for index, stick in enumerate(STICKS):
+        if stick not in template.controls:
+            continue
+        half_px = atlas.STICK_PX / 2
+        rough = places[:, index].astype(np.float64) * half_px
+        far = np.hypot(*(rough - np.median(rough, axis=0)).T)
+        by_time = np.arange(0, len(rough), max(1, len(rough) // _BY_TIME))
+        rows = np.union1d(by_time, np.argsort(-far, kind="stable")[:_FARTHEST])
+        radius, travel = _cap_px(stick, template)
+        look = fit_look(_window(atlases[rows], stick), rough[rows], _window(usual, stick), radius, travel)
+        if look is not None:
+            looks[stick] = look
+    return looks
+
+
+def _follow_caps(frames: Iterator[Pixels], looks: Mapping[str, CapLook], reading: Reading, template: Template) -> None:
+    """Put the places of caps that are followed by their looks into a reading of the same atlases, in place."""
+    first = 0
+    while len(atlases := list(islice(frames, _PIECE_FRAMES))):
+        rows = slice(first, first + len(atlases))
+        for stick, look in looks.items():
+            index, half_px = STICKS.index(stick), atlas.STICK_PX / 2
+            windows = np.stack([_window(picture, stick) for picture in atlases])
+            rough = reading.places[rows, index].astype(np.float64) * half_px
+            places, sure = follow(look, windows, rough, _cap_px(stick, template)[1])
+            reading.places[rows, index] = places / half_px
+            reading.certainty[rows, index] = sure
+        first += len(atlases)
+
+
+def _cap_px(stick: str, template: Template) -> tuple[float, float]:
+    """Return radius and travel of a stick's cap in pixels of its atlas cell."""
+    area = template.controls[stick]
+    scale = atlas.STICK_PX / 2 / atlas.window(stick, area, template.width)[0]
+    travel = area.travel or atlas.ASSUMED_TRAVEL * area.half_width
+    return max(area.half_width, area.half_height) * scale, travel * scale
+
+
+def _window(atlases: Pixels, stick: str) -> Pixels:
+    """Return a stick's windows (..., S, S, 3) of atlases (..., H, W, 3)."""
+    left, top, side = atlas.cell(stick)
+    return atlases[..., top : top + side, left : left + side, :]
 
 
 def _check_thumbs(reading: Reading, caps: Pixels, template: Template) -> None:

@@ -51,6 +51,33 @@ def test_unknown_stays_unknown_and_nothing_else_becomes_it(buttons: np.ndarray) 
     assert (refined.confidence[:, :17][np.isnan(buttons)] == 0).all()
 
 
+def _pressed(probability: np.ndarray) -> PadTrace:
+    """Return a trace in which `south` was read with probabilities (n,)."""
+    trace = _trace(num_frames=len(probability))
+    trace.buttons[:, SOUTH] = probability > 0.5
+    trace.confidence[:, SOUTH] = np.maximum(probability, 1 - probability)
+    return trace
+
+
+DOWN = np.isin(np.arange(200), [*range(40, 52), *range(90, 99), *range(150, 170)])
+
+
+@pytest.mark.parametrize(("up", "down"), [(0.02, 0.3), (0.6, 0.99), (0.001, 0.9)])
+def test_a_button_that_is_read_too_low_or_too_high_is_judged_by_the_gap_in_its_video(up: float, down: float) -> None:
+    rng = np.random.default_rng(0)
+    odds = np.where(DOWN, np.log(down / (1 - down)), np.log(up / (1 - up))) + rng.normal(0, 0.2, len(DOWN))
+    refined = refine(_pressed(1 / (1 + np.exp(-odds))), True, CONFIG)
+    np.testing.assert_array_equal(_is_down(refined), np.flatnonzero(DOWN))
+    assert refined.confidence[:, SOUTH].min() > 0.7
+
+
+@pytest.mark.parametrize("spread", [0.3, 1.0, 2.0])
+def test_a_button_that_is_never_pressed_stays_up(spread: float) -> None:
+    odds = -6 + np.random.default_rng(1).normal(0, spread, 600)
+    odds[200:400] += 2  # another scene shines through
+    assert _is_down(refine(_pressed(1 / (1 + np.exp(-odds))), True, CONFIG)) == []
+
+
 def _path(reach: float, num_frames: int = 300, moves: int = 200) -> np.ndarray:
     """Return (n, 2): at rest, then full deflections all around."""
     turn = np.linspace(0, 6 * np.pi, moves)
@@ -90,13 +117,11 @@ def test_an_unknown_travel_is_taken_from_the_video() -> None:
     np.testing.assert_allclose(refined[100:, :2], _path(1.0)[100:], atol=0.03)
 
 
-def test_a_known_travel_bounds_what_the_video_adds_to_it() -> None:
-    short = refine(_trace(sticks=_sticks(_path(0.8))), True, CONFIG).sticks
-    np.testing.assert_allclose(short[100:, :2], _path(1.0)[100:], atol=0.03)
-    gentle = refine(_trace(sticks=_sticks(_path(0.5))), True, CONFIG).sticks
-    np.testing.assert_allclose(gentle[100:, :2], _path(0.75)[100:], atol=0.03)
-    beyond = refine(_trace(sticks=_sticks(_path(1.25))), True, CONFIG).sticks
-    np.testing.assert_allclose(beyond[100:, :2], _path(1.0)[100:], atol=0.03)
+@pytest.mark.parametrize("reach", [0.5, 0.8, 1.25])
+def test_a_known_travel_is_trusted_more_than_the_video(reach: float) -> None:
+    refined = refine(_trace(sticks=_sticks(_path(reach))), True, CONFIG).sticks
+    expected = np.clip(_path(reach ** (1 - CONFIG.scale_trust))[100:], -1, 1)
+    np.testing.assert_allclose(refined[100:, :2], expected, atol=0.03)
 
 
 @pytest.mark.parametrize("known_travel", [True, False])

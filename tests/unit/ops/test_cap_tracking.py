@@ -1,0 +1,80 @@
+import cv2
+import numpy as np
+import pytest
+
+from ops.cap_tracking import fit_look, follow
+
+SIDE, RADIUS, TRAVEL = 44, 12.0, 5.0
+NUM_FRAMES = 160
+
+
+def _places(rng: np.random.Generator) -> np.ndarray:
+    """Return (n, 2) x, y of a cap in pixels: at rest, held, circling."""
+    turn = np.linspace(0, 9, NUM_FRAMES)
+    reach = np.repeat(rng.uniform(0, TRAVEL, NUM_FRAMES // 8), 8) * (rng.random(NUM_FRAMES) > 0.3)
+    return np.stack([np.cos(turn), np.sin(turn)], axis=1) * reach[:, None]
+
+
+def _windows(places: np.ndarray, rng: np.random.Generator, pressed: np.ndarray, opacity: float = 1.0) -> np.ndarray:
+    """Return (n, SIDE, SIDE, 3) uint8: a bright cap with a ring on a grey well, dark where it is pressed, over noise."""
+    big = 8
+    y, x = (np.mgrid[: SIDE * big, : SIDE * big] + 0.5) / big - SIDE / 2
+    windows = []
+    for (dx, dy), down in zip(places, pressed, strict=True):
+        picture = np.full((SIDE * big, SIDE * big, 3), 80.0)
+        distance = np.hypot(x - dx, y - dy)
+        picture[distance < RADIUS] = (20, 20, 20) if down else (150, 150, 160)
+        picture[abs(distance - 0.6 * RADIUS) < 1] = (0, 0, 0) if down else (220, 220, 220)
+        small = cv2.resize(picture, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+        behind = cv2.resize(rng.uniform(0, 255, (6, 6, 3)), (SIDE, SIDE))
+        windows.append(np.clip(opacity * small + (1 - opacity) * behind + rng.normal(0, 4, small.shape), 0, 255))
+    return np.asarray(windows, dtype=np.uint8)
+
+
+def _rough(places: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return places as a network reads them: short, shifted and scattered."""
+    return 0.6 * places + (0.8, -0.5) + rng.normal(0, 0.4, places.shape)
+
+
+def _error(found: np.ndarray, places: np.ndarray) -> float:
+    """Return the mean distance in pixels when the constant shift, which refining removes, is left out."""
+    off = found - places
+    return float(np.hypot(*(off - np.median(off, axis=0)).T).mean())
+
+
+@pytest.mark.parametrize("opacity", [1.0, 0.75])
+@pytest.mark.parametrize("share_pressed", [0.0, 0.4])
+def test_a_cap_is_followed_to_a_fraction_of_a_pixel(opacity: float, share_pressed: float) -> None:
+    rng = np.random.default_rng(3)
+    places = _places(rng)
+    pressed = np.repeat(rng.random(NUM_FRAMES // 8) < share_pressed, 8)
+    windows, rough = _windows(places, rng, pressed, opacity), _rough(places, rng)
+    usual = _windows(np.zeros((1, 2)), rng, np.zeros(1, dtype=bool), opacity)[0]
+    look = fit_look(windows, rough, usual, RADIUS, TRAVEL)
+    assert look is not None and len(look.patches) == (2 if share_pressed else 1)
+    found, sure = follow(look, windows, rough, TRAVEL)
+    assert _error(found, places) < 0.25 < 0.5 * _error(rough, places)
+    assert found.shape == places.shape and sure.min() >= 0.7
+
+
+def test_a_cap_that_cannot_be_seen_is_left_to_the_reading() -> None:
+    rng = np.random.default_rng(4)
+    places = _places(rng)
+    up = np.zeros(NUM_FRAMES, dtype=bool)
+    windows = _windows(places, rng, up, opacity=0.0)
+    assert fit_look(windows, _rough(places, rng), windows[0], RADIUS, TRAVEL) is None
+
+
+def test_a_picture_that_stands_still_while_the_stick_was_read_as_moving_is_no_look() -> None:
+    rng = np.random.default_rng(5)
+    places = _places(rng)
+    windows = _windows(np.zeros_like(places), rng, np.zeros(NUM_FRAMES, dtype=bool))
+    assert fit_look(windows, _rough(places, rng), windows[0], RADIUS, TRAVEL) is None
+
+
+def test_one_frame_and_a_flat_picture_are_no_error() -> None:
+    flat = np.full((1, SIDE, SIDE, 3), 77, np.uint8)
+    look = fit_look(flat, np.zeros((1, 2)), flat[0], RADIUS, TRAVEL)
+    if look is not None:
+        found, _ = follow(look, flat, np.zeros((1, 2)), TRAVEL)
+        assert np.isfinite(found).all()
