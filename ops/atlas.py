@@ -42,6 +42,9 @@ _MARGIN = 0.008
 #: Travel assumed for a stick whose template does not tell, as a fraction of its cap's radius.
 ASSUMED_TRAVEL = 0.5
 
+#: Where the pixels of a cell are, by the cell's side: from -1 to 1 of its window's half-size.
+_STEPS = {side: (np.arange(side) + 0.5) / side * 2 - 1 for side in (STICK_PX, BUTTON_PX)}
+
 Matrix = npt.NDArray[np.float64]
 Plane = npt.NDArray[np.float32]
 
@@ -98,17 +101,17 @@ class AtlasMap:
         columns, rows = (np.full((HEIGHT_PX, WIDTH_PX), -1e4, dtype=np.float32) for _ in range(2))
         use_coarse, drawn = (np.zeros((HEIGHT_PX, WIDTH_PX), dtype=np.uint8) for _ in range(2))
         for control, area in controls.items():
-            if control.endswith("_thumb"):  # seen in the stick's own cell too, but a button has a cell of its own
-                area = ControlArea(area.cx, area.cy, area.half_width, area.half_height)
             left, top, side = cell(control)
             place = (slice(top, top + side), slice(left, left + side))
-            half = window(control, area, width)
-            steps = (np.arange(side) + 0.5) / side * 2 - 1
-            across, down = area.cx + steps * half[0], (area.cy + steps * half[1])[:, None]
-            for plane, (along_x, along_y, shift) in zip((columns, rows), affine, strict=True):
-                plane[place] = across * along_x + (down * along_y + shift - 0.5)  # pixel edges to OpenCV's centres
+            half_x, half_y = window(control, area, width)
+            across, down = area.cx + _STEPS[side] * half_x, (area.cy + _STEPS[side] * half_y)[:, None]
+            step = 0.0
+            for plane, (along_x, along_y, shift) in zip((columns, rows), affine.tolist(), strict=True):
+                plane[place] = across * along_x + (down * along_y + (shift - 0.5))  # pixel edges to OpenCV's centres
+                step = max(step, abs(along_x * half_x + along_y * half_y) * 2 / side)
             drawn[place] = 1
-            use_coarse[place] = float(np.abs(affine[:, :2] @ np.array(half)).max()) * 2 / side > 1.6
+            if step > 1.6:
+                use_coarse[place] = 1
         coarse_columns, coarse_rows = ((plane / 2 - 0.25).astype(np.float32) for plane in (columns, rows))
         return cls((columns, rows), (coarse_columns, coarse_rows), use_coarse if use_coarse.any() else None, drawn)
 

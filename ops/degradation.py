@@ -13,6 +13,8 @@ from ops.gamepad import Floats
 from ops.skins.sampling import mix, spread
 from ops.skins.template import Pixels
 
+#: Presets of x264 that live recorders use.
+PRESETS = ("veryfast", "superfast")
 _KEY_COLOURS = ((0.0, 255.0, 0.0), (255.0, 0.0, 255.0), (0.0, 0.0, 255.0))
 
 
@@ -96,7 +98,7 @@ def blend(frames: Pixels, buttons: Floats, sticks: Floats, triggers: Floats) -> 
             values[index] = (values[index - 1] + values[index + 1]) / 2
 
 
-def through_h264(frames: Pixels, crf: int) -> Pixels:
+def through_h264(frames: Pixels, crf: int, preset: str = PRESETS[0]) -> Pixels:
     """Return frames (n, height, width, 3) after H.264 with 4:2:0 chroma; sides must be even."""
     import av
     import cv2
@@ -104,7 +106,7 @@ def through_h264(frames: Pixels, crf: int) -> Pixels:
     encoder = av.VideoCodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
     encoder.framerate, encoder.time_base = Fraction(60), Fraction(1, 60)
-    encoder.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
+    encoder.options = {"crf": str(crf), "preset": preset, "threads": "1"}
     decoder = av.VideoCodecContext.create("h264", "r")
     decoder.thread_count = 1
     packets = []

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ops.degradation import DegradationConfig, blend, lay_under, random_filter, scaled, through_h264
+from ops.degradation import PRESETS, DegradationConfig, blend, lay_under, random_filter, scaled, through_h264
 from ops.gamepad import AXES, DATASET, STICKS, Floats
 from ops.skins.form import Skin, SkinRenderer, over
 from ops.skins.template import Pixels
@@ -95,7 +95,8 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
         interpolation = random_filter(rng, shrink=width < drawn_width)
         frames, usual, affine = _scaled(frames, usual, affine, width / drawn_width, interpolation)
     for _ in range(2 if rng.random() < faults.second_generation else 1):
-        frames = through_h264(frames, int(rng.integers(config.crf[0], config.crf[1] + 1)))
+        crf = int(rng.integers(config.crf[0], config.crf[1] + 1))
+        frames = through_h264(frames, crf, PRESETS[int(rng.integers(len(PRESETS)))])
     affine[:, :2] *= 1 + rng.normal(0, config.box_error)
     affine[:, 2] += rng.normal(0, config.box_error * width, 2)
     if width > config.max_crop_px:

@@ -33,8 +33,8 @@ def spread(plane: Floats, num_channels: int) -> Floats:
 
 def mix(frame: Pixels, keep: Floats, light: Floats) -> None:
     """Make a picture uint8 `frame * keep + light`, both float32 of its shape, in place, rounded, at most 255."""
+    import cv2
+
     mixed = frame.astype(np.float32)
     mixed *= keep
-    mixed += light
-    mixed += np.float32(0.5)
-    frame[:] = np.minimum(mixed, 255, out=mixed).astype(np.uint8)
+    frame[:] = cv2.add(mixed, light, dtype=cv2.CV_8U)
