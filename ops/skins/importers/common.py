@@ -29,6 +29,9 @@ NO_AREA = ControlArea(0, 0, 0, 0)
 _MEASURE_PX = 640
 _VISIBLE = 0.06
 _VISIBLE_PIXELS = 6
+_DPAD = ("dpad_up", "dpad_down", "dpad_left", "dpad_right")
+#: Where a press of one direction redraws all of a d-pad, the direction is where it changes this share of the most.
+_MOSTLY = 0.5
 
 _FAMILY_WORDS = (
     ("xbox_360", ("360",)),
@@ -190,6 +193,9 @@ def finished(skin: Skin) -> Skin:
             controls[name] = measured
         elif art.off is not None:
             statics[name] = art.off
+    if set(_DPAD) <= controls.keys() and _share_an_area(controls):
+        directions = {name: _measured(renderer, idle, name, controls[name], _MOSTLY) for name in _DPAD}
+        controls.update({name: art for name, art in directions.items() if art is not None})
     if not controls:
         raise BadInputError("no gamepad control is drawn; a skin must show at least one press or stick")
     shown = controls.keys() | statics.keys()
@@ -197,18 +203,27 @@ def finished(skin: Skin) -> Skin:
     return replace(skin, controls=controls, statics=statics, order=order)
 
 
-def _changes(renderer: SkinRenderer, idle: Floats, button: str | None, axes: tuple[float, ...]) -> Floats:
-    """Return (n, 2) x, y in canvas pixels of what a state changes against the idle look."""
+def _changes(
+    renderer: SkinRenderer, idle: Floats, button: str | None, axes: tuple[float, ...], share: float = 0.0
+) -> Floats:
+    """Return (n, 2) x, y in canvas pixels of what a state changes against the idle look: by a share of the most."""
     buttons = np.zeros(DATASET.num_buttons, np.float32)
     if button is not None:
         buttons[DATASET.index(button)] = 1
     state = renderer.compose(buttons, np.asarray(axes, np.float32))
-    rows, columns = np.nonzero(np.abs(state - idle).max(axis=-1) > _VISIBLE)
+    change = np.abs(state - idle).max(axis=-1)
+    rows, columns = np.nonzero(change > max(_VISIBLE, share * float(change.max())))
     return np.asarray((np.stack([columns, rows], axis=1) + 0.5) / renderer.scale, dtype=np.float32)
 
 
-def _measured(renderer: SkinRenderer, idle: Floats, name: str, art: ControlArt) -> ControlArt | None:
-    points = _changes(renderer, idle, name, (0, 0, 0, 0))
+def _share_an_area(controls: Mapping[str, ControlArt]) -> bool:
+    return len({controls[name].area for name in _DPAD}) == 1
+
+
+def _measured(
+    renderer: SkinRenderer, idle: Floats, name: str, art: ControlArt, share: float = 0.0
+) -> ControlArt | None:
+    points = _changes(renderer, idle, name, (0, 0, 0, 0), share)
     if len(points) < _VISIBLE_PIXELS:
         return None
     pixel = 0.5 / renderer.scale

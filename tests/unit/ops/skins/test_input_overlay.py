@@ -87,6 +87,18 @@ def test_a_whole_dpad_has_a_sprite_per_direction_and_up_and_right_win(tmp_path: 
     assert box_of(everything, colours[6]) == (50, 30, 10, 10)
 
 
+def test_a_direction_is_where_it_changes_most_if_each_redraws_the_whole_dpad(tmp_path: Path) -> None:
+    lit = [None, (0, 4, 4, 3), (6, 4, 4, 3), (3, 0, 4, 4), (3, 7, 4, 3)]  # left, right, up, down, as sprites are
+    boxes = [(110 + 13 * number, 20, 10, 10, (90, 90, 90, 255) if number else (60, 60, 60, 255)) for number in range(9)]
+    boxes += [(110 + 13 * n + box[0], 20 + box[1], *box[2:], WHITE) for n, box in enumerate(lit) if box]
+    dpad = {"type": 8, "id": "d", "pos": [50, 30], "mapping": [110, 20, 10, 10]}
+    areas = _skin(tmp_path, [BODY, dpad], *boxes).areas()
+    for name, (left, top, width, height) in zip(("left", "right", "up", "down"), lit[1:], strict=True):
+        area = areas[f"dpad_{name}"]
+        assert (area.cx, area.cy) == pytest.approx((50 + left + width / 2, 30 + top + height / 2), abs=0.2)
+        assert (2 * area.half_width, 2 * area.half_height) == pytest.approx((width, height), abs=0.4)
+
+
 def test_guide_shows_the_first_players_sprite_over_the_pressed_one(tmp_path: Path) -> None:
     boxes = [(110, 40, 6, 6, RED), (119, 40, 3, 6, BLUE), (146, 40, 6, 6, GREEN)]
     guide = {"type": 7, "id": "g", "pos": [30, 5], "mapping": [110, 40, 6, 6]}
