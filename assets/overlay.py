@@ -11,15 +11,17 @@ from assets.folders import build_folder, input_content, local_folder
 from assets.metadata import folder_metadata, md_picture
 from assets.naming import labelled, labelled_by_batch
 from assets.stages import materialize_stage, read_inputs, stage_checks
+from models.matchers import DEFAULT_MATCHER, MatcherKind
+from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION
 from models.matchers.library import write_library
-from models.matchers.sift import SiftMatcher
 from ops import crop as crop_ops
 from ops import duplicates as duplicates_ops
 from ops import fingerprints as fingerprints_ops
 from ops import locate as locate_ops
 from ops import video_stages as stages
 from ops.batch import Stage, Unit, read_batch
+from ops.features import Matcher
 from ops.parallel import Mapper
 from ops.pictures import caption, encode, fit_width, grid
 from ops.skins.procedural import CORE, skin_ids
@@ -33,7 +35,6 @@ FINGERPRINTS = duplicates_ops.ASSET
 #: Folder of the library inside `overlay/templates`.
 LIBRARY = "library"
 LIBRARY_KEY = f"{TEMPLATES}/{LIBRARY}"
-MATCHER = SiftMatcher()
 _TEMPLATES_VERSION = f"{LIBRARY_VERSION}-{locate_ops.VERSION}"
 _MAX_TEMPLATES = 24
 _MAX_PICTURES = 4
@@ -54,10 +55,14 @@ class Locating(dg.Config):
 
     num_frames: int = Field(default=25, gt=0, description="Frames sampled over a video.")
     min_inliers: int = Field(default=20, gt=3, description="Template keypoints that must agree on a place.")
+    matcher: MatcherKind = Field(
+        default=DEFAULT_MATCHER,
+        description="Features to look by: sift, xfeat, or both.",
+    )
 
     def to_op(self) -> locate_ops.LocateConfig:
-        """Return the same for `ops`, validated there."""
-        return locate_ops.LocateConfig(**self.model_dump())
+        """Return the rest for `ops`, validated there."""
+        return locate_ops.LocateConfig(**self.model_dump(exclude={"matcher"}))
 
 
 class Cropping(dg.Config):
@@ -85,7 +90,7 @@ def templates(config: TemplateLibrary, store: dg.ResourceParam[Store]) -> dg.Mat
         (folder / LIBRARY).mkdir()
         return {"templates": list(write_library(folder / LIBRARY, config.library, folders))}
 
-    report = build_folder(store, TEMPLATES, _TEMPLATES_VERSION, MATCHER.name, inputs, build)
+    report = build_folder(store, TEMPLATES, _TEMPLATES_VERSION, _names(choose_matchers()), inputs, build)
     with local_folder(store, TEMPLATES) as folder:
         preview = _preview_library(load_library(folder / LIBRARY))
     facts = {"num_templates": len(report.facts["templates"])}
@@ -106,9 +111,9 @@ def locations(
     mapper: dg.ResourceParam[Mapper],
 ) -> dg.MaterializeResult:
     """Where each video's overlay is: template, affine, box, inliers and score. A video without one is rejected."""
-    content = input_content(store, TEMPLATES)
-    stage = Stage(LOCATIONS, locate_ops.VERSION, config.to_op(), (content, MATCHER.name))
-    locate = stages.LocateVideo(MATCHER, LIBRARY_KEY, content, config.to_op())
+    content, matchers = input_content(store, TEMPLATES), choose_matchers(config.matcher)
+    stage = Stage(LOCATIONS, locate_ops.VERSION, config.to_op(), (content, *_names(matchers)))
+    locate = stages.LocateVideo(matchers, LIBRARY_KEY, content, config.to_op())
     return materialize_stage(context, store, mapper, stage, read_inputs("raw/videos"), locate, _preview_locations)
 
 
@@ -142,6 +147,10 @@ def fingerprints(
     """Perceptual fingerprints of the game views, by which the ledger knows a video that was put up again."""
     stage = Stage(FINGERPRINTS, fingerprints_ops.VERSION)
     return materialize_stage(context, store, mapper, stage, read_inputs(CROPS), duplicates_ops.fingerprint_video)
+
+
+def _names(matchers: Sequence[Matcher]) -> list[str]:
+    return [matcher.name for matcher in matchers]
 
 
 def _content(folder: Path) -> str:

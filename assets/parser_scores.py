@@ -16,12 +16,14 @@ from ops.recordings import Recording, list_recordings
 from ops.scores import (
     EVENTS,
     TOLERANCES,
+    BoxSpan,
     LabelScores,
     always_released,
     box_iou,
     copy_last,
     hide_doubt,
     on_frames,
+    score_spans,
     score_trace,
 )
 from ops.tables import table_to_trace
@@ -84,6 +86,7 @@ class ParserBenchmark:
         baselines: scores of readings that look at nothing.
         doubt: known share and scores when values below a confidence are left out.
         reliability: per range of stated confidence, how many button states are right.
+        spans: per true span of the recordings that tell them, how well it was found; then the tracks that are none.
     """
 
     recordings: list[Row]
@@ -94,6 +97,7 @@ class ParserBenchmark:
     baselines: list[Row]
     doubt: list[Row]
     reliability: list[Row]
+    spans: list[Row]
 
 
 def score_recordings(
@@ -118,20 +122,36 @@ def score_recordings(
 
     recordings = list_recordings(folder)
     job = LabelJob((cached_library(), *templates), CheckpointReader(checkpoint))
-    rows, pools = [], _Pools()
+    rows, spans, pools = [], [], _Pools()
     for recording in recordings:
         name = recording.video.stem
         report = job.run(recording.video, out, lambda doing, name=name: say(f"{name}: {doing}"))
         scores = LabelScores.none()
         if report["outcome"] == "ok":
             scores = pools.add(read_labels(out / name), recording)
+        spans += _span_rows(name, report["tracks"] or (), recording)
         boxes = report["box"], recording.box
         rows.append({
             "recording": name, "outcome": report["outcome"], "template": report["template"],
             "box IoU": box_iou(*boxes) if all(boxes) else None, **_figures(scores), "reason": report["reason"],
         })  # fmt: skip
     total = {"recording": "all", "outcome": "", "template": "", "box IoU": None, **_figures(pools.total), "reason": ""}
-    return pools.summarize([*rows, total])
+    return pools.summarize([*rows, total], spans)
+
+
+def _span_rows(name: str, tracks: Sequence[Row], recording: Recording) -> list[Row]:
+    """Return a row per true span, and one for each track that is none of them."""
+    found = [BoxSpan(track["start_s"], track["stop_s"], tuple(track["box"])) for track in tracks]
+    if not recording.spans:
+        return []
+    scores, num_false = score_spans(found, recording.spans)
+    rows = [
+        {"recording": name, "start_s": span.start_s, "stop_s": span.stop_s, "start error, s": score.start_error_s,
+         "stop error, s": score.stop_error_s, "box IoU": score.iou}
+        for span, score in zip(recording.spans, scores, strict=True)
+    ]  # fmt: skip
+    false = dict.fromkeys(rows[0], float("nan")) | {"recording": f"{name}: found, but not there"}
+    return [*rows, *([false] * num_false)]
 
 
 class _Pools:
@@ -156,7 +176,7 @@ class _Pools:
             self._doubt[confidence] += score_trace(hide_doubt(read, confidence), truth)
         return scores
 
-    def summarize(self, rows: list[Row]) -> ParserBenchmark:
+    def summarize(self, rows: list[Row], spans: list[Row]) -> ParserBenchmark:
         return ParserBenchmark(
             recordings=rows,
             families=[{"family": name, **_figures(pool)} for name, pool in sorted(self._families.items())],
@@ -169,6 +189,7 @@ class _Pools:
             baselines=[{"reading": name, **pool.to_dict()} for name, pool in self._baselines.items()],
             doubt=[{"confidence": least, **pool.to_dict()} for least, pool in self._doubt.items()],
             reliability=self.total.reliability_rows(),
+            spans=spans,
         )
 
 

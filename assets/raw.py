@@ -9,10 +9,11 @@ from pydantic import Field
 from assets.folders import input_content
 from assets.metadata import md_table
 from assets.naming import labelled, labelled_by_batch
-from assets.overlay import LIBRARY_KEY, MATCHER, TEMPLATES
+from assets.overlay import LIBRARY_KEY, TEMPLATES
 from assets.partitions import VIDEO_BATCHES
 from assets.sources import SOURCES_KEY, read_plan
 from assets.stages import materialize_stage, stage_checks
+from models.matchers.sift import SiftMatcher
 from ops import videos as video_ops
 from ops.batch import Unit
 from ops.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
@@ -113,7 +114,7 @@ def _overlay_probe(context: dg.AssetExecutionContext, store: Store, probe_height
     if not probe_height:
         return None
     try:
-        return video_ops.OverlayProbe(MATCHER, LIBRARY_KEY, input_content(store, TEMPLATES))
+        return video_ops.OverlayProbe(SiftMatcher(), LIBRARY_KEY, input_content(store, TEMPLATES))
     except FileNotFoundError:
         context.log.warning(f"no {TEMPLATES} yet: everything is downloaded, with an overlay or without")
         return None

@@ -16,6 +16,8 @@ Numbers = npt.NDArray[np.int64]
 _LEAST_SIMILARITY = 0.72
 #: Words of an index, how many a feature looks into, and the sample and rounds that they are made with.
 _NUM_WORDS, _PROBES, _WORD_SAMPLE, _WORD_ROUNDS = 256, 4, 16384, 3
+#: Features of one word within so many pixels of each other are one.
+_CELL_PX = 2.0
 
 
 @dataclass(frozen=True)
@@ -135,26 +137,35 @@ class DescriptorIndex:
         self._ends = np.searchsorted(nearest[order], np.arange(len(self._words) + 1))
         self._num_templates = len(templates)
 
-    def matches(self, frames: Sequence[Features], ratio: float) -> list[tuple[Points, Points]]:
-        """Return, of each template, matched points (n, 2) in it and in the frames, over all frames."""
+    def matches(self, pictures: Sequence[Features], ratio: float) -> list[tuple[Points, Points]]:
+        """Return, of each template, matched points (n, 2) in it and in the pictures, which count as one."""
+        features, probes = self._distinct(pictures)
         found_rows, found_targets = [np.zeros(0, np.int64)], [np.zeros((0, 2), np.float32)]
-        for features in frames:
-            if len(features) < 2:
-                continue
-            affinity = features.descriptors @ self._words.T
-            count = min(_PROBES, len(self._words))
-            probes = np.argpartition(affinity, -count, axis=1)[:, -count:]
-            for word in range(len(self._words)):
-                rows = slice(self._ends[word], self._ends[word + 1])
-                near = features[(probes == word).any(axis=1)]
-                matched, best = _ratio_matches(self._descriptors[rows], near, ratio)
-                found_rows.append(matched + rows.start)
-                found_targets.append(near.points[best])
+        for word in range(len(self._words)):
+            rows = slice(self._ends[word], self._ends[word + 1])
+            near = features[(probes == word).any(axis=1)]
+            matched, best = _ratio_matches(self._descriptors[rows], near, ratio)
+            found_rows.append(matched + rows.start)
+            found_targets.append(near.points[best])
         rows_found, targets = np.concatenate(found_rows), np.concatenate(found_targets)
         order = np.argsort(self._template[rows_found], kind="stable")
         ends = np.searchsorted(self._template[rows_found][order], np.arange(1, self._num_templates))
         sources = np.split(self._points[rows_found][order], ends)
         return list(zip(sources, np.split(targets[order], ends), strict=True))
+
+    def _distinct(self, pictures: Sequence[Features]) -> tuple[Features, Numbers]:
+        """Return the features that differ in place or word, and the words (n, probes) that each looks into."""
+        features = Features(
+            np.concatenate([picture.points for picture in pictures]),
+            np.concatenate([picture.descriptors for picture in pictures]),
+        )
+        affinity = features.descriptors @ self._words.T
+        nearest = affinity.argmax(axis=1)
+        cells = np.column_stack([(features.points / _CELL_PX).astype(np.int64), nearest])
+        rows = np.unique(cells, axis=0, return_index=True)[1]
+        count = min(_PROBES, len(self._words))
+        probes = np.argpartition(affinity[rows], -count, axis=1)[:, -count:]
+        return Features(features.points[rows], features.descriptors[rows]), probes
 
 
 def _visual_words(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -12,6 +12,9 @@ from ops.skins.template import Pixels, Template
 #: Weights of red, green and blue in brightness (ITU-R BT.601).
 _LUMA = (0.299, 0.587, 0.114)
 
+#: The place is fitted to inliers within this share of the tolerance, if there are as many.
+_CLOSE, _LEAST_CLOSE = 1 / 3, 12
+
 if TYPE_CHECKING:
     from ops.features import Points
     from ops.locate import LocateConfig
@@ -40,6 +43,9 @@ def fit_place(source: Points, target: Points, config: LocateConfig) -> tuple[npt
         error = np.hypot(*(source @ affine[:, :2].T + affine[:, 2] - target).T)
         inside = error < config.tolerance_px
     distinct = {(round(float(x) / 3), round(float(y) / 3)) for x, y in source[inside]}
+    close = error < config.tolerance_px * _CLOSE
+    if close.sum() >= _LEAST_CLOSE:  # some matchers place keypoints more roughly than others
+        affine = _upright_fit(source[close].astype(np.float64), target[close].astype(np.float64))
     return affine, len(distinct)
 
 

@@ -2,7 +2,8 @@
 
 The truth is a table as `overplay record` writes it (`ops.tables`), a table without times (rows are frames, the rate is
 in the facts), or what the OBS plugin input-rec polls. Facts about a recording (`family`, `skin_id` or `skin`, `box`,
-`fps`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the folder; none is needed.
+`fps`, `spans`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the folder; none is
+needed.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import numpy as np
 
 from ops.gamepad import AXES, DATASET, PadTrace
 from ops.outcomes import BadInputError
+from ops.scores import BoxSpan
 from ops.tables import table_to_trace
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class Recording:
         family: of the skin; empty if nobody says.
         skin: its name; empty if nobody says.
         box: x, y, width, height of the idle overlay in pixels, or None.
+        spans: all that is on screen, with its times; none if nobody says.
     """
 
     video: Path
@@ -47,6 +50,7 @@ class Recording:
     family: str
     skin: str
     box: tuple[float, ...] | None
+    spans: tuple[BoxSpan, ...] = ()
 
 
 def list_recordings(folder: Path) -> list[Recording]:
@@ -73,7 +77,19 @@ def _read_recording(video: Path, facts: dict[str, Any]) -> Recording:
         raise BadInputError(f"{path}: {error}") from error
     box = facts.get("box")
     skin = facts.get("skin_id") or facts.get("skin") or ""
-    return Recording(video, truth, facts.get("family") or "", skin, tuple(box) if box else None)
+    return Recording(
+        video, truth, facts.get("family") or "", skin, tuple(box) if box else None, _read_spans(facts, path)
+    )
+
+
+def _read_spans(facts: dict[str, Any], path: Path) -> tuple[BoxSpan, ...]:
+    try:
+        return tuple(
+            BoxSpan(float(span["start_s"]), float(span["stop_s"]), tuple(map(float, span["box"])))
+            for span in facts.get("spans") or ()
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInputError(f"{path}: its facts' spans need start_s, stop_s and box: {error!r}") from error
 
 
 def _read_facts(folder: Path) -> dict[str, dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from ops.gamepad import AXES, DATASET, PadTrace
 
 #: Frames of read and truth belong together when their times are this close.
 _SAME_FRAME_S = 0.004
+#: IoU of two boxes from which they are one overlay's.
+_SAME_BOX = 0.5
 #: An onset or release counts as found when it was read within so many frames.
 TOLERANCES = (0, 1, 2)
 EVENTS = ("onset", "release")
@@ -250,6 +253,49 @@ def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
     high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
     common = float(np.prod(np.maximum(high - low, 0)))
     return common / (first[2] * first[3] + second[2] * second[3] - common)
+
+
+class BoxSpan(NamedTuple):
+    """An overlay at one place for a span of time.
+
+    Attributes:
+        start_s: first moment, from the video's first frame on.
+        stop_s: first moment after.
+        box: x, y, w, h in pixels.
+    """
+
+    start_s: float
+    stop_s: float
+    box: tuple[float, ...]
+
+
+class SpanScore(NamedTuple):
+    """How well a true span was found: the error of its ends, found minus true, and the box IoU; NaN, NaN, 0 if not."""
+
+    start_error_s: float
+    stop_error_s: float
+    iou: float
+
+
+def score_spans(found: Sequence[BoxSpan], true: Sequence[BoxSpan]) -> tuple[list[SpanScore], int]:
+    """Return the score of each true span, and how many of those found are none of them.
+
+    A true span is paired with the one that overlaps it in box by half and in time the most; each is used once.
+    """
+    left, scores = list(found), []
+    for span in true:
+        there = [other for other in left if _together_s(other, span) > 0 and box_iou(other.box, span.box) > _SAME_BOX]
+        if not there:
+            scores.append(SpanScore(float("nan"), float("nan"), 0.0))
+            continue
+        best = max(there, key=lambda other, span=span: _together_s(other, span))  # type: ignore[misc]
+        left.remove(best)
+        scores.append(SpanScore(best.start_s - span.start_s, best.stop_s - span.stop_s, box_iou(best.box, span.box)))
+    return scores, len(left)
+
+
+def _together_s(first: BoxSpan, second: BoxSpan) -> float:
+    return min(first.stop_s, second.stop_s) - max(first.start_s, second.start_s)
 
 
 def on_frames(truth: PadTrace, read: PadTrace) -> PadTrace:

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ops.features import Matcher
 from ops.locate import Box, Found, LocateConfig, SampledFrames, TemplateIndex, search_frames
 from ops.outcomes import RejectedError
 from ops.place_fit import drawn_box
@@ -63,7 +62,7 @@ class _Shown(NamedTuple):
 
 
 def locate_video(
-    path: Path, index: TemplateIndex, matcher: Matcher, config: LocateConfig, duration_s: float, height: int
+    path: Path, indices: Sequence[TemplateIndex], config: LocateConfig, duration_s: float, height: int
 ) -> list[Track]:
     """Return the overlays of a video by time, those that labels are read from first.
 
@@ -71,8 +70,7 @@ def locate_video(
 
     Args:
         path: the video.
-        index: templates, described with `matcher`.
-        matcher: finds features.
+        indices: the same templates as several matchers describe them.
         config: see `LocateConfig`.
         duration_s: of the video, as probed.
         height: of its pictures in pixels.
@@ -82,8 +80,8 @@ def locate_video(
         BadInputError: frames cannot be read.
     """
     samples = sample_frames(path, config.num_frames, max_height=config.max_height)
-    sampled = SampledFrames([frame for _, frame in samples], matcher)
-    overlays = _find_overlays(sampled, index, config)
+    sampled = SampledFrames([frame for _, frame in samples], config.frames_per_picture)
+    overlays = _find_overlays(sampled, indices, config)
     if not overlays:
         raise RejectedError(f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place")
     with open_video(path) as video:
@@ -99,30 +97,30 @@ def locate_video(
     )
 
 
-def _find_overlays(sampled: SampledFrames, index: TemplateIndex, config: LocateConfig) -> list[_Shown]:
+def _find_overlays(sampled: SampledFrames, indices: Sequence[TemplateIndex], config: LocateConfig) -> list[_Shown]:
     overlays: list[_Shown] = []
     rows = list(range(len(sampled.frames)))
-    while len(overlays) < _MOST_OVERLAYS and (found := search_frames(sampled, index, config, rows)):
-        shown = _where_shown(found, sampled, rows)
+    while len(overlays) < _MOST_OVERLAYS and (found := search_frames(sampled, indices, config, rows)):
+        shown = _where_shown(found, sampled)
         overlays.append(shown)
         rows = [row for row in rows if row not in shown.rows]
         if len(rows) < _LEAST_FRAMES or not shown.rows:
             break
     while 0 < len(overlays) < _MOST_OVERLAYS:
         hidden = [_surroundings(shown.found) for shown in overlays]
-        found = search_frames(sampled, index, config, hidden=hidden)
+        found = search_frames(sampled, indices, config, hidden=hidden)
         if found is None:
             break
-        shown = _where_shown(found, sampled, range(len(sampled.frames)))
+        shown = _where_shown(found, sampled)
         if len(shown.rows) < min(_LEAST_FRAMES, len(sampled.frames)):
             break
         overlays.append(shown)
     return overlays
 
 
-def _where_shown(found: Found, sampled: SampledFrames, rows: Sequence[int]) -> _Shown:
-    presence = Presence(found.template, found.affine, [sampled.frames[row] for row in rows])
-    return _Shown(found, presence, [row for row in rows if presence.shown(sampled.frames[row])])
+def _where_shown(found: Found, sampled: SampledFrames) -> _Shown:
+    presence = Presence(found.template, found.affine, sampled.frames)
+    return _Shown(found, presence, [row for row, frame in enumerate(sampled.frames) if presence.shown(frame)])
 
 
 def _surroundings(found: Found) -> Box:

@@ -69,11 +69,16 @@ def load_index(folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig
 
 
 def locate_in(
-    path: Path, folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig, duration_s: float, height: int
+    path: Path,
+    folders: tuple[Path, ...],
+    matchers: tuple[Matcher, ...],
+    config: LocateConfig,
+    duration_s: float,
+    height: int,
 ) -> list[Track]:
     """Return the overlays of a video by the templates in folders (see `locate_video`); runs in the sandbox."""
-    index = load_index(folders, matcher, config)
-    return locate_video(path, index, matcher, config, duration_s, height)
+    indices = [load_index(folders, matcher, config) for matcher in matchers]
+    return locate_video(path, indices, config, duration_s, height)
 
 
 @dataclass(frozen=True)
@@ -81,13 +86,13 @@ class LocateVideo:
     """raw/videos -> overlay/locations.
 
     Attributes:
-        matcher: finds local features.
+        matchers: find local features; their matches are pooled.
         library: key of the template library's folder.
         content: the library's hash.
         config: see `LocateConfig`.
     """
 
-    matcher: Matcher
+    matchers: tuple[Matcher, ...]
     library: str
     content: str
     config: LocateConfig = field(default_factory=LocateConfig)
@@ -98,7 +103,7 @@ class LocateVideo:
         folder = local_library(work.store, self.library, self.content)
         with work.store.reading(sibling(work, VIDEOS, work.unit.outcome.data["path"])) as path:
             tracks = call(
-                locate_in, path, (folder,), self.matcher, self.config, probe["duration_s"], probe["height"],
+                locate_in, path, (folder,), self.matchers, self.config, probe["duration_s"], probe["height"],
                 limits=LOCATE_LIMITS,
             )  # fmt: skip
         return Outcome.ok(tracks=[asdict(track) for track in tracks], video=work.unit.outcome.data["path"]), {}

@@ -66,7 +66,9 @@ class OverlayProbe:
     matcher: Matcher
     library: str
     content: str
-    config: LocateConfig = field(default_factory=lambda: LocateConfig(num_frames=6, stages=(6,), min_inliers=10))
+    config: LocateConfig = field(
+        default_factory=lambda: LocateConfig(num_frames=6, frames_per_picture=1, min_inliers=10)
+    )
 
 
 def turned_away_otherwise(unit: Unit, overlay: OverlayProbe | None) -> bool:
@@ -78,7 +80,7 @@ def turned_away_otherwise(unit: Unit, overlay: OverlayProbe | None) -> bool:
 def overlay_keypoints(frames: list[Frame], folder: Path, matcher: Matcher, config: LocateConfig) -> int:
     """Return how many keypoints of a template agree with frames of a video, 0 where too few do; in the sandbox."""
     index = load_index((folder,), matcher, config)
-    found = locate_frames([picture for _, picture in frames], index, matcher, config)
+    found = locate_frames([picture for _, picture in frames], index, config)
     return 0 if found is None else found[2]
 
 

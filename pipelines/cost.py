@@ -141,7 +141,7 @@ def measure(clips: Sequence[Path], library: Path, repeats: int = 3) -> Rates:
 def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, float]]:
     import pyarrow.parquet as pq
 
-    from models.matchers.sift import SiftMatcher
+    from models.matchers.choice import choose_matchers
     from models.overlay_parser.checkpoint import CheckpointReader
     from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
     from ops.locate import LocateConfig
@@ -157,7 +157,7 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(prefix="overplay-cost-") as name:
             folder = Path(name)
-            arguments = (clip, (library,), SiftMatcher(), LocateConfig(), facts.duration_s, facts.height)
+            arguments = (clip, (library,), choose_matchers(), LocateConfig(), facts.duration_s, facts.height)
             tracks, locate_s = _timed(lambda arguments=arguments: locate_in(*arguments))
             templates = {t.template_id: Template.load(library / f"{t.template_id}.png") for t in tracks}
             report, crop_s = _timed(lambda: crop_video(clip, folder, tracks, templates, config))  # noqa: B023

@@ -172,17 +172,19 @@ def bench_locate() -> None:
     """Seconds to find the overlay of each clip with the whole procedural library."""
     import cv2
 
+    from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
-    from models.matchers.sift import SiftMatcher
     from ops.locate import LocateConfig, TemplateIndex
     from ops.outcomes import RejectedError
     from ops.scores import box_iou
     from ops.tracks import locate_video
 
     cv2.setNumThreads(1)
-    config, matcher, folder = LocateConfig(), SiftMatcher(), cached_library()
+    config, folder = LocateConfig(), cached_library()
     index: list[TemplateIndex] = []
-    loading = cpu_seconds(lambda: index.append(TemplateIndex.load(folder, matcher, config)))
+    loading = cpu_seconds(
+        lambda: index.extend(TemplateIndex.load(folder, matcher, config) for matcher in choose_matchers())
+    )
     rows = []
     for clip in demo_clips() + demo_clips("rejected"):
         found: list[Any] = []
@@ -190,7 +192,7 @@ def bench_locate() -> None:
         def locate(clip: dict[str, Any] = clip, found: list[Any] = found) -> None:
             try:
                 path = CLIPS / clip["file"]
-                found.extend(locate_video(path, index[0], matcher, config, clip["seconds"], clip["height"]))
+                found.extend(locate_video(path, index, config, clip["seconds"], clip["height"]))
             except RejectedError:
                 pass
 
@@ -209,8 +211,8 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
     """The search with the full library against the paper's: each of 25 frames alone, against every template in full."""
     import cv2
 
+    from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
-    from models.matchers.sift import SiftMatcher
     from ops.features import pooled_matches
     from ops.locate import LocateConfig, SampledFrames, TemplateIndex
     from ops.outcomes import RejectedError
@@ -220,16 +222,19 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
     from ops.video import sample_frames
 
     cv2.setNumThreads(1)
-    config, matcher = LocateConfig(), SiftMatcher()
-    index = TemplateIndex.load(cached_library("full"), matcher, config)
-    index.words  # noqa: B018 - made once, not per video
+    config = LocateConfig()
+    indices = [TemplateIndex.load(cached_library("full"), matcher, config) for matcher in choose_matchers()]
+    for index in indices:
+        index.words  # noqa: B018 - made once, not per video
+    sift = indices[0]
 
     def naive(clip: dict[str, Any]) -> tuple[int, tuple[float, ...] | None]:
         """Return the inliers and box of the best single frame, as the paper searches."""
         frames = [frame for _, frame in sample_frames(CLIPS / clip["file"], config.num_frames, config.max_height)]
-        sampled, best = SampledFrames(frames, matcher), (0, None)
-        for described in sampled.features(range(len(frames))):
-            for template, features in zip(index.templates, index.features, strict=True):
+        best: tuple[int, tuple[float, ...] | None] = (0, None)
+        for gray in SampledFrames(frames, 1).grays:
+            described = sift.matcher.describe(gray)
+            for template, features in zip(sift.templates, sift.features, strict=True):
                 place = fit_place(*pooled_matches(features, [described], config.ratio), config)
                 if place is not None and place[1] > best[0]:
                     best = (place[1], drawn_box(template, place[0]))
@@ -238,7 +243,7 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
     def ours(clip: dict[str, Any]) -> tuple[int, tuple[float, ...] | None]:
         try:
             path = CLIPS / clip["file"]
-            track = locate_video(path, index, matcher, config, clip["seconds"], clip["height"])[0]
+            track = locate_video(path, indices, config, clip["seconds"], clip["height"])[0]
         except RejectedError:
             return 0, None
         return track.inliers, track.box
@@ -257,7 +262,7 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
             row[f"{name}: inliers"] = inliers
             row[f"{name}: IoU"] = box_iou(box, clip["box"]) if box and clip["box"] else float("nan")
         rows.append(row)
-    show(f"25 frames x {len(index.templates)} templates (found from {config.min_inliers} inliers)", rows)
+    show(f"25 frames x {len(sift.templates)} templates (found from {config.min_inliers} inliers)", rows)
 
 
 def bench_parser() -> None:

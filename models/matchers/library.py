@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from models.matchers.sift import SiftMatcher
+from models.matchers.choice import choose_matchers
 from ops import locate
 from ops.features import Matcher
 from ops.locate import LocateConfig, TemplateIndex
@@ -20,11 +20,10 @@ from ops.storage import fingerprint
 
 #: Changes when the same skins would be drawn or described otherwise.
 VERSION = "1"
-_SIFT = SiftMatcher()
 
 
 def write_library(
-    folder: Path, library: str = CORE, further: Sequence[Path] = (), matcher: Matcher = _SIFT
+    folder: Path, library: str = CORE, further: Sequence[Path] = (), matchers: Sequence[Matcher] | None = None
 ) -> tuple[str, ...]:
     """Write templates and their features into an empty folder; return their ids.
 
@@ -32,7 +31,7 @@ def write_library(
         folder: where to.
         library: of procedural skins.
         further: folders of further templates; where one's controls are is found out if nobody said.
-        matcher: finds the features.
+        matchers: find the features; the default ones if None.
 
     Raises:
         BadInputError: a folder has no template, one cannot be read, or two have the same name.
@@ -45,7 +44,8 @@ def write_library(
         raise BadInputError(f"two templates are called {twice[0]!r}; rename one of the files")
     for template in templates:
         template.save(folder)
-    TemplateIndex.build(templates, matcher, LocateConfig()).save(folder)
+    for matcher in matchers or choose_matchers():
+        TemplateIndex.build(templates, matcher, LocateConfig()).save(folder)
     return ids
 
 
@@ -56,20 +56,22 @@ def with_controls(template: Template) -> Template:
     return template if template.controls else replace(template, controls=find_controls(load_finder(), template))
 
 
-def cached_library(library: str = CORE, matcher: Matcher = _SIFT) -> Path:
+def cached_library(library: str = CORE, matchers: Sequence[Matcher] | None = None) -> Path:
     """Return a library's folder in the user's cache (`XDG_CACHE_HOME`, by default `~/.cache`), made if need be.
 
     Raises:
         ValueError: there is no library of this name.
     """
-    content = fingerprint(VERSION, locate.VERSION, matcher.name, LocateConfig(), skin_ids(library))
+    matchers = matchers or choose_matchers()
+    names = [matcher.name for matcher in matchers]
+    content = fingerprint(VERSION, locate.VERSION, names, LocateConfig(), skin_ids(library))
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overplay"
     folder = base / f"templates-{content[:16]}"
     if not folder.is_dir():
         base.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
         try:
-            write_library(scratch, library, matcher=matcher)
+            write_library(scratch, library, matchers=matchers)
             if not folder.is_dir():  # another process may have been quicker
                 scratch.rename(folder)
         finally:

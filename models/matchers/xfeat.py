@@ -6,10 +6,11 @@ photographs, are `xfeat.pt` of verlab/accelerated_features (Apache-2.0).
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 #: The weights that a clone has.
 SHIPPED = Path(__file__).parent / "shipped" / "xfeat.safetensors"
 _WIDTH = 64
+#: Pictures larger than this are described in tiles of about this size, which overlap by twice the second.
+_TILE_PX, _OVERLAP_PX = 360, 32
 #: Layers of the semi-dense matching, which overplay does not use; weights may lack them.
 _UNUSED = "fine_matcher."
 
@@ -52,18 +55,54 @@ class XFeatMatcher:
         Raises:
             BadInputError: the weights cannot be read or do not fit.
         """
-        import torch
-
-        picture = torch.from_numpy(np.ascontiguousarray(gray, dtype=np.float32))[None, None] / 255
-        with torch.inference_mode():
-            found = _load(self.weights, _content(self.weights)).detectAndCompute(picture, top_k=self.max_keypoints)[0]
-        points = found["keypoints"].numpy().astype(np.float32) + 0.5
-        descriptors = found["descriptors"].numpy().astype(np.float32)
+        parts = [self._describe_tile(gray, *tile) for tile in _tiles(*gray.shape)]
+        points, descriptors = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         if mask is not None and len(points):
             columns, rows = points.astype(int).T
             seen = mask[rows.clip(0, mask.shape[0] - 1), columns.clip(0, mask.shape[1] - 1)] > 0
             points, descriptors = points[seen], descriptors[seen]
         return Features(points, descriptors) if len(points) else Features.none(_WIDTH)
+
+    def _describe_tile(
+        self, gray: npt.NDArray[np.uint8], rows: _Stretch, columns: _Stretch
+    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Return points in the whole picture and descriptors of those that are the tile's own."""
+        import torch
+
+        tile = gray[rows.first : rows.after, columns.first : columns.after]
+        picture = torch.from_numpy(np.ascontiguousarray(tile, dtype=np.float32))[None, None] / 255
+        with torch.inference_mode():
+            found = _load(self.weights, _content(self.weights)).detectAndCompute(picture, top_k=self.max_keypoints)[0]
+        points = found["keypoints"].numpy().astype(np.float32) + 0.5
+        points += np.array([columns.first, rows.first], dtype=np.float32)
+        own = (points >= (columns.own_first, rows.own_first)) & (points < (columns.own_after, rows.own_after))
+        return points[own.all(axis=1)], found["descriptors"].numpy().astype(np.float32)[own.all(axis=1)]
+
+
+class _Stretch(NamedTuple):
+    """Rows or columns of a tile, and those of them whose keypoints are its own: no other tile's are there."""
+
+    first: int
+    after: int
+    own_first: int
+    own_after: int
+
+
+def _tiles(height: int, width: int) -> list[tuple[_Stretch, _Stretch]]:
+    """Return the rows and columns of tiles that overlap.
+
+    The network evens out a picture's contrast as a whole: beside a bright scene a faint overlay would get no keypoints.
+    """
+
+    def cut(size: int, tile: int) -> list[_Stretch]:
+        count = max(1, -(-(size - 2 * _OVERLAP_PX) // tile)) if size > tile + 2 * _OVERLAP_PX else 1
+        edges = [round(size * number / count) for number in range(count + 1)]
+        return [
+            _Stretch(max(0, first - _OVERLAP_PX), min(size, after + _OVERLAP_PX), first, after)
+            for first, after in itertools.pairwise(edges)
+        ]
+
+    return list(itertools.product(cut(height, _TILE_PX), cut(width, _TILE_PX)))
 
 
 def save_xfeat(model: XFeat, path: Path) -> None:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from models.matchers.choice import choose_matchers
 from models.matchers.library import with_controls
-from models.matchers.sift import SiftMatcher
 from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
 from ops.delay import DelayConfig, delay_facts
@@ -51,7 +51,7 @@ class LabelJob:
         libraries: folders of templates, each searched in full.
         parser: gives the predictor for a template.
         preview: also write `preview.mp4`.
-        matcher: finds local features.
+        matchers: find local features; their matches are pooled.
         locate: see `LocateConfig`.
         crop: see `CropConfig`.
         refine: see `RefineConfig`.
@@ -61,7 +61,7 @@ class LabelJob:
     libraries: tuple[Path, ...]
     parser: PredictorFor
     preview: bool = False
-    matcher: Matcher = field(default_factory=SiftMatcher)
+    matchers: tuple[Matcher, ...] = field(default_factory=choose_matchers)
     locate: LocateConfig = field(default_factory=LocateConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
@@ -116,7 +116,7 @@ class LabelJob:
 
     def _locate(self, video: Path, probed: VideoProbe) -> Sequence[Track]:
         tracks: Sequence[Track] = call(
-            locate_in, video, self.libraries, self.matcher, self.locate, probed.duration_s, probed.height,
+            locate_in, video, self.libraries, self.matchers, self.locate, probed.duration_s, probed.height,
             limits=LOCATE_LIMITS,
         )  # fmt: skip
         return tracks

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import fields
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Measure the parser on recordings with their truth.")
 
 
+class Kind(StrEnum):
+    """What `--kind` takes."""
+
+    usual = "usual"
+    changes = "changes"
+    hard = "hard"
+
+
 @app.command()
 def make(
     folder: Annotated[Path, typer.Argument(help="Folder for the clips; those that are there already stay.")],
@@ -26,6 +35,14 @@ def make(
         Path | None, typer.Option(help="Folder of game videos without overlay; drawn scenes by default.")
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, help="Length of each clip.")] = 10.0,
+    kind: Annotated[
+        Kind,
+        typer.Option(
+            help="usual: one overlay all the time. changes: it comes late, goes, is away, moves, changes size, or a "
+            "second one comes, by turns. hard: small, faint, over a chroma-key box, in colours of one brightness, or "
+            "over a busy HUD, by turns."
+        ),
+    ] = Kind.usual,
     seed: Annotated[int, typer.Option(help="Of sizes, places, pads and scenes.")] = 0,
 ) -> None:
     """Make clips with their truth: one per skin, and its templates, as pictures alone and with their controls.
@@ -34,7 +51,7 @@ def make(
     """
     from fnmatch import fnmatchcase
 
-    from ops.benchmark_clips import plan_clips, write_clip
+    from ops.benchmark_clips import CHANGES, HARD, plan_clips, write_clip
     from ops.outcomes import BadInputError
     from ops.skins.files import imported_skins, load_skin
     from ops.skins.procedural import CORE, make_skin, skin_ids
@@ -48,12 +65,14 @@ def make(
         raise fail(f"no .mp4 in {footage}; give a folder of game videos without overlays, or none")
     try:
         drawn = [load_skin(skins / name) if skins else make_skin(name) for name in wanted]
-        plan = plan_clips(drawn, list(videos.values()), seconds, seed)
+        kinds = {Kind.usual: (), Kind.changes: CHANGES, Kind.hard: HARD}[kind]
+        plan = plan_clips(drawn, list(videos.values()), seconds, seed, kinds)
+        known = {skin.skin_id: skin for skin in drawn}
         with progress("benchmark clips") as advance:
-            for number, (clip, skin) in enumerate(zip(plan, drawn, strict=True)):
+            for number, clip in enumerate(plan):
                 advance(number, len(plan), clip.name)
                 if not (folder / f"{clip.name}.json").exists():
-                    write_clip(clip, skin, videos.get(clip.footage), folder)
+                    write_clip(clip, known, videos.get(clip.footage), folder)
     except BadInputError as error:
         raise fail(str(error)) from error
     say(f"{folder}: {len(plan)} clips")
@@ -95,6 +114,8 @@ def parser(
     show_table("Readings that look at nothing", found.baselines)
     show_table("Values below a confidence left out", found.doubt)
     show_table("Button states by stated confidence", found.reliability)
+    if found.spans:
+        show_table("When and where overlays are on screen", found.spans)
     say(f"Tables and pictures: {out}")
 
 

@@ -1,24 +1,16 @@
 """`overplay label`: what the pad did in videos of this machine; needs no store and no UI."""
 
 from collections.abc import Iterator, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from models.matchers import DEFAULT_MATCHER, MatcherKind
 from pipelines.commands.console import fail, progress, say
 
 if TYPE_CHECKING:
     from models.overlay_parser.label import LabelJob
-
-
-class Kind(StrEnum):
-    """What `--matcher` takes."""
-
-    sift = "sift"
-    xfeat = "xfeat"
-    both = "both"
 
 
 def label(
@@ -40,8 +32,11 @@ def label(
         typer.Option(help="The shipped checkpoint, or a folder with one."),
     ] = "shipped",
     matcher: Annotated[
-        Kind, typer.Option(help="Features to look for overlays by: SIFT's, XFeat's, or both (finds the most).")
-    ] = Kind.sift,
+        MatcherKind,
+        typer.Option(
+            help="Features to look for overlays by: SIFT's, XFeat's, or both, which finds the most."
+        ),
+    ] = DEFAULT_MATCHER,
     xfeat: Annotated[
         Path | None,
         typer.Option(help="XFeat's weights, .safetensors or xfeat.pt; the shipped ones by default.", exists=True),
@@ -54,7 +49,7 @@ def label(
     ] = False,
 ) -> None:
     """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
-    from models.matchers.joint import make_matcher
+    from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
     from models.matchers.xfeat import SHIPPED
     from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
@@ -64,12 +59,12 @@ def label(
 
     _refuse_equal_names(videos)
     try:
-        features = make_matcher(matcher.value, xfeat or SHIPPED)
+        matchers = choose_matchers(matcher, xfeat or SHIPPED)
         job = LabelJob(
-            (cached_library(library, features), *(templates or ())),
+            (cached_library(library, matchers), *(templates or ())),
             CheckpointReader(find_checkpoint(parser)),
             preview,
-            features,
+            matchers,
             refine=RefineConfig(min_confidence=min_confidence),
         )
     except (BadInputError, ValueError) as error:

@@ -4,11 +4,10 @@ import numpy as np
 import pytest
 
 from models.matchers import library
-from models.matchers.joint import JointMatcher
 from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
-from ops.locate import INDEX_FILE, LocateConfig, TemplateIndex
+from ops.locate import LocateConfig, TemplateIndex, index_file
 from ops.outcomes import BadInputError
 from ops.skins.procedural import make_skin
 from ops.synthesize import procedural_background
@@ -65,14 +64,15 @@ def small_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 def test_the_library_is_made_once_and_found_again(small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = cached_library()
     assert folder.parent == small_library / "cache" / "overplay"
-    assert {path.name for path in folder.iterdir()} >= {"ps4-flat-01.png", "ps4-flat-01.json", INDEX_FILE}
+    indices = {index_file(SiftMatcher()), index_file(XFeatMatcher())}
+    assert {path.name for path in folder.iterdir()} >= {"ps4-flat-01.png", "ps4-flat-01.json", *indices}
     monkeypatch.setattr(library, "write_library", lambda *_: pytest.fail("made again"))
     assert cached_library() == folder
     assert len(TemplateIndex.load(folder, SiftMatcher(), LocateConfig()).templates) == 2
 
 
 def test_a_library_that_failed_half_way_is_not_there(small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(folder: Path, library: str, matcher: object) -> None:
+    def break_down(folder: Path, library: str, matchers: object) -> None:
         (folder / "ps4-flat-01.png").write_bytes(b"half")
         raise OSError("disk full")
 
@@ -130,16 +130,6 @@ def test_xfeat_weights_that_cannot_be_read_are_named(tmp_path: Path, content: by
         path.write_bytes(content)
     with pytest.raises(BadInputError, match=r"XFeat weights .*xfeat\.pt"):
         XFeatMatcher(path).describe(_picture())
-
-
-def test_joint_features_match_their_own_kind_alone() -> None:
-    alone = (SiftMatcher(), SiftMatcher(contrast=0.05))
-    found, (many, few) = JointMatcher(alone).describe(_picture()), [one.describe(_picture()) for one in alone]
-    assert len(found) == len(many) + len(few) and len(many) > len(few) > 0
-    assert found.descriptors.shape[1] == 128 + 128
-    np.testing.assert_allclose(np.linalg.norm(found.descriptors, axis=1), 1, atol=1e-3)
-    assert not (found.descriptors[: len(many)] @ found.descriptors[len(many) :].T).any()
-    np.testing.assert_array_equal(found.points[len(many) :], few.points)
 
 
 @pytest.mark.parametrize("skin_id", ["ps5-flat-01", "xbox_series-line-01", "switch-solid-01"])

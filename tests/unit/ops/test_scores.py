@@ -3,12 +3,14 @@ import pytest
 
 from ops.gamepad import DATASET, PadTrace
 from ops.scores import (
+    BoxSpan,
     LabelScores,
     always_released,
     copy_last,
     hide_doubt,
     match_frames,
     on_frames,
+    score_spans,
     score_trace,
 )
 
@@ -137,3 +139,22 @@ def test_reliability_counts_states_by_what_was_stated() -> None:
     sure = PadTrace(read.pts_s, read.buttons, read.sticks, np.ones_like(read.confidence))
     assert score_trace(sure, truth).calibration_error == pytest.approx(0.25)
     assert (scores + score_trace(sure, truth)).calibration_error == pytest.approx(0.125)
+
+
+def _span(start_s: float, stop_s: float, x: float = 0.0) -> BoxSpan:
+    return BoxSpan(start_s, stop_s, (x, 0.0, 100.0, 50.0))
+
+
+def test_spans_are_paired_by_place_and_time() -> None:
+    true = [_span(0, 10), _span(10, 20, 300), _span(12, 15)]
+    found = [_span(10.5, 19, 310), _span(0, 10.25), _span(30, 40)]
+    (first, second, third), num_false = score_spans(found, true)
+    assert first == (0, 0.25, 1) and num_false == 1
+    assert (second.start_error_s, second.stop_error_s) == (0.5, -1) and second.iou == pytest.approx(90 / 110)
+    assert third.iou == 0 and np.isnan(third.start_error_s)
+
+
+def test_no_span_is_used_twice() -> None:
+    scores, num_false = score_spans([_span(0, 10)], [_span(0, 4), _span(5, 10)])
+    assert [score.iou for score in scores] == [1, 0] and num_false == 0
+    assert score_spans([], []) == ([], 0)

@@ -39,7 +39,7 @@ def _restless(row: int) -> Sequence[SkinRenderer]:
 
 
 def _find(video: Path, index: TemplateIndex) -> list[Track]:
-    return locate_video(video, index, MATCHER, CONFIG, NUM_FRAMES / FPS, SIZE[1])
+    return locate_video(video, [index], CONFIG, NUM_FRAMES / FPS, SIZE[1])
 
 
 def test_an_overlay_that_comes_moves_shrinks_and_goes_has_spans_to_the_frame(index, tmp_path: Path) -> None:

@@ -62,7 +62,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> tuple[Store, dict[str, tu
         template.save(library)
     TemplateIndex.build(templates, SiftMatcher(), LocateConfig()).save(library)
     inputs = [_video(store, name) for name in ("good", "plain", "broken")]
-    locate = LocateVideo(SiftMatcher(), LIBRARY, "c1", LocateConfig(num_frames=4, stages=()))
+    locate = LocateVideo((SiftMatcher(),), LIBRARY, "c1", LocateConfig(num_frames=4))
     stages = [
         (LOCATIONS, locate),
         (CROPS, CropVideo(LIBRARY, "c1")),
