@@ -2,8 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from simulator.games.linux import Hold, LinuxSetup, tap_key
-from simulator.games.spec import GameSpec, InputMap, free_play
+from simulator.games.screen import Template, ends_where
+from simulator.games.spec import GameSpec, InputMap, Task
+
+#: The word that it shows, in pulsing red, when the last ship is lost. Likeness: below .2 in play, above .5 with it.
+_LOSER: Final = Template(
+    box=(150 / 640, 244 / 480, 500 / 640, 310 / 480),
+    rows=(
+        "......................................................................",
+        "..####................................................................",
+        "..####................................................................",
+        "..####.........#####...........#####..........######.........#####....",
+        "..####.......##########......########.......##########......#######...",
+        "..####......####...#####.....#####.........#####..#####.....#####.....",
+        "..####.....#####....####......#######.....#############.....#####.....",
+        "..####.....#####....####........######.....###########......#####.....",
+        "..####......###########......#########.....###########......#####.....",
+        "..####........#######.........#######........########.......#####.....",
+        "......................................................................",
+    ),
+    channel=0,
+)
 
 GAME = GameSpec(
     name="ChromiumBSU",
@@ -16,13 +38,23 @@ GAME = GameSpec(
         buttons=(("south", "space"),),
         axes=(("left_x", "Left|Right", 0.3), ("left_y", "Up|Down", 0.3)),
     ),
-    tasks=(free_play("Let nobody pass"),),
+    tasks=(
+        Task(
+            name="Hold",
+            kind="combat",
+            goal="Let so few pass, and stay out of so many shots, that a ship is left after half a minute.",
+            time_limit_s=30.0,
+            score=lambda facts: -facts["lost"],
+            success=lambda facts: facts["lost"] == 0 and facts["exit_code"] == -1,
+        ),
+    ),
     licence="Clarified Artistic License",
     setup=LinuxSetup(
-        screen=(640, 480),
         packages=("chromium-bsu",),
+        screen=(640, 480),
         command=("chromium-bsu", "--window", "--noaudio", "--vidmode", "1"),
         input="keys",
+        watch=ends_where(_LOSER, 0.4),
         boot=(Hold(60), *tap_key("Return", wait=90)),
     ),
 )

@@ -8,6 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 Probe = Callable[[Path], Mapping[str, float]]
 
 
@@ -91,6 +94,7 @@ class LinuxSetup:
             where the attempt is over though the program is not.
         inspect: memory of the program at its start state -> reader of further facts, for games that write down nothing;
             it may say `running` 0 too.
+        watch: picture -> further facts, read after every step; it may say `running` 0 too.
     """
 
     packages: tuple[str, ...]
@@ -108,6 +112,7 @@ class LinuxSetup:
     idle_frames: int = 0
     probe: Probe | None = None
     inspect: Callable[[Memory], Reader] | None = None
+    watch: Callable[[npt.NDArray[np.uint8]], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
         if self.input not in ("pad", "keys", "uinput"):

@@ -146,6 +146,24 @@ def test_a_ball_that_falls_ends_the_attempt_and_is_no_success(name):
         backend.stop()
 
 
+@pytest.mark.parametrize("name", ["ChromiumBSU"])
+def test_a_game_that_is_lost_on_the_screen_ends(name):
+    env = GameEnv(name, width=320, height=240)
+    rest = {"buttons": np.zeros(16, np.int8), "sticks": np.zeros(4, np.float32)}
+    try:
+        _, info = env.reset(seed=0)
+        assert info["facts"]["lost"] == 0
+        *_, terminated, _, info = env.step(rest, frames=600)
+        assert (terminated, info["success"]) == (False, True)
+        for _ in range(90):
+            *_, terminated, truncated, info = env.step(rest, frames=10)
+            if terminated:
+                break
+        assert (terminated, truncated, info["success"], info["facts"]["exit_code"]) == (True, False, False, -1)
+    finally:
+        env.close()
+
+
 def test_a_level_of_supertux_that_is_left_is_no_success():
     backend = make("SuperTux")
     try:

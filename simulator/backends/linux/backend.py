@@ -174,6 +174,8 @@ class LinuxBackend:
                 self._probed.update(self._setup.probe(self._running.folder / "home"))
             if self.reader is not None and self._exit_code is None:
                 self._probed.update(self.reader())
+            if self._setup.watch is not None:
+                self._probed.update(self._setup.watch(self.grab()))
         running = self._running is not None and self._exit_code is None
         return {"running": float(running), "exit_code": float(-1 if running else self._exit_code or 0), **self._probed}
 

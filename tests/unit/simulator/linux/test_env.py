@@ -58,6 +58,17 @@ def test_leaving_the_game_terminates_and_the_rule_reads_its_exit_code(toy):
     assert observation.std() > 0
 
 
+def test_a_picture_may_end_the_attempt(monkeypatch):
+    monkeypatch.setitem(GAMES, "Toy", toy_spec(watch=lambda frame: {"running": float(frame[118, 5, 1] < 150)}))
+    env = GameEnv("Toy")
+    try:
+        env.reset(seed=1)
+        assert not env.step({"buttons": REST, "sticks": CENTRE})[2]
+        assert env.step({"buttons": pressed("south"), "sticks": CENTRE})[2]
+    finally:
+        env.close()
+
+
 def test_the_time_limit_truncates(monkeypatch):
     monkeypatch.setitem(GAMES, "Toy", toy_spec())
     env = GameEnv("Toy", time_limit_s=0.1)
