@@ -36,6 +36,8 @@ _GAIN = (0.5, 2.5)
 _LEAST_SCORE = 0.45
 #: Share of the places that are right (to within a quarter of full deflection), by their correlation, on 24 videos.
 _SCORES, _SHARE_RIGHT = (0.0, 0.4, 0.55, 0.65, 0.8, 1.0), (0.7, 0.75, 0.9, 0.95, 0.975, 0.99)
+#: The same share, of all places of a video, by how far what the look finds is from what is expected (as above).
+_ERRORS, _SHARE_TRUSTED = (0.11, 0.16, 0.25), (1.0, 0.85, 0.6)
 #: Frames count as moved from so many travels on; so many are needed to judge.
 _MOVED, _LEAST_MOVED = 0.3, 5
 #: A cap has a second look (pressed, say) if the first one fails and at least this share of the frames has it.
@@ -52,6 +54,7 @@ class CapLook:
         weight: (2 h, 2 h) float32, what each pixel counts.
         expected: (3, 2) affine map of rough places (x, y, 1) to places, in pixels.
         spread: standard deviation around it.
+        error: root mean square distance, in travels, of what the looks find by themselves to what is expected.
     """
 
     patches: tuple[npt.NDArray[np.float32], ...]
@@ -59,11 +62,11 @@ class CapLook:
     weight: npt.NDArray[np.float32]
     expected: Matrix
     spread: float
+    error: float
 
 
 @dataclass(frozen=True)
 class _Fit:
-    error: float
     gain: float
     look: CapLook
     places: Matrix
@@ -85,10 +88,10 @@ def fit_look(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, trave
         travel: of the cap at full deflection in pixels.
     """
     one = _best([fit for share in _SHARES for fit in _fits(windows, rough, usual, radius * share, travel)])
-    if one is None or one.error > _MOST_ERROR:
+    if one is None or one.look.error > _MOST_ERROR:
         two = [fit for share in _SHARES for fit in _two_looks(windows, rough, usual, radius * share, travel)]
         one = _best([*two, *([one] if one else [])])
-    return one.look if one is not None and one.error <= _MOST_ERROR else None
+    return one.look if one is not None and one.look.error <= _MOST_ERROR else None
 
 
 def follow(look: CapLook, windows: Pixels, rough: Matrix, travel: float) -> tuple[Floats, Floats]:
@@ -113,11 +116,12 @@ def follow(look: CapLook, windows: Pixels, rough: Matrix, travel: float) -> tupl
     place, score = places[rows, chosen], scores[rows, chosen]
     lost = score < _LEAST_SCORE
     place[lost] = expected[lost] - look.offsets[0]
-    return place.astype(np.float32), np.interp(score, _SCORES, _SHARE_RIGHT).astype(np.float32)
+    sure = np.interp(score, _SCORES, _SHARE_RIGHT) * np.interp(look.error, _ERRORS, _SHARE_TRUSTED)
+    return place.astype(np.float32), sure.astype(np.float32)
 
 
 def _best(fits: list[_Fit]) -> _Fit | None:
-    return min((fit for fit in fits if fit.sound), key=lambda fit: fit.error, default=None)
+    return min((fit for fit in fits if fit.sound), key=lambda fit: fit.look.error, default=None)
 
 
 def _fits(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, travel: float) -> list[_Fit]:
@@ -172,14 +176,15 @@ def _fit(
     expected, spread = rough, _SPREAD[1] * travel
     for _ in range(2):
         places, scores = _peaks(maps, expected, spread)
-        affine, error = _robust_fit(np.hstack([rough, known]), places)
+        affine, around = _robust_fit(np.hstack([rough, known]), places)
         expected = np.hstack([rough, known]) @ affine
-        spread = float(np.clip(2 * error, _SPREAD[0] * travel, _SPREAD[1] * travel))
+        spread = float(np.clip(2 * around, _SPREAD[0] * travel, _SPREAD[1] * travel))
     affine[2:] += _near_rest(places - expected, rough, travel)
     free, _ = _peaks(maps, expected, np.inf)
     off = np.minimum(np.hypot(*(free - expected).T), travel)
-    look = CapLook(patches, affine[2:], weight, affine[:3], spread)
-    return _Fit(float(np.sqrt((off**2).mean())) / travel, _gain(places, rough, travel), look, places, scores)
+    error = float(np.sqrt((off**2).mean())) / travel
+    look = CapLook(patches, affine[2:], weight, affine[:3], spread, error)
+    return _Fit(_gain(places, rough, travel), look, places, scores)
 
 
 def _gain(places: Matrix, rough: Matrix, travel: float) -> float:

@@ -118,12 +118,7 @@ def measure(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
     Small worlds are there several times, and the runs of all worlds take turns over the whole time: a machine that is
     busy with other things is so for all sizes alike.
     """
-    worlds = []
-    for size in sizes:
-        for number in range(max(1, _LEAST_VIDEOS // size)):
-            place = folder / f"{size}-{number}"
-            place.mkdir()
-            worlds.append(World(place, size))
+    worlds = _worlds(sizes, folder)
     for name in ("backfill", "backfill again"):
         turns = [
             ((number + (at + 0.5) / len(worlds)) / len(world.batches), at, batch)
@@ -145,18 +140,25 @@ def measure(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
 
 def measure_listing(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
     """Return milliseconds of CPU per video for ticks and listing, by size."""
+    worlds = _worlds(sizes, folder)
+    for done, world in enumerate(worlds, 1):
+        world.fill()
+        print(f"{done} of {len(worlds)} worlds: {world.count} videos", flush=True)
+    for world in worlds:
+        world.look()
+        world.instance.dispose()
+    return _summaries(sizes, worlds)
+
+
+def _worlds(sizes: Sequence[int], folder: Path) -> list[World]:
+    """Return the worlds of each size, small ones several times, with folders of their own."""
     worlds = []
     for size in sizes:
         for number in range(max(1, _LEAST_VIDEOS // size)):
             place = folder / f"{size}-{number}"
             place.mkdir()
             worlds.append(World(place, size))
-            worlds[-1].fill()
-            print(f"{size} videos, world {number + 1}", flush=True)
-    for world in worlds:
-        world.look()
-        world.instance.dispose()
-    return _summaries(sizes, worlds)
+    return worlds
 
 
 def _summaries(sizes: Sequence[int], worlds: Sequence[World]) -> list[dict[str, Any]]:

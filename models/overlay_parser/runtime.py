@@ -32,24 +32,18 @@ class _Flat(nn.Module):
 
 def run_torch(model: OverlayParser) -> Run:
     """Run the network as it is."""
-    flat = _Flat(model).eval()
-
-    def run(pairs: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        with torch.inference_mode():
-            found: tuple[Tensor, Tensor, Tensor] = flat(pairs, reference)
-            return found
-
-    return run
+    return _inferring(_Flat(model).eval())
 
 
 def run_compiled(model: OverlayParser) -> Run:
     """Run the network through torch.compile, which takes a minute at the first batch."""
-    flat = torch.compile(_Flat(model).eval(), dynamic=True)
+    return _inferring(torch.compile(_Flat(model).eval(), dynamic=True))
 
+
+def _inferring(flat: Run) -> Run:
     def run(pairs: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         with torch.inference_mode():
-            found: tuple[Tensor, Tensor, Tensor] = flat(pairs, reference)
-            return found
+            return flat(pairs, reference)
 
     return run
 

@@ -83,6 +83,14 @@ def units(store: Store) -> dict[str, Unit]:
     return {unit.video_id.rpartition("-")[2]: unit for unit in read_batch(store, VIDEOS, BATCH)}
 
 
+def assert_looked_at(store: Store, site: BadServer, small: str) -> None:
+    """Check that the small file of the plain video was fetched and the large one was not, and the other video was."""
+    found = units(store)
+    assert found["pad"].outcome.kind == "ok" and found["pad"].outcome.data["probe"]["height"] == 720
+    assert (found["plain"].outcome.kind, found["plain"].outcome.reason.split(":")[0]) == ("rejected", "no overlay")
+    assert "/media/plain-720.mp4" not in site.requests and small in site.requests
+
+
 def test_what_shows_no_overlay_is_not_downloaded_until_there_are_other_templates(
     site: BadServer, store: Store, materialize, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,10 +100,7 @@ def test_what_shows_no_overlay_is_not_downloaded_until_there_are_other_templates
     materialize([catalog])
     materialize([templates])
     materialize([videos], partition_key=BATCH)
-    found = units(store)
-    assert found["pad"].outcome.kind == "ok" and found["pad"].outcome.data["probe"]["height"] == 720
-    assert (found["plain"].outcome.kind, found["plain"].outcome.reason.split(":")[0]) == ("rejected", "no overlay")
-    assert "/media/plain-720.mp4" not in site.requests and "/media/plain-360.mp4" in site.requests
+    assert_looked_at(store, site, "/media/plain-360.mp4")
 
     site.requests.clear()
     materialize([videos], partition_key=BATCH)
@@ -165,7 +170,4 @@ def test_of_a_video_in_segments_some_are_looked_at(
         materialize([catalog])
         materialize([templates])
         materialize([videos], partition_key=BATCH)
-    found = units(store)
-    assert found["pad"].outcome.kind == "ok" and found["pad"].outcome.data["probe"]["height"] == 720
-    assert (found["plain"].outcome.kind, found["plain"].outcome.reason.split(":")[0]) == ("rejected", "no overlay")
-    assert "/media/plain-720.mp4" not in site.requests and "/media/plain-3.ts" in site.requests
+    assert_looked_at(store, site, "/media/plain-3.ts")
