@@ -26,8 +26,8 @@ from ops.features import Matcher
 from ops.locate import LocateConfig
 from ops.outcomes import BadInputError, RejectedError
 from ops.probe import probe
-from ops.recordings import list_recordings
-from ops.scores import box_iou
+from ops.recordings import Recording, list_recordings
+from ops.scores import BoxSpan, box_iou, score_spans
 from ops.tracks import Track
 from ops.video_stages import load_index, locate_in
 
@@ -35,10 +35,10 @@ CONFIG = LocateConfig()
 _RIGHT_IOU = 0.5
 
 
-def true_boxes(folder: Path) -> dict[Path, tuple[float, ...] | None]:
-    """Return the readable videos of a folder, with the box of the overlay that each shows."""
+def true_overlays(folder: Path) -> dict[Path, Recording | None]:
+    """Return the videos of a folder, with what is known of the overlay that each shows; None if it shows none."""
     try:
-        known = {recording.video: recording.box for recording in list_recordings(folder)}
+        known = {recording.video: recording for recording in list_recordings(folder) if recording.box}
     except FileNotFoundError:
         known = {}
     return {video: known.get(video) for video in sorted(folder.glob("*.mp4"))}
@@ -56,7 +56,7 @@ def find(video: Path, folders: tuple[Path, ...], matchers: tuple[Matcher, ...]) 
 
 
 def row_of(
-    video: Path, box: tuple[float, ...] | None, folders: tuple[Path, ...], matchers: tuple[Matcher, ...]
+    video: Path, truth: Recording | None, folders: tuple[Path, ...], matchers: tuple[Matcher, ...]
 ) -> dict[str, Any] | None:
     """Return what came of one video, None if it cannot be read."""
     cpu_s, wall_s = time.process_time(), time.monotonic()
@@ -64,12 +64,24 @@ def row_of(
     if tracks is None:
         return None
     cpu_s, wall_s = time.process_time() - cpu_s, time.monotonic() - wall_s
-    overlap = max((box_iou(track.box, box) for track in tracks), default=0.0) if box else None
+    overlap = max((box_iou(track.box, truth.box) for track in tracks), default=0.0) if truth and truth.box else None
     first = tracks[0] if tracks else None
     return {
-        "video": video.stem, "overlay": box is not None, "tracks": len(tracks),
+        "video": video.stem, "overlay": truth is not None, "tracks": len(tracks),
         "template": first.template_id if first else "none", "inliers": first.inliers if first else 0,
         "IoU": overlap, "CPU s": cpu_s, "wall s": wall_s,
+    } | (_span_figures(tracks, truth) if truth and truth.spans else {})  # fmt: skip
+
+
+def _span_figures(tracks: list[Track], truth: Recording) -> dict[str, Any]:
+    found = [BoxSpan(track.start_s, track.stop_s, track.box) for track in tracks]
+    scores, num_false = score_spans(found, truth.spans)
+    right = [score for score in scores if score.iou > 0]
+    errors = [abs(error) for score in right for error in (score.start_error_s, score.stop_error_s)]
+    return {
+        "spans found": f"{len(right)} of {len(scores)}", "others": num_false,
+        "worst time error, s": max(errors, default=float("nan")),
+        "least IoU of a span": min((score.iou for score in right), default=float("nan")),
     }  # fmt: skip
 
 
@@ -105,8 +117,8 @@ def main() -> None:
         for matcher in matchers:
             load_index(folders, matcher, CONFIG).words  # noqa: B018 - made once, not per video
         rows = []
-        for video, box in [item for folder in arguments.folders for item in true_boxes(folder).items()]:
-            if row := row_of(video, box, folders, matchers):
+        for video, truth in [item for folder in arguments.folders for item in true_overlays(folder).items()]:
+            if row := row_of(video, truth, folders, matchers):
                 rows.append(row)
                 print(name, json.dumps(row), flush=True)
         show(f"{name}: {len(load_index(folders, matchers[0], CONFIG).templates)} templates", rows)

@@ -151,3 +151,21 @@ def test_the_shipped_weights_match_a_skin_that_they_were_not_trained_on(skin_id:
 def test_the_shipped_weights_are_small() -> None:
     assert SHIPPED.stat().st_size < 3 * 2**20
     assert XFeatMatcher().name.startswith("xfeat-")
+
+
+def test_xfeat_sees_faint_marks_beside_a_bright_scene() -> None:
+    """The network evens out contrast over a picture; tiles keep it local."""
+    rng = np.random.default_rng(1)
+    wide = np.zeros((360, 1280), np.uint8)
+    wide[:, :400] = rng.integers(0, 256, (360, 400))
+    rgba = make_skin("ps4-flat-01").template().rgba[::2, ::2]
+    marks = (rgba[..., :3].mean(axis=-1) * (rgba[..., 3] / 255) / 10).astype(np.uint8)
+    wide[40 : 40 + marks.shape[0], 800 : 800 + marks.shape[1]] = marks
+    there = XFeatMatcher().describe(wide).points
+    there = there[there[:, 0] > 800]
+    assert len(there) > 0.5 * len(XFeatMatcher().describe(marks)) > 20
+
+
+def test_a_keypoint_belongs_to_one_tile() -> None:
+    points = XFeatMatcher().describe(np.tile(_picture(), (3, 4))).points
+    assert len(points) == len(np.unique(points, axis=0)) and np.ptp(points, axis=0).min() > 500

@@ -4,10 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.matchers.choice import choose_matchers
 from models.matchers.sift import SiftMatcher
 from ops import features, locate
 from ops.features import DescriptorIndex, Features, pooled_matches
-from ops.locate import LocateConfig, TemplateIndex, locate_frames, temporal_median
+from ops.locate import LocateConfig, SampledFrames, TemplateIndex, locate_frames, search_frames, temporal_median
 from ops.outcomes import RejectedError
 from ops.place_fit import fit_place
 from ops.scores import box_iou
@@ -200,3 +201,26 @@ def test_a_temporal_median_is_numpy_s(count: int) -> None:
     pictures = np.random.default_rng(count).integers(0, 256, (count, 7, 9, 3), dtype=np.uint8)
     expected = np.median(pictures, axis=0).astype(np.uint8)
     np.testing.assert_array_equal(temporal_median(list(pictures)), expected)
+
+
+def test_what_sift_misses_is_found_by_both() -> None:
+    """A design of few marks: SIFT finds too few keypoints in it."""
+    templates = [make_skin(skin_id).template() for skin_id in (*IDS, "ps5-minimal-01")]
+    alone, other = (TemplateIndex.build(templates, matcher, CONFIG) for matcher in choose_matchers())
+    renderer = place("ps5-minimal-01", 300, 200.4, 100.2, 0.9)
+    sampled = SampledFrames(overlay_frames(renderer, 10, SMALL)[0], CONFIG.frames_per_picture)
+    assert search_frames(sampled, [alone], CONFIG) is None
+    found = search_frames(sampled, [alone, other], CONFIG)
+    assert found is not None and found.template.template_id == "ps5-minimal-01"
+    assert box_iou(_box(found.template, found.affine), renderer.box) >= 0.95
+    assert search_frames(SampledFrames(overlay_frames(None, 10, SMALL)[0], 5), [alone, other], CONFIG) is None
+
+
+def test_of_a_design_drawn_in_part_and_in_full_the_one_in_the_picture_is_chosen() -> None:
+    whole = make_skin("ps4-flat-01").template()
+    cut = whole.rgba.copy()
+    cut[: whole.height // 3] = 0
+    part = replace(whole, template_id="part", rgba=cut)
+    index = TemplateIndex.build([part, whole], MATCHER, CONFIG)
+    found = locate_frames(overlay_frames(place("ps4-flat-01", 300, 20, 30, 0.8), 4, SMALL)[0], index, CONFIG)
+    assert found is not None and found.template.template_id == "ps4-flat-01"
