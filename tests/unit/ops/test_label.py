@@ -29,7 +29,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> LabelJob:
     libraries = [tmp_path_factory.mktemp(name) for name in ("library", "mine")]
     for folder, skin_id in zip(libraries, ("switch-solid-01", "xbox_one-flat-01"), strict=True):
         make_skin(skin_id).template().save(folder)
-    config = LocateConfig(num_frames=4, stages=())
+    config = LocateConfig(num_frames=4)
     return LabelJob(tuple(libraries), CheckpointReader(), preview=True, locate=config)
 
 
