@@ -9,15 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
-from functools import cached_property, partial
-from typing import Literal, NamedTuple
+from functools import partial
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import DATASET, STICKS, Floats
+from ops.skins.placing import Box, Placed, to_straight
 from ops.skins.sampling import antialiased, leaning, mix, spread
-from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels, Template
+from ops.skins.template import ControlArea, Pixels, Template
 
 TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
 #: An analog trigger is "pressed" from here on.
@@ -124,23 +125,7 @@ class Skin:
         """Return the idle look and the control areas as a template of the canvas' size."""
         renderer = SkinRenderer(self, self.width)
         canvas = renderer.compose(np.zeros(DATASET.num_buttons, np.float32), np.zeros(4, np.float32))
-        return Template(self.skin_id, self.family, _to_straight(canvas)[: self.height, : self.width], self.areas())
-
-
-def _to_straight(premultiplied: Floats) -> Pixels:
-    alpha = premultiplied[..., 3]
-    divisor = np.maximum(alpha, np.float32(1e-6))
-    divisor[alpha <= 0] = np.inf
-    straight = premultiplied / spread(divisor, 4)
-    straight[..., 3] = alpha
-    straight *= np.float32(255)
-    straight += np.float32(0.5)
-    return np.asarray(np.clip(straight, 0, 255, out=straight), dtype=np.uint8)
-
-
-def over(canvas: Floats, sprite: Floats, x: int, y: int) -> None:
-    """Composite a premultiplied sprite over a premultiplied canvas, in place, clipped to the canvas."""
-    _Placed(sprite, x, y).lay(canvas, Box(0, 0, canvas.shape[1], canvas.shape[0]))
+        return Template(self.skin_id, self.family, to_straight(canvas)[: self.height, : self.width], self.areas())
 
 
 def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
@@ -151,89 +136,6 @@ def dpad_direction(up: bool, down: bool, left: bool, right: bool) -> int:
     vertical = 1 if up else 2 if down else 0
     horizontal = 2 if right else 1 if left else 0
     return ((0, 1, 2), (3, 5, 6), (4, 7, 8))[vertical][horizontal]
-
-
-class Box(NamedTuple):
-    """A rectangle of whole pixels, right and bottom not in it."""
-
-    left: int
-    top: int
-    right: int
-    bottom: int
-
-    @property
-    def empty(self) -> bool:
-        """Whether no pixel is in it."""
-        return self.right <= self.left or self.bottom <= self.top
-
-    @property
-    def slices(self) -> tuple[slice, slice]:
-        """Its rows and columns."""
-        return slice(self.top, self.bottom), slice(self.left, self.right)
-
-    def overlaps(self, other: Box) -> bool:
-        """Whether a pixel is in both."""
-        return (
-            self.left < other.right and other.left < self.right and self.top < other.bottom and other.top < self.bottom
-        )
-
-    def join(self, other: Box) -> Box:
-        """Return the least box that holds both."""
-        return Box(
-            min(self.left, other.left),
-            min(self.top, other.top),
-            max(self.right, other.right),
-            max(self.bottom, other.bottom),
-        )
-
-    def moved(self, dx: int, dy: int) -> Box:
-        """Return it at another place."""
-        return Box(self.left + dx, self.top + dy, self.right + dx, self.bottom + dy)
-
-    def meet(self, other: Box) -> Box:
-        """Return what is in both."""
-        return Box(
-            max(self.left, other.left),
-            max(self.top, other.top),
-            min(self.right, other.right),
-            min(self.bottom, other.bottom),
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Placed:
-    """A sprite resampled to output pixels."""
-
-    rgba: Floats
-    x: int
-    y: int
-
-    @cached_property
-    def box(self) -> Box:
-        """What it covers."""
-        return Box(self.x, self.y, self.x + self.rgba.shape[1], self.y + self.rgba.shape[0])
-
-    @cached_property
-    def _keep(self) -> Floats:
-        """(h, w, 4): the share of what is below that stays."""
-        return spread(1 - self.rgba[..., 3], 4)
-
-    def lay(self, canvas: Floats, within: Box) -> None:
-        """Composite it over a canvas (h, w, 4), in place, where it is within a box of the canvas."""
-        part = within.meet(self.box)
-        if not part.empty:
-            here, region = part.moved(-self.x, -self.y).slices, canvas[part.slices]
-            region *= self._keep[here]
-            region += self.rgba[here]
-
-    def trimmed(self) -> _Placed:
-        """Return it without the rows and columns at its edges in which nothing is drawn."""
-        import cv2
-
-        left, top, width, height = cv2.boundingRect((self.rgba[..., 3] != 0).view(np.uint8))
-        if not width:
-            return _Placed(self.rgba[:1, :1], self.x, self.y)
-        return _Placed(self.rgba[top : top + height, left : left + width], self.x + left, self.y + top)
 
 
 @dataclass
@@ -253,13 +155,13 @@ class SkinRenderer:
     x: float = 0.0
     y: float = 0.0
     opacity: float = 1.0
-    _placed: dict[tuple[str, bool | int], _Placed] = field(init=False, repr=False)
+    _placed: dict[tuple[str, bool | int], Placed] = field(init=False, repr=False)
     _blurred: dict[tuple[str, str], Floats] = field(init=False, repr=False)
-    _moved: dict[str, tuple[Hashable, _Placed | None]] = field(init=False, repr=False)
+    _moved: dict[str, tuple[Hashable, Placed | None]] = field(init=False, repr=False)
     _constant: Floats = field(init=False, repr=False)
     _num_constant: int = field(init=False, repr=False)
     _canvas: Floats = field(init=False, repr=False)
-    _shown: list[_Placed | None] = field(init=False, repr=False)
+    _shown: list[Placed | None] = field(init=False, repr=False)
     _blend: tuple[Floats, Floats] | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -303,7 +205,7 @@ class SkinRenderer:
         shift: tuple[float, float],
         blurred: Floats | None = None,
         lean: npt.NDArray[np.float64] | None = None,
-    ) -> _Placed:
+    ) -> Placed:
         """Resample a sprite, moved by `shift` canvas pixels, leaning about its centre, to the output's pixel grid."""
         import cv2
 
@@ -324,14 +226,14 @@ class SkinRenderer:
         warped = cv2.warpAffine(
             source, matrix, (max(width, 1), max(height, 1)), flags=cv2.INTER_LINEAR, borderMode=border
         )
-        return _Placed(np.asarray(warped, dtype=np.float32), x, y)
+        return Placed(np.asarray(warped, dtype=np.float32), x, y)
 
     def resampled(self, sprite: Sprite) -> Sprite:
         """Return a sprite of the skin in output pixels."""
         placed = self._place(sprite, (0.0, 0.0))
         return Sprite(placed.rgba, placed.x, placed.y)
 
-    def _control(self, name: str, pressed: bool) -> _Placed | None:
+    def _control(self, name: str, pressed: bool) -> Placed | None:
         art = self.skin.controls[name]
         sprite = art.on if pressed and art.on is not None else art.off
         if sprite is None:
@@ -343,7 +245,7 @@ class SkinRenderer:
             self._placed[key] = placed if name.endswith("_trigger") else placed.trimmed()
         return self._placed[key]
 
-    def _stick(self, name: str, pressed: bool, axes: Floats) -> _Placed | None:
+    def _stick(self, name: str, pressed: bool, axes: Floats) -> Placed | None:
         art = self.skin.controls[name]
         dead = np.hypot(*axes) if self.skin.round_dead_zone else np.abs(axes)
         axes = np.where(dead < self.skin.dead_zone, 0, axes)
@@ -358,13 +260,13 @@ class SkinRenderer:
         place = partial(self._place, sprite, (float(shift[0]), float(shift[1])), self._blurred[key], lean)
         return self._as_before(name, (look, *axes.tolist()), place)
 
-    def _as_before(self, name: str, state: Hashable, place: Callable[[], _Placed | None]) -> _Placed | None:
+    def _as_before(self, name: str, state: Hashable, place: Callable[[], Placed | None]) -> Placed | None:
         """Return what moves or fades as it was placed last, if its state is the same."""
         if name not in self._moved or self._moved[name][0] != state:
             self._moved[name] = state, place()
         return self._moved[name][1]
 
-    def _dpad(self, buttons: Floats) -> _Placed:
+    def _dpad(self, buttons: Floats) -> Placed:
         up, down, left, right = (
             bool(buttons[DATASET.index(f"dpad_{name}")] > 0.5) for name in ("up", "down", "left", "right")
         )
@@ -419,7 +321,7 @@ class SkinRenderer:
         keep = spread(1 - canvas[..., 3] * np.float32(self.opacity), 3)
         return keep, np.asarray(cv2.cvtColor(canvas, cv2.COLOR_RGBA2RGB)) * np.float32(255 * self.opacity)
 
-    def _layer(self, name: str, buttons: Floats, axes: Floats, triggers: Floats | None) -> _Placed | None:
+    def _layer(self, name: str, buttons: Floats, axes: Floats, triggers: Floats | None) -> Placed | None:
         if name == BODY or name in self.skin.statics:
             return self._placed[name, False]
         if name == DPAD:
@@ -437,7 +339,7 @@ class SkinRenderer:
     def _mode(self, name: str) -> TriggerMode:
         return self.skin.controls[name].mode or self.skin.trigger_mode
 
-    def _trigger(self, name: str, travel: float) -> _Placed | None:
+    def _trigger(self, name: str, travel: float) -> Placed | None:
         mode = self._mode(name)
         if mode == "slide":
             art = self.skin.controls[name]
@@ -449,15 +351,15 @@ class SkinRenderer:
         if on is None:
             return off
         if off is None:
-            off = _Placed(np.zeros_like(on.rgba), on.x, on.y)
+            off = Placed(np.zeros_like(on.rgba), on.x, on.y)
         if off.rgba.shape != on.rgba.shape:
             return on
         if mode == "opacity":
-            return _Placed(off.rgba * (1 - travel) + on.rgba * travel, on.x, on.y)
+            return Placed(off.rgba * (1 - travel) + on.rgba * travel, on.x, on.y)
         filled = off.rgba.copy()
         part = _filled_part(mode, filled.shape[0], filled.shape[1], travel)
         filled[part] = on.rgba[part]
-        return _Placed(filled, on.x, on.y)
+        return Placed(filled, on.x, on.y)
 
     def draw(self, frame: Pixels, buttons: Floats, sticks: Floats, triggers: Floats | None = None) -> None:
         """Draw the overlay in a pad state (see `compose`) into an RGB frame (h, w, 3) uint8, in place, clipped."""
@@ -484,8 +386,3 @@ def _stick_look(art: ControlArt, pressed: bool, moved: bool) -> tuple[str, Sprit
     if pressed and art.on is not None:
         return "on", art.on
     return ("moved", art.moved) if moved and art.moved is not None else ("off", art.off)
-
-
-def is_drawn(rgba: Floats) -> npt.NDArray[np.bool_]:
-    """Return where a premultiplied picture shows anything that counts as drawn."""
-    return np.asarray(rgba[..., 3] > DRAWN_ALPHA)

@@ -14,7 +14,8 @@ import numpy as np
 
 from ops.gamepad import DATASET, STICKS, Floats
 from ops.outcomes import BadInputError
-from ops.skins.form import ControlArt, Skin, SkinRenderer, Sprite, over
+from ops.skins.form import ControlArt, Skin, SkinRenderer, Sprite
+from ops.skins.placing import over
 from ops.skins.shapes import premultiplied
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels
 
