@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -209,10 +209,21 @@ class VizdoomBackend:
         return game
 
 
-def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
-    """Have the kernel end the engine with us, also when we are killed: by itself it would wait for ever.
+_KEEPER: Final = """\
+for word; do [ "$last" = +viz_instance_id ] && id=$word; last=$word; done
+trap 'kill -9 $engine; wait; [ -n "$id" ] && rm -f /dev/shm/ViZDoom*"$id"; rm -rf {folder}; exit 143' TERM
+{setpriv} --pdeathsig KILL {engine} "$@" &
+engine=$!
+wait $engine
+"""
 
-    Where `setpriv` (util-linux) is missing, a killed parent leaves its engine behind.
+
+def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
+    """Have the engine end with us, also when we are killed: by itself it would wait for ever.
+
+    A shell keeps it: the kernel tells the shell of our death, and ends the engine at the shell's. The shell then
+    removes what the engine shared in memory, and our folder. Where `setpriv` (util-linux) is missing, a killed parent
+    leaves all of that behind.
     """
     import vizdoom
 
@@ -220,8 +231,11 @@ def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
     engine = Path(vizdoom.__file__).parent / "vizdoom"
     if setpriv is None or not engine.exists():
         return
-    script = folder / "engine.sh"
-    script.write_text(f'#!/bin/sh\nexec {shlex.quote(setpriv)} --pdeathsig KILL {shlex.quote(str(engine))} "$@"\n')
+    script, keeper = folder / "engine.sh", folder / "keeper.sh"
+    words = {"setpriv": setpriv, "engine": str(engine), "folder": str(folder), "keeper": str(keeper)}
+    quoted = {name: shlex.quote(word) for name, word in words.items()}
+    keeper.write_text(_KEEPER.format(**quoted))
+    script.write_text('#!/bin/sh\nexec {setpriv} --pdeathsig TERM /bin/sh {keeper} "$@"\n'.format(**quoted))
     script.chmod(0o755)
     game.set_vizdoom_path(str(script))
 

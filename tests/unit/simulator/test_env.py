@@ -191,13 +191,19 @@ time.sleep(60)
     )
     assert parent.stdout.readline() == b"ready\n"
     engines = [path for path in Path("/proc").glob("[0-9]*") if str(tmp_path).encode() in _command(path)]
-    assert engines
+    words = [_command(path).split(b"\0") for path in engines]
+    (identity,) = {line[line.index(b"+viz_instance_id") + 1].decode() for line in words if b"+viz_instance_id" in line}
+    shared = list(Path("/dev/shm").glob(f"ViZDoom*{identity}"))
+    assert shared
+    assert list(tmp_path.iterdir())
     parent.kill()
     parent.wait()
     deadline = time.monotonic() + 20
     while any(str(tmp_path).encode() in _command(path) for path in engines):
         assert time.monotonic() < deadline, "the engine outlived its parent"
         time.sleep(0.05)
+    assert not [path for path in shared if path.exists()]
+    assert not list(tmp_path.iterdir())
 
 
 def _command(process: Path) -> bytes:
