@@ -21,8 +21,11 @@ from ops.video import Frame, decode_frames, open_video, to_rgb
 SHOWN = 0.3
 #: Fine structure is what is left without a blur of this share of the overlay's width, in pixels at least the second.
 _BLUR_SHARE, _BLUR_PX = 0.02, 1.5
-#: The share of the frames most like the template, and the least number, that the median is made of.
+#: The share of the frames, and the least number, that the median is made of: those that follow each other and are most
+#: like the template.
 _SURE_SHARE, _SURE_FRAMES = 1 / 3, 3
+#: What the overlay may lie on: a dark one is brighter than a black scene.
+_GREYS = (0, 110, 220)
 #: The picture's alpha from which a pixel counts as drawn.
 _DRAWN = 0.25
 
@@ -46,12 +49,12 @@ class Presence:
         self._place = (slice(top, top + high), slice(left, left + wide))
         self._drawn = drawn[self._place] > 0
         self._blur = max(_BLUR_PX, _BLUR_SHARE * float(affine[0, 0]) * template.width)
-        on_grey = (colour + 110 * (1 - alpha[..., None]))[self._place]
-        details = [self._details(frame[self._place]) for frame in frames]
-        likeness = [_correlation(detail, self._details(on_grey)) for detail in details]
-        count = max(_SURE_FRAMES, round(_SURE_SHARE * len(frames)))
-        sure = np.argsort(likeness, kind="stable")[::-1][:count]
-        self._usual = np.median(np.stack([details[i] for i in sure]), axis=0)
+        details = np.stack([self._details(frame[self._place]) for frame in frames])
+        looks = [self._details((colour + grey * (1 - alpha[..., None]))[self._place]) for grey in _GREYS]
+        count = min(len(frames), max(_SURE_FRAMES, round(_SURE_SHARE * len(frames))))
+        # Medians of frames that follow each other: single ones may look like the template less than the game does.
+        usual = [np.median(details[first : first + count], axis=0) for first in range(len(frames) - count + 1)]
+        self._usual = max(usual, key=lambda median: max(_correlation(median, look) for look in looks))
 
     def shown(self, frame: Pixels) -> bool:
         """Return whether a frame (h, w, 3) uint8 shows the overlay."""
