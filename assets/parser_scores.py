@@ -87,6 +87,7 @@ class ParserBenchmark:
         doubt: known share and scores when values below a confidence are left out.
         reliability: per range of stated confidence, how many button states are right.
         spans: per true span of the recordings that tell them, how well it was found; then the tracks that are none.
+        delays: of the game behind the overlay in frames, per labelled recording: true if known, estimated, or why not.
     """
 
     recordings: list[Row]
@@ -98,6 +99,7 @@ class ParserBenchmark:
     doubt: list[Row]
     reliability: list[Row]
     spans: list[Row]
+    delays: list[Row]
 
 
 def score_recordings(
@@ -122,13 +124,17 @@ def score_recordings(
 
     recordings = list_recordings(folder)
     job = LabelJob((cached_library(), *templates), CheckpointReader(checkpoint))
-    rows, spans, pools = [], [], _Pools()
+    rows, spans, delays, pools = [], [], [], _Pools()
     for recording in recordings:
         name = recording.video.stem
         report = job.run(recording.video, out, lambda doing, name=name: say(f"{name}: {doing}"))
         scores = LabelScores.none()
         if report["outcome"] == "ok":
             scores = pools.add(read_labels(out / name), recording)
+            delays.append({
+                "recording": name, "true": recording.offset_frames, "estimated": report["offset_frames"],
+                "interval": str(report["offset_interval"] or ""), "reason": report["offset_reason"] or "",
+            })  # fmt: skip
         spans += _span_rows(name, report["tracks"] or (), recording)
         boxes = report["box"], recording.box
         rows.append({
@@ -136,7 +142,7 @@ def score_recordings(
             "box IoU": box_iou(*boxes) if all(boxes) else None, **_figures(scores), "reason": report["reason"],
         })  # fmt: skip
     total = {"recording": "all", "outcome": "", "template": "", "box IoU": None, **_figures(pools.total), "reason": ""}
-    return pools.summarize([*rows, total], spans)
+    return pools.summarize([*rows, total], spans, delays)
 
 
 def _span_rows(name: str, tracks: Sequence[Row], recording: Recording) -> list[Row]:
@@ -176,7 +182,7 @@ class _Pools:
             self._doubt[confidence] += score_trace(hide_doubt(read, confidence), truth)
         return scores
 
-    def summarize(self, rows: list[Row], spans: list[Row]) -> ParserBenchmark:
+    def summarize(self, rows: list[Row], spans: list[Row], delays: list[Row]) -> ParserBenchmark:
         return ParserBenchmark(
             recordings=rows,
             families=[{"family": name, **_figures(pool)} for name, pool in sorted(self._families.items())],
@@ -190,6 +196,7 @@ class _Pools:
             doubt=[{"confidence": least, **pool.to_dict()} for least, pool in self._doubt.items()],
             reliability=self.total.reliability_rows(),
             spans=spans,
+            delays=delays,
         )
 
 

@@ -2,8 +2,8 @@
 
 The truth is a table as `overplay record` writes it (`ops.tables`), a table without times (rows are frames, the rate is
 in the facts), or what the OBS plugin input-rec polls. Facts about a recording (`family`, `skin_id` or `skin`, `box`,
-`fps`, `spans`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the folder; none is
-needed.
+`fps`, `spans`, `offset_frames`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the
+folder; none is needed.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ class Recording:
         skin: its name; empty if nobody says.
         box: x, y, width, height of the idle overlay in pixels, or None.
         spans: all that is on screen, with its times; none if nobody says.
+        offset_frames: after how many frames the game shows what the overlay shows, or None.
     """
 
     video: Path
@@ -51,6 +52,7 @@ class Recording:
     skin: str
     box: tuple[float, ...] | None
     spans: tuple[BoxSpan, ...] = ()
+    offset_frames: float | None = None
 
 
 def list_recordings(folder: Path) -> list[Recording]:
@@ -78,8 +80,9 @@ def _read_recording(video: Path, facts: dict[str, Any]) -> Recording:
     box = facts.get("box")
     skin = facts.get("skin_id") or facts.get("skin") or ""
     return Recording(
-        video, truth, facts.get("family") or "", skin, tuple(box) if box else None, _read_spans(facts, path)
-    )
+        video, truth, facts.get("family") or "", skin, tuple(box) if box else None, _read_spans(facts, path),
+        facts.get("offset_frames"),
+    )  # fmt: skip
 
 
 def _read_spans(facts: dict[str, Any], path: Path) -> tuple[BoxSpan, ...]:

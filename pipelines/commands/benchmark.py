@@ -114,6 +114,7 @@ def parser(
     show_table("Readings that look at nothing", found.baselines)
     show_table("Values below a confidence left out", found.doubt)
     show_table("Button states by stated confidence", found.reliability)
+    show_table("Delay of the game in frames", found.delays)
     if found.spans:
         show_table("When and where overlays are on screen", found.spans)
     say(f"Tables and pictures: {out}")

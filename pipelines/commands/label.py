@@ -33,9 +33,7 @@ def label(
     ] = "shipped",
     matcher: Annotated[
         MatcherKind,
-        typer.Option(
-            help="Features to look for overlays by: SIFT's, XFeat's, or both, which finds the most."
-        ),
+        typer.Option(help="Features to look for overlays by: SIFT's, XFeat's, or both, which finds the most."),
     ] = DEFAULT_MATCHER,
     xfeat: Annotated[
         Path | None,

@@ -16,7 +16,7 @@ def _places(rng: np.random.Generator) -> np.ndarray:
 
 
 def _windows(places: np.ndarray, rng: np.random.Generator, pressed: np.ndarray, opacity: float = 1.0) -> np.ndarray:
-    """Return (n, SIDE, SIDE, 3) uint8: a bright cap with a ring on a grey well, dark where it is pressed, over noise."""
+    """Return (n, SIDE, SIDE, 3) uint8: a bright cap with a ring on a grey well, dark if pressed, over noise."""
     big = 8
     y, x = (np.mgrid[: SIDE * big, : SIDE * big] + 0.5) / big - SIDE / 2
     windows = []

@@ -200,6 +200,7 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
             {"start_s": 2, "stop_s": 3, "box": [50, 50, 9, 9]},
         ]
         facts = {"name": name, "family": family, "box": [0, 0, 10, 10], "spans": spans if name == "one" else []}
+        facts["offset_frames"] = 4 if name == "one" else None
         (tmp_path / f"{name}.json").write_text(json.dumps(facts))
     (tmp_path / "plain.mp4").touch()
     pq.write_table(trace_to_table(truth["one"]), tmp_path / "plain.parquet")
@@ -208,6 +209,7 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
         {"start_s": 0.0, "stop_s": 1.0, "box": [80, 80, 10, 5]},
     ]
     ok = {"outcome": "ok", "template": "t", "box": [0, 0, 10, 5], "tracks": tracks, "reason": ""}
+    ok |= {"offset_frames": 5, "offset_interval": [3, 6], "offset_reason": None}
     reports: dict[str, Any] = dict.fromkeys(truth, ok)
     reports["plain"] = {
         "outcome": "rejected",
@@ -234,6 +236,8 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
     )
     assert missed["box IoU"] == 0 and missed["start error, s"] is None
     assert false["recording"] == "one: found, but not there" and false["box IoU"] is None
+    delay = {"recording": "one", "true": 4, "estimated": 5, "interval": "[3, 6]", "reason": ""}
+    assert tables["delays"] == [delay, delay | {"recording": "two", "true": None}]
     assert "## Doubt" in (out / "benchmark.md").read_text()
     assert (out / "doubt.png").stat().st_size > 1000
     assert run("benchmark", "parser", tmp_path / "nothing").exit_code == 1
