@@ -6,17 +6,19 @@ objects) is offered for scripted players through `VizdoomBackend.game`; environm
 
 from __future__ import annotations
 
+import os
 import shlex
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock
 
 from ops.gamepad import AXES, BENCHMARK
 from simulator.backends.protocol import Frame, GameEndedError
@@ -29,12 +31,23 @@ if TYPE_CHECKING:
 #: Facts that every task can read, by ViZDoom's game variable.
 _FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO",
           "x": "POSITION_X", "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
-#: Held while an engine starts: two that start at once in one process crash (ViZDoom 1.3).
 _STARTING = Lock()
 #: Facts that the engine counts per level.
 _COUNTED = ("kills", "hits")
 #: A stick nearer to its centre than this does not move the player, as on a real pad.
 _DEAD_ZONE = 0.08
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Let one engine of this user start or end at a time.
+
+    Two that start at once in one process crash; of two in one working folder one fails where both make `_vizdoom`, a
+    folder that they leave empty (ViZDoom 1.3).
+    """
+    user = getattr(os, "getuid", int)()
+    with _STARTING, FileLock(Path(tempfile.gettempdir()) / f"overplay-doom-{user}.lock"):
+        yield
 
 
 def frame_sizes() -> tuple[tuple[int, int], ...]:
@@ -84,7 +97,7 @@ class VizdoomBackend:
 
     def start(self, seed: int) -> None:
         """Begin an episode whose randomness follows from the seed (any non-negative int) alone."""
-        with _STARTING:
+        with _one_at_a_time():
             self._start(seed)
 
     def _start(self, seed: int) -> None:
@@ -139,7 +152,7 @@ class VizdoomBackend:
         if self._game is not None:
             self._game.close()
             self._game = None
-        with suppress(OSError):  # absent, or somebody's who keeps things there
+        with _one_at_a_time(), suppress(OSError):  # absent, or somebody's who keeps things there
             self._litter.rmdir()
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
