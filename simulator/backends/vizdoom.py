@@ -11,14 +11,13 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from filelock import FileLock
 
 from ops.gamepad import AXES, BENCHMARK
 from simulator.backends.protocol import Frame, GameEndedError
@@ -40,13 +39,20 @@ _DEAD_ZONE = 0.08
 
 @contextmanager
 def _one_at_a_time() -> Iterator[None]:
-    """Let one engine of this user start or end at a time.
+    """Let one engine start or end at a time, in all processes (of this one, where the system has no `flock`).
 
     Two that start at once in one process crash; of two in one working folder one fails where both make `_vizdoom`, a
     folder that they leave empty (ViZDoom 1.3).
     """
-    user = getattr(os, "getuid", int)()
-    with _STARTING, FileLock(Path(tempfile.gettempdir()) / f"overplay-doom-{user}.lock"):
+    import vizdoom
+
+    with _STARTING, ExitStack() as held:
+        with suppress(ImportError):
+            import fcntl
+
+            engine = os.open(Path(vizdoom.__file__).parent, os.O_RDONLY)
+            held.callback(os.close, engine)  # which lets go
+            fcntl.flock(engine, fcntl.LOCK_EX)
         yield
 
 
