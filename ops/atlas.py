@@ -57,11 +57,16 @@ def cell(control: str) -> tuple[int, int, int]:
     return STICK_PX + (index % _COLUMNS) * BUTTON_PX, (index // _COLUMNS) * BUTTON_PX, BUTTON_PX
 
 
+def stick_travel(area: ControlArea) -> float:
+    """Return a stick's full travel in template pixels, the assumed one where the template does not tell."""
+    return area.travel or ASSUMED_TRAVEL * area.half_width
+
+
 def window(control: str, area: ControlArea, width: float) -> tuple[float, float]:
     """Return the half-sizes of a control's window in template pixels, for a template of a width."""
     margin = _MARGIN * width
     if control in STICKS:
-        travel = area.travel or ASSUMED_TRAVEL * area.half_width
+        travel = stick_travel(area)
         half = max(area.half_width, area.half_height) + _STICK_REACH * travel + margin
         return half, half
     return _BUTTON_REACH * area.half_width + margin, _BUTTON_REACH * area.half_height + margin
@@ -73,7 +78,7 @@ def stick_reach(controls: Mapping[str, ControlArea], width: float) -> npt.NDArra
     for index, stick in enumerate(STICKS):
         if stick in controls:
             area = controls[stick]
-            travel = area.travel or ASSUMED_TRAVEL * area.half_width
+            travel = stick_travel(area)
             reach[index] = travel / window(stick, area, width)[0]
     return reach
 

@@ -87,9 +87,10 @@ def fit_look(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, trave
         radius: of the cap in pixels.
         travel: of the cap at full deflection in pixels.
     """
-    one = _best([fit for share in _SHARES for fit in _fits(windows, rough, usual, radius * share, travel)])
+    tried = [_fits(windows, rough, usual, radius * share, travel) for share in _SHARES]
+    one = _best([fit for fits in tried for fit in fits])
     if one is None or one.look.error > _MOST_ERROR:
-        two = [fit for share in _SHARES for fit in _two_looks(windows, rough, usual, radius * share, travel)]
+        two = [fit for fits in tried for fit in _two_looks(fits, windows, rough, travel)]
         one = _best([*two, *([one] if one else [])])
     return one.look if one is not None and one.look.error <= _MOST_ERROR else None
 
@@ -141,10 +142,10 @@ def _fits(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, travel: 
     return fits
 
 
-def _two_looks(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, travel: float) -> list[_Fit]:
-    """Return fits with a second look, of the frames in which the first one is not found."""
+def _two_looks(firsts: list[_Fit], windows: Pixels, rough: Matrix, travel: float) -> list[_Fit]:
+    """Return fits with a second look, of the frames in which the first one (of `_fits`) is not found."""
     fits = []
-    for first in _fits(windows, rough, usual, radius, travel)[:2]:
+    for first in firsts[:2]:
         odd = first.scores < min(float(np.median(first.scores)) - 0.15, 0.75)
         if odd.sum() < max(_LEAST_MOVED, _SECOND_SHARE * len(odd)):
             continue

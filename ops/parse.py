@@ -95,12 +95,12 @@ def read_clip(
     reference = reference_atlas(template, usual)
     stride = max(1, len(times) // _SAMPLED_FRAMES)
     parts: list[Reading] = []
-    caps, sampled = [], []
+    caps, sampled, first = [], [], 0
     for piece in _pair_pieces(clip, start, stop, cut):
-        first = sum(len(part.pressed) for part in parts)
         parts.append(_read_piece(piece, reference, predict))
         caps.append(_cut_caps(piece[:, 1], parts[-1].places))
         sampled.append(piece[-first % stride :: stride, 1].copy())
+        first += len(piece)
     reading = Reading(
         np.concatenate([part.pressed for part in parts]),
         np.concatenate([part.places for part in parts]),
@@ -207,10 +207,9 @@ def _cut_caps(atlases: Pixels, places: Floats) -> Pixels:
 
     caps = np.empty((len(atlases), len(STICKS), _CAP_PX, _CAP_PX, 3), dtype=np.uint8)
     for index, stick in enumerate(STICKS):
-        left, top, side = atlas.cell(stick)
-        centres = (places[:, index] + 1) * (side / 2) - 0.5
+        centres = (places[:, index] + 1) * (atlas.STICK_PX / 2) - 0.5
         for row, centre in enumerate(centres):
-            window = np.ascontiguousarray(atlases[row, top : top + side, left : left + side])
+            window = np.ascontiguousarray(_window(atlases[row], stick))
             caps[row, index] = cv2.getRectSubPix(window, (_CAP_PX, _CAP_PX), centre.tolist())
     return caps
 
@@ -252,8 +251,7 @@ def _cap_px(stick: str, template: Template) -> tuple[float, float]:
     """Return radius and travel of a stick's cap in pixels of its atlas cell."""
     area = template.controls[stick]
     scale = atlas.STICK_PX / 2 / atlas.window(stick, area, template.width)[0]
-    travel = area.travel or atlas.ASSUMED_TRAVEL * area.half_width
-    return max(area.half_width, area.half_height) * scale, travel * scale
+    return max(area.half_width, area.half_height) * scale, atlas.stick_travel(area) * scale
 
 
 def _window(atlases: Pixels, stick: str) -> Pixels:
