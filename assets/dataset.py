@@ -15,7 +15,7 @@ from ops import shards as shard_ops
 from ops.catalog import batch_ids, read_catalog
 from ops.charts import bar_chart
 from ops.pictures import encode
-from ops.storage import Store, fingerprint
+from ops.store.storage import Store, fingerprint
 from ops.verify import verify_shards
 
 CHUNKS = chunk_ops.ASSET

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.batch import Unit
 from ops.charts import stick_traces
 from ops.gamepad import PadTrace
 from ops.pictures import Picture, beside, caption, draw_box, fit_width, grid, pad_panel
 from ops.sandbox import Limits, call
-from ops.storage import Store
-from ops.tables import table_to_trace
+from ops.store.batch import Unit
+from ops.store.storage import Store
+from ops.store.tables import table_to_trace
 
 VIDEOS = "raw/videos"
 CROPS = "overlay/crops"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.storage import Store, fingerprint, sha256_file
+from ops.store.storage import Store, fingerprint, sha256_file
 
 MANIFEST = "manifest.json"
 

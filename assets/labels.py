@@ -16,11 +16,11 @@ from assets.stages import materialize_stage, read_inputs, stage_checks
 from ops import parse as parse_ops
 from ops import refine as refine_ops
 from ops import video_stages as stages
-from ops.batch import Stage, Unit
 from ops.generations import generation_id, held_units, keep, read_pins
-from ops.parallel import Mapper
 from ops.pictures import encode
-from ops.storage import Store
+from ops.store.batch import Stage, Unit
+from ops.store.parallel import Mapper
+from ops.store.storage import Store
 
 RAW_ACTIONS = stages.RAW_ACTIONS
 ACTIONS = stages.ACTIONS

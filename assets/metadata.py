@@ -8,8 +8,8 @@ from typing import Any
 
 import dagster as dg
 
-from ops.batch import BatchReport, Unit
 from ops.pictures import data_uri
+from ops.store.batch import BatchReport, Unit
 
 Metadata = dict[str, Any]
 

@@ -20,13 +20,13 @@ from ops import duplicates as duplicates_ops
 from ops import fingerprints as fingerprints_ops
 from ops import locate as locate_ops
 from ops import video_stages as stages
-from ops.batch import Stage, Unit, read_batch
 from ops.features import Matcher
-from ops.parallel import Mapper
 from ops.pictures import caption, encode, fit_width, grid
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
-from ops.storage import Store, fingerprint, sha256_file
+from ops.store.batch import Stage, Unit, read_batch
+from ops.store.parallel import Mapper
+from ops.store.storage import Store, fingerprint, sha256_file
 
 TEMPLATES = "overlay/templates"
 LOCATIONS = stages.LOCATIONS

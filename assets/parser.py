@@ -12,7 +12,7 @@ from assets.metadata import folder_metadata, md_picture, md_table
 from assets.naming import labelled
 from assets.parser_scores import score_families
 from ops.pictures import Picture, beside, encode, fit_width, grid, pad_panel
-from ops.storage import Store, fingerprint, sha256_file, to_json
+from ops.store.storage import Store, fingerprint, sha256_file, to_json
 
 SYNTHETIC = "parser/synthetic"
 CHECKPOINT = "parser/checkpoint"

@@ -26,7 +26,7 @@ from ops.scores import (
     score_spans,
     score_trace,
 )
-from ops.tables import table_to_trace
+from ops.store.tables import table_to_trace
 
 Row = dict[str, Any]
 #: The first variant of each style is in the template library, and never in the training stream.

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ops.gamepad import BENCHMARK
-from ops.storage import Store
+from ops.store.storage import Store
 
 #: Players that know nothing, by the name they have in reports.
 NOOP = "no-op"

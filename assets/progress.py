@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-from ops.batch import Unit
+from ops.store.batch import Unit
 
 _EVERY_S = 10.0
 _OBSERVE_EVERY_S = 60.0
@@ -35,7 +35,7 @@ class Progress:
         self.done: list[Unit] = []
 
     def __call__(self, num_finished: int, num_total: int, unit: Unit) -> None:
-        """Take note of a finished unit; fits `ops.batch.run_batch`."""
+        """Take note of a finished unit; fits `ops.store.batch.run_batch`."""
         self.done.append(unit)
         self._outcomes[unit.outcome.kind] += 1
         if unit.outcome.kind == "failed":

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ops.parse import PredictorFor
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.video_stages import local_library
 
 

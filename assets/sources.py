@@ -10,7 +10,7 @@ from typing import Any
 
 from ops.crawl import Source
 from ops.selection import NO_LIMITS, CrawlLimits
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.ytdlp import CrawlOptions
 
 SOURCES_KEY = "raw/sources.json"

@@ -1,4 +1,4 @@
-"""The one way from an asset to `ops.batch.run_batch`: batches of the run, progress, checks, metadata.
+"""The one way from an asset to `ops.store.batch.run_batch`: batches of the run, progress, checks, metadata.
 
 An asset that treats videos one by one says which stage it is, where its input units come from, what does one video,
 and which pictures a person wants; the rest is here.
@@ -11,9 +11,9 @@ import dagster as dg
 from assets.metadata import batch_metadata
 from assets.naming import to_key
 from assets.progress import Progress
-from ops.batch import BatchReport, Stage, StageFunction, Unit, manifest_key, read_batch, run_batch
-from ops.parallel import Mapper
-from ops.storage import Store, fingerprint, sha256_file
+from ops.store.batch import BatchReport, Stage, StageFunction, Unit, manifest_key, read_batch, run_batch
+from ops.store.parallel import Mapper
+from ops.store.storage import Store, fingerprint, sha256_file
 
 #: Draws Markdown for the units of a batch; called once per run, with the units of the run's last batch.
 Preview = Callable[[Store, str, Sequence[Unit]], str]
@@ -69,7 +69,7 @@ def materialize_stage(
         function: does one video.
         preview: draws Markdown for the last batch.
         held: gives the units of a batch that is not to be made, but stays as someone chose it.
-        outdated: says of a done unit that it shall be done again (`ops.batch.run_batch`).
+        outdated: says of a done unit that it shall be done again (`ops.store.batch.run_batch`).
     """
     reports: dict[str, BatchReport] = {}
     lost: dict[str, list[str]] = {}

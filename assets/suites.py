@@ -9,7 +9,7 @@ import numpy as np
 
 from assets.play import NOOP, RANDOM, SCRIPTED, Match, Played, make_player, play_match
 from ops.gamepad import BENCHMARK
-from ops.storage import Store
+from ops.store.storage import Store
 
 #: Pictures in each of a suite's films, about.
 _NUM_STILLS = 18
@@ -110,7 +110,7 @@ def play_episode(game: Game) -> Episode:
 
 def _action_table(env: Any, buttons: np.ndarray, sticks: np.ndarray) -> Any:
     from ops.gamepad import DATASET, PadTrace
-    from ops.tables import trace_to_table
+    from ops.store.tables import trace_to_table
 
     times = [index / env.game_spec.control_hz for index in range(len(buttons))]
     return trace_to_table(PadTrace.known(times, np.nan_to_num(DATASET.take_buttons(buttons, BENCHMARK)), sticks))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops.shards import list_shard_batches
-from ops.storage import Store
+from ops.store.storage import Store
 
 CHECKPOINT = "policy/checkpoint"
 #: The control experiment: what learned nothing from the picture must not play.

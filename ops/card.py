@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ops.batch import manifest_key, read_batch
 from ops.charts import bar_chart, line_chart
 from ops.gamepad import DATASET_BUTTONS, SCHEMA_VERSION, STICKS
 from ops.outcomes import BadInputError
 from ops.pictures import Picture, caption, draw_box, encode, grid
 from ops.sandbox import Limits, call
 from ops.statistics import STAGES, Statistics, collect_statistics
-from ops.storage import Store, fingerprint
+from ops.store.batch import manifest_key, read_batch
+from ops.store.storage import Store, fingerprint
 from ops.video import sample_frames
 
 ASSET: Final = "dataset/card"

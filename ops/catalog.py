@@ -16,9 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.batch import Unit
 from ops.outcomes import Outcome
-from ops.storage import Store
+from ops.store.batch import Unit
+from ops.store.storage import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa

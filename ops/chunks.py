@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ops.batch import manifest_key, read_batch
 from ops.catalog import read_catalog
 from ops.gamepad import STICK_ACTIVE, PadTrace
-from ops.storage import Store, fingerprint
-from ops.tables import table_to_trace
+from ops.store.batch import manifest_key, read_batch
+from ops.store.storage import Store, fingerprint
+from ops.store.tables import table_to_trace
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -28,7 +28,7 @@ from ops.catalog import (
 from ops.crawl_errors import CrawlError, classify
 from ops.optout import opted_out, read_optouts
 from ops.selection import NO_LIMITS, CrawlLimits, select
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
 
 #: Lists within a list (the tabs of a channel) are followed this deep.

@@ -14,10 +14,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ops.batch import Unit, manifest_key, read_batch
 from ops.gamepad import CONTROLS, DATASET, PadTrace
-from ops.storage import Store, fingerprint
-from ops.tables import table_to_trace
+from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.storage import Store, fingerprint
+from ops.store.tables import table_to_trace
 from ops.video_stages import ACTION_TABLE, ACTIONS, RAW_ACTIONS
 
 FOLDER: Final = "labels/generations"

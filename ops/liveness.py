@@ -14,7 +14,7 @@ from typing import Final
 from ops.catalog import Video, catalog_lock, is_urgent, read_catalog, write_catalog
 from ops.crawl import Source
 from ops.crawl_errors import CrawlError, classify
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.ytdlp import CrawlOptions, extract, open_session
 
 #: What says that a video is not to be had by anybody; other refusals concern us alone.

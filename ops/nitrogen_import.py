@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops.batch import Unit, manifest_key, read_batch
 from ops.catalog import Video
 from ops.nitrogen_layout import PublishedChunk, parse_member, read_chunk
 from ops.optout import opted_out, read_optouts
 from ops.outcomes import BadInputError, Outcome, reason_class
-from ops.storage import Store, fingerprint, sha256_file
-from ops.tables import trace_to_table
+from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.storage import Store, fingerprint, sha256_file
+from ops.store.tables import trace_to_table
 
 PUBLISHED: Final = "labels/published"
 VERSION: Final = "1"

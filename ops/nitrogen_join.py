@@ -16,18 +16,18 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ops.batch import BatchReport, Stage, Unit, Work, manifest_key, read_batch, run_batch
 from ops.chunks import LABELS, VIDEOS
 from ops.crop import FRAME_TABLE, GAME_CLIP, CropConfig, write_game_view
 from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
 from ops.nitrogen_import import PUBLISHED, TABLE, VERSION
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.parallel import Mapper
 from ops.probe import VideoProbe, probe
 from ops.sandbox import call
 from ops.shards import CROPS
-from ops.storage import Store, sha256_file
-from ops.tables import table_to_trace
+from ops.store.batch import BatchReport, Stage, Unit, Work, manifest_key, read_batch, run_batch
+from ops.store.parallel import Mapper
+from ops.store.storage import Store, sha256_file
+from ops.store.tables import table_to_trace
 from ops.video_stages import ACTION_TABLE, crop_limits, sibling, write_trace
 from ops.videos import PROBE_LIMITS
 

@@ -19,8 +19,8 @@ import numpy as np
 from ops.chunks import ChunkSpan, chunk_id
 from ops.gamepad import DATASET_BUTTONS, STICKS, PadTrace
 from ops.outcomes import BadInputError
-from ops.storage import to_json
-from ops.tables import table_to_trace, trace_to_table
+from ops.store.storage import to_json
+from ops.store.tables import table_to_trace, trace_to_table
 
 if TYPE_CHECKING:
     import pyarrow as pa

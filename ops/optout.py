@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, get_args
 
 from ops.catalog import Discovered, Video
-from ops.storage import Store
+from ops.store.storage import Store
 
 OPTOUT_KEY: Final = "raw/optout.json"
 #: File of a published policy: the videos that it learned from, by batch. A takedown marks policies by it.

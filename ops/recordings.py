@@ -1,6 +1,7 @@
 """Recordings with a known truth, as benchmarks read them: a folder of `<name>.mp4` with `<name>.parquet` beside each.
 
-The truth is a table as `overplay record` writes it (`ops.tables`), a table without times (rows are frames, the rate is
+The truth is a table as `overplay record` writes it (`ops.store.tables`), a table without times (rows are frames, the
+rate is
 in the facts), or what the OBS plugin input-rec polls. Facts about a recording (`family`, `skin_id` or `skin`, `box`,
 `fps`, `spans`, `offset_frames`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the
 folder; none is needed.
@@ -18,7 +19,7 @@ import numpy as np
 from ops.gamepad import AXES, DATASET, PadTrace
 from ops.outcomes import BadInputError
 from ops.scores import BoxSpan
-from ops.tables import table_to_trace
+from ops.store.tables import table_to_trace
 
 if TYPE_CHECKING:
     import pyarrow as pa

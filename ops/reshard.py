@@ -13,12 +13,12 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ops.batch import manifest_key, read_batch
 from ops.chunks import ASSET as CHUNKS
 from ops.chunks import LABELS, chunks_to_table, read_chunks, summarize, table_key
 from ops.shards import ASSET as SHARDS
 from ops.shards import INDEX, IndexRow, read_index, shard_key
-from ops.storage import Store, fingerprint, sha256_file
+from ops.store.batch import manifest_key, read_batch
+from ops.store.storage import Store, fingerprint, sha256_file
 
 _EDITION: Final = re.compile(r"(?:-e(\d+))?(\.\w+)$")
 

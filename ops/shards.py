@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.batch import Unit, manifest_key, read_batch
 from ops.chunks import ASSET as CHUNKS
 from ops.chunks import LABELS, Chunk, read_chunks
 from ops.gamepad import SCHEMA_VERSION
 from ops.remux import cut_packets
-from ops.storage import Store, fingerprint, sha256_file, to_json
+from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.storage import Store, fingerprint, sha256_file, to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -14,13 +14,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from ops.batch import Unit, manifest_key, read_batch
 from ops.catalog import Video, read_catalog
 from ops.chunks import Chunk, read_chunks
 from ops.gamepad import DATASET_BUTTONS, STICK_ACTIVE, STICKS, PadTrace
 from ops.outcomes import reason_class
-from ops.storage import Store, fingerprint
-from ops.tables import table_to_trace
+from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.storage import Store, fingerprint
+from ops.store.tables import table_to_trace
 
 VERSION: Final = "1"
 _ACTIONS: Final = "labels/actions"

@@ -26,7 +26,7 @@ from ops.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
 from ops.reshard import drop_chunks, drop_samples
 from ops.shards import ASSET as SHARDS
 from ops.shards import list_shard_batches, read_index
-from ops.storage import Store
+from ops.store.storage import Store
 
 #: What is said of a checkpoint that learned from a video which is gone; beside its files.
 MARK: Final = "takedown.json"

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from ops.batch import manifest_key
 from ops.chunks import ASSET as CHUNKS
 from ops.chunks import read_chunks
 from ops.shards import ASSET, EXTENSIONS, IndexRow, iterate_tar, read_index, shard_key
-from ops.storage import Store, sha256_file
+from ops.store.batch import manifest_key
+from ops.store.storage import Store, sha256_file
 
 #: A frame's time in the clip and its label's may differ by the rounding of both.
 _TIME_SLACK_S: Final = 1e-3
@@ -132,7 +132,7 @@ def _sample_problem(members: dict[str, bytes]) -> tuple[int, str]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from ops.tables import table_to_trace
+    from ops.store.tables import table_to_trace
 
     if tuple(sorted(members)) != EXTENSIONS:
         return 0, f"holds {', '.join(sorted(members))}, expected {', '.join(EXTENSIONS)}"

@@ -13,7 +13,6 @@ from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
-from ops.batch import Work
 from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, CropSpan, crop_data, crop_video
 from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
@@ -24,8 +23,9 @@ from ops.parse import PredictorFor, read_spans
 from ops.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.sandbox import Limits, call
 from ops.skins.template import Template
-from ops.storage import Store, sha256_file
-from ops.tables import table_to_trace, trace_to_table
+from ops.store.batch import Work
+from ops.store.storage import Store, sha256_file
+from ops.store.tables import table_to_trace, trace_to_table
 from ops.tracks import Track, locate_video
 
 VIDEOS, LOCATIONS, CROPS = "raw/videos", "overlay/locations", "overlay/crops"

@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops.batch import Stage, Unit, Work
 from ops.crawl import Source, to_discovered
 from ops.crawl_errors import CrawlError
 from ops.features import Matcher
@@ -27,7 +26,8 @@ from ops.peek import peek
 from ops.probe import probe
 from ops.sandbox import Limits, call
 from ops.small_format import open_smallest
-from ops.storage import Store, sha256_file
+from ops.store.batch import Stage, Unit, Work
+from ops.store.storage import Store, sha256_file
 from ops.video import Frame, sniff_format
 from ops.video_stages import load_index, local_library
 from ops.ytdlp import CrawlOptions, download, format_string

@@ -149,7 +149,7 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     from ops.probe import probe
     from ops.refine import RefineConfig, refine
     from ops.skins.template import Template
-    from ops.tables import trace_to_table
+    from ops.store.tables import trace_to_table
     from ops.video_stages import locate_in
 
     facts, config, predict = probe(clip), CropConfig(), CheckpointReader()

@@ -5,7 +5,7 @@ import os
 import dagster as dg
 
 from assets import dataset, labels, overlay, parser, policy, raw
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.automation import with_automation
 from pipelines.environment import Environment, get_environment
 from pipelines.jobs import JOBS

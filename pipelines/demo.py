@@ -18,7 +18,7 @@ from assets.sources import CrawlPlan, write_plan
 from ops.catalog import clean_id, read_catalog
 from ops.crawl import Source
 from ops.crawl_errors import Backoff
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.ytdlp import CrawlOptions
 from pipelines.demo_server import ClipPage, ClipServer, running
 from pipelines.environment import Environment

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from ops.storage import Store
+from ops.store.storage import Store
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 #: Videos decoded at once over all runs: each run fans out over all cores by itself.

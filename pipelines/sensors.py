@@ -4,7 +4,7 @@ import dagster as dg
 
 from assets.partitions import VIDEO_BATCHES
 from ops.catalog import read_catalog, urgent_batches
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.jobs import batch, relabel
 
 #: Runs that one evaluation asks for; the rest follows with the next one.

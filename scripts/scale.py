@@ -20,12 +20,12 @@ import dagster as dg
 
 from assets.naming import labelled_by_batch
 from assets.stages import materialize_stage
-from ops.batch import Stage, Work
 from ops.catalog import Discovered, batch_ids, batch_units, merge_discovered, read_catalog, write_catalog
 from ops.outcomes import Outcome
-from ops.parallel import Mapper, SerialMapper
 from ops.selection import CrawlLimits, select
-from ops.storage import Store
+from ops.store.batch import Stage, Work
+from ops.store.parallel import Mapper, SerialMapper
+from ops.store.storage import Store
 
 SIZES = (100, 1_000, 10_000, 40_000)
 _BATCH_SIZE = 50

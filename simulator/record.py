@@ -22,8 +22,8 @@ import numpy.typing as npt
 from ops.gamepad import BENCHMARK, DATASET, PadTrace
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
-from ops.storage import to_json
-from ops.tables import trace_to_table
+from ops.store.storage import to_json
+from ops.store.tables import trace_to_table
 from simulator.backends.protocol import Frame
 from simulator.env import GameEnv
 from simulator.policies import ActionChunk, NoOpPolicy, Policy, RandomPolicy

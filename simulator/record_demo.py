@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ops.storage import to_json
+from ops.store.storage import to_json
 from simulator.record import RecordConfig, record
 
 DEFAULT_OUT = Path("demo/clips")

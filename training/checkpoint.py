@@ -17,7 +17,7 @@ from safetensors.torch import load as load_safetensors
 from safetensors.torch import save as save_safetensors
 from torch import Tensor
 
-from ops.storage import Store
+from ops.store.storage import Store
 from training.config import TrainConfig
 
 _LAST: Final = "metadata.json"

@@ -14,8 +14,8 @@ import numpy.typing as npt
 from models.policy.config import PolicyConfig
 from ops.gamepad import DATASET, Floats, PadTrace
 from ops.shards import IndexRow, read_index, read_sample
-from ops.storage import Store
-from ops.tables import table_to_trace
+from ops.store.storage import Store
+from ops.store.tables import table_to_trace
 from training.config import DataConfig
 
 

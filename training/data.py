@@ -19,7 +19,7 @@ import torch
 
 from models.policy.config import PolicyConfig
 from ops.shards import IndexRow
-from ops.storage import Store, fingerprint
+from ops.store.storage import Store, fingerprint
 from training.chunks import ChunkCache, Source
 from training.config import DataConfig
 

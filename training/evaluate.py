@@ -22,7 +22,7 @@ import torch
 
 from models.policy.modeling import draw_start
 from ops.gamepad import AXES, DATASET, NEUTRAL_PACKED, Floats
-from ops.storage import Store
+from ops.store.storage import Store
 from training.chunks import Source, future_actions, list_sources, load_chunk, read_source
 from training.infer import PolicyActor
 from training.scoring import (

@@ -14,7 +14,7 @@ from models.policy.config import PolicyConfig
 from models.policy.modeling import Policy, draw_start
 from models.policy.sampler import Sampler
 from ops.gamepad import AXES, BENCHMARK, NEUTRAL_PACKED, Floats
-from ops.storage import Store
+from ops.store.storage import Store
 
 #: Side to which observations are brought first, as the dataset's game views are; the network may use a smaller one.
 VIEW_PX = 256

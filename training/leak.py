@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ops.gamepad import AXES, DATASET_BUTTONS, Floats, PadTrace
 from ops.shards import read_sample
-from ops.storage import Store
+from ops.store.storage import Store
 from training.chunks import Source, decode_frames, list_sources, read_source
 
 #: Width of the band around a mask, and of the pixels that are averaged.

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from ops.storage import Store
+from ops.store.storage import Store
 
 #: Called with (step, steps of the run, row) for each row; shows progress.
 Progress = Callable[[int, int, dict[str, Any]], None]

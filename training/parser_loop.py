@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, Subset
 
 from models.overlay_parser.checkpoint import load_parser
 from models.overlay_parser.modeling import OverlayParser, parser_loss, stick_loss
-from ops.storage import Store
+from ops.store.storage import Store
 from training.checkpoint import TrainState, load_state, save_state
 from training.metrics import Metrics, Progress
 from training.parser_config import ParserTrainConfig

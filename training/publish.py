@@ -12,7 +12,7 @@ from typing import Any, Final
 from models.policy.checkpoint import save_policy
 from ops.optout import TRAINED_ON
 from ops.shards import dataset_content, read_index
-from ops.storage import Store, fingerprint, sha256_file, to_json
+from ops.store.storage import Store, fingerprint, sha256_file, to_json
 from training.checkpoint import load_state
 from training.config import EVALUATE_VERSION, TrainConfig
 from training.evaluate import EvalConfig, evaluate

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from ops.storage import Store
+from ops.store.storage import Store
 from training.config import TrainConfig
 from training.data import World
 from training.loop import TrainReport, train

@@ -16,7 +16,7 @@ from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import BadInputError
 from ops.skins.procedural import CORE, make_skin, skin_ids
 from ops.skins.template import Template, load_library
-from ops.storage import fingerprint
+from ops.store.storage import fingerprint
 
 #: Changes when the same skins would be drawn or described otherwise.
 VERSION = "1"

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ops.features import Features
 from ops.outcomes import BadInputError
-from ops.storage import sha256_file
+from ops.store.storage import sha256_file
 
 if TYPE_CHECKING:
     from kornia.feature import XFeat

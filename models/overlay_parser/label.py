@@ -29,7 +29,7 @@ from ops.probe import VideoProbe, probe
 from ops.refine import RefineConfig, refine_spans
 from ops.sandbox import Limits, call
 from ops.skins.template import Template
-from ops.storage import to_json
+from ops.store.storage import to_json
 from ops.tracks import Track, longest_within
 from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in, refine_span
 

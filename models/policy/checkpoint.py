@@ -23,7 +23,7 @@ from torch import Tensor
 from models.policy.config import FlowConfig, PolicyConfig, StackConfig, VisionConfig
 from models.policy.modeling import Policy
 from ops.gamepad import MODEL
-from ops.storage import to_json
+from ops.store.storage import to_json
 
 WEIGHTS: Final = "model.safetensors"
 CONFIG: Final = "config.json"

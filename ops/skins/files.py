@@ -19,7 +19,7 @@ from ops.skins.form import ControlArt, Skin, Sprite, TriggerMode
 from ops.skins.importers.common import MAX_CANVAS_PX, read_rgba
 from ops.skins.shapes import premultiplied
 from ops.skins.template import ControlArea
-from ops.storage import to_json
+from ops.store.storage import to_json
 
 SKIN_FILE = "skin.json"
 FORMAT = 1

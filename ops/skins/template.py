@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, STICKS
 from ops.outcomes import BadInputError
-from ops.storage import to_json
+from ops.store.storage import to_json
 
 Pixels = npt.NDArray[np.uint8]
 

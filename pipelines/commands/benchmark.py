@@ -125,7 +125,7 @@ def _write(found: "ParserBenchmark", out: Path) -> None:
     from assets.metadata import md_table
     from ops.charts import bar_chart, line_chart
     from ops.pictures import encode
-    from ops.storage import to_json
+    from ops.store.storage import to_json
 
     out.mkdir(parents=True, exist_ok=True)
     tables = {field.name: [_without_nan(row) for row in getattr(found, field.name)] for field in fields(found)}

@@ -20,7 +20,7 @@ def cost(
     measure: Annotated[bool, typer.Option("--measure", help="Measure this machine first, and keep that.")] = False,
 ) -> None:
     """Print core-hours, GPU-hours, bytes and days for labelling so many hours, with their spread."""
-    from ops.storage import Store
+    from ops.store.storage import Store
     from pipelines.cost import RATES_KEY, Fleet, Rates, estimate
 
     store = Store.from_environment()

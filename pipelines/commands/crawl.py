@@ -28,7 +28,7 @@ def crawl(
     from ops.catalog import batch_ids, read_catalog
     from ops.crawl import Source, crawl_tick
     from ops.duplicates import find_duplicates
-    from ops.storage import Store
+    from ops.store.storage import Store
     from pipelines.instance import dagster_home, open_instance
 
     store = Store.from_environment()

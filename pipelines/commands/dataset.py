@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.commands.console import fail, progress, say, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Look at the dataset of the store that OVERPLAY_HOME names.")
@@ -62,8 +62,8 @@ def import_nitrogen(
     from ops.chunks import ChunkConfig, build_chunks
     from ops.nitrogen_import import import_labels
     from ops.nitrogen_join import MISSING, PUBLISHED, find_videos, join_videos, write_missing
-    from ops.parallel import SerialMapper
     from ops.shards import build_shards
+    from ops.store.parallel import SerialMapper
 
     store, paths, failed = Store.from_environment(), find_videos(videos or []), []
     rows = []

@@ -19,7 +19,7 @@ def demo(
     serial: Annotated[bool, typer.Option("--serial", help="Fan nothing out: no Ray.")] = False,
 ) -> None:
     """Crawl the clips, read their overlays, train a policy on them and let it play; look at the UI with `make ui`."""
-    from ops.storage import Store
+    from ops.store.storage import Store
     from pipelines.demo import DemoConfig, run_demo
     from pipelines.demo_results import collect
     from pipelines.report import summary_rows, write_report

@@ -77,7 +77,7 @@ def replay_check(
     out: Annotated[Path, typer.Option(help="Folder for the picture and the report.")] = Path("artifacts/replays"),
 ) -> None:
     """Play the same inputs twice from the same start, with random pauses; exit code 1 where frames differ."""
-    from ops.storage import to_json
+    from ops.store.storage import to_json
     from simulator.backends import make_backend
     from simulator.backends.protocol import Backend, GameEndedError
     from simulator.games import find_game

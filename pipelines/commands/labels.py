@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.commands.console import fail, say, show_table
 
 app = typer.Typer(no_args_is_help=True, help="Generations of labels in the store that OVERPLAY_HOME names.")

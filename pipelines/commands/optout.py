@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.commands.console import fail, say, show_table
 
 if TYPE_CHECKING:

@@ -81,7 +81,7 @@ def evaluate(
         )
         return
     from assets.policy import rollout_table
-    from ops.storage import to_json
+    from ops.store.storage import to_json
 
     with progress("evaluate") as advance:
         advance(0, episodes, policy)
@@ -115,7 +115,7 @@ def record(
 ) -> None:
     """Record a played game with its gamepad overlay and the pad's true state."""
     from assets.play import make_player
-    from ops.storage import Store
+    from ops.store.storage import Store
     from simulator.games import find_game
     from simulator.record import POLICIES, RecordConfig
     from simulator.record import record as write_recording
@@ -149,7 +149,7 @@ def record(
 def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows: int, out: Path) -> None:
     from assets.play import Match
     from assets.suites import play_suite
-    from ops.storage import Store
+    from ops.store.storage import Store
     from simulator.backends.protocol import GameEndedError
     from simulator.native.build import NativeError
     from simulator.suites import find_suite
@@ -173,7 +173,7 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
 
 def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows: int, film_every: int = 0):
     from assets.play import Match, play_match
-    from ops.storage import Store
+    from ops.store.storage import Store
 
     checkpoint = "" if policy in _BY_NAME else policy
     match = Match(policy, Store.from_environment(), checkpoint, game, task or None, seeds, replan_rows, film_every)

@@ -18,7 +18,7 @@ def retry(
     from assets.partitions import VIDEO_BATCHES
     from assets.stages import ONLY_TAG
     from ops.catalog import read_catalog
-    from ops.storage import Store
+    from ops.store.storage import Store
     from pipelines.instance import dagster_home, open_instance
     from pipelines.runs import run_job
 
@@ -44,8 +44,8 @@ def retry(
 
 def _show(store: object, batch: str, videos: list[str]) -> bool:
     """Print what became of videos; return whether one failed."""
-    from ops.batch import read_batch
-    from ops.storage import Store
+    from ops.store.batch import read_batch
+    from ops.store.storage import Store
     from ops.video_stages import ACTIONS, CROPS, LOCATIONS, RAW_ACTIONS, VIDEOS
 
     assert isinstance(store, Store)

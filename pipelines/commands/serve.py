@@ -28,7 +28,7 @@ def serve(
 
     import zmq
 
-    from ops.storage import Store
+    from ops.store.storage import Store
     from training.infer import load_policy, open_policy
     from training.serve import PolicyServer, ServeConfig
 

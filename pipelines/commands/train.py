@@ -23,7 +23,7 @@ def policy(
     """Train a policy on all shards of the store; a killed training goes on where its last checkpoint is."""
     from assets.training_work import TrainingJob, run_training
     from ops.shards import list_shard_batches
-    from ops.storage import Store
+    from ops.store.storage import Store
 
     store = Store.from_environment()
     if not list_shard_batches(store):
@@ -54,7 +54,7 @@ def parser(
     from dataclasses import replace
 
     from models.overlay_parser.checkpoint import save_parser
-    from ops.storage import Store, fingerprint
+    from ops.store.storage import Store, fingerprint
     from training.parser_config import get_parser_recipe
     from training.parser_loop import train_parser
 

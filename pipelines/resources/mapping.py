@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import dagster as dg
 from pydantic import Field
 
-from ops import parallel
+from ops.store import parallel
 from pipelines.resources import worker
 
 Item = TypeVar("Item")
@@ -25,7 +25,7 @@ class SerialMapper(dg.ConfigurableResource):
     def map(
         self, function: Callable[[Item], Result], items: Sequence[Item]
     ) -> Iterator[tuple[Item, Result | Exception]]:
-        """Yield each item with its result, in order; see `ops.parallel.Mapper`."""
+        """Yield each item with its result, in order; see `ops.store.parallel.Mapper`."""
         return parallel.SerialMapper().map(function, items)
 
 

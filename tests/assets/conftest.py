@@ -4,8 +4,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from ops.parallel import SerialMapper
-from ops.storage import Store
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
 
 #: Dagster's own lines say nothing that a failing assertion does not.
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}

@@ -2,7 +2,7 @@ import dagster as dg
 import pytest
 
 from assets.dataset import CARD, CHUNKS, SHARDS, card, chunks, shards
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 from tests.factories.policy_data import write_videos
 

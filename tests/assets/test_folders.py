@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from assets.folders import build_folder, input_content, local_folder
-from ops.storage import Store
+from ops.store.storage import Store
 
 
 def _build(calls: list[int]):

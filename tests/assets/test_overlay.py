@@ -8,12 +8,12 @@ from assets.overlay import CROPS, LIBRARY_KEY, LOCATIONS, TEMPLATES, crops, loca
 from assets.parser import BENCHMARK, CHECKPOINT, SYNTHETIC, benchmark, checkpoint, synthetic
 from assets.raw import catalog, videos
 from assets.sources import write_plan
-from ops.batch import read_batch
 from ops.gamepad import DATASET
 from ops.outcomes import BadInputError
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
-from ops.storage import Store
+from ops.store.batch import read_batch
+from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 from tests.assets.test_raw import plan_for
 from tests.factories.library import use_small_library

@@ -11,9 +11,9 @@ import pytest
 from assets.overlay import templates
 from assets.raw import VIDEOS, catalog, videos
 from assets.sources import CrawlPlan, write_plan
-from ops.batch import Unit, read_batch
 from ops.crawl import Source
-from ops.storage import Store
+from ops.store.batch import Unit, read_batch
+from ops.store.storage import Store
 from ops.ytdlp import CrawlOptions
 from pipelines.demo_server import ClipPage
 from tests.assets.conftest import BATCH

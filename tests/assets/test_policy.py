@@ -8,7 +8,7 @@ import pytest
 from assets.play import ActorPolicy, SharedActor
 from assets.policy import ROLLOUTS, checkpoint, offline, rollouts, suite_facts
 from ops.gamepad import BENCHMARK
-from ops.storage import Store
+from ops.store.storage import Store
 from simulator.suites import SUITES
 from tests.assets.conftest import metadata_of
 from tests.factories.policy_data import make_dataset

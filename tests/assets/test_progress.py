@@ -2,10 +2,10 @@ import dagster as dg
 
 from assets.progress import Progress
 from assets.stages import ONLY_TAG
-from ops.batch import Stage, Unit, Work, run_batch
 from ops.outcomes import Outcome
-from ops.parallel import SerialMapper
-from ops.storage import Store
+from ops.store.batch import Stage, Unit, Work, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 from tests.assets.test_stages import _DONE, KEY, toy
 

@@ -3,10 +3,10 @@ import pytest
 
 from assets.naming import labelled_by_batch
 from assets.stages import materialize_stage, stage_checks, unaccounted
-from ops.batch import Stage, Unit, Work, read_batch
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.parallel import Mapper
-from ops.storage import Store
+from ops.store.batch import Stage, Unit, Work, read_batch
+from ops.store.parallel import Mapper
+from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 
 KEY = "overlay/toy"

@@ -9,8 +9,8 @@ from assets import suites
 from assets.play import Match
 from assets.suites import Game, play_episode, play_suite
 from ops.gamepad import DATASET, PadTrace
-from ops.storage import Store, to_json
-from ops.tables import trace_to_table
+from ops.store.storage import Store, to_json
+from ops.store.tables import trace_to_table
 
 NOTHING = PadTrace.known([0.0], np.zeros((1, DATASET.num_buttons)), np.zeros((1, 4)))
 

@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from ops.batch import Stage, Unit, run_batch
 from ops.outcomes import Outcome, reason_class
-from ops.parallel import SerialMapper
 from ops.sandbox import Limits, SandboxError, call
-from ops.storage import Store
+from ops.store.batch import Stage, Unit, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
 from ops.video import iter_frames, sample_frames
 from ops.videos import DownloadVideo
 from ops.ytdlp import CrawlOptions

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.chaos.lineage import comparable, copy_state, local_files
 from tests.chaos.points import Points
 from tests.chaos.s3 import BUCKET, Bucket

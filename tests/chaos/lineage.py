@@ -19,8 +19,8 @@ from assets.sources import CrawlPlan, write_plan
 from ops.catalog import catalog_lock, read_catalog
 from ops.crawl import Source
 from ops.optout import OptOut, add_optout
-from ops.parallel import SerialMapper
-from ops.storage import Store
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
 from ops.takedown import take_down
 from ops.ytdlp import CrawlOptions
 from tests.factories.library import use_small_library

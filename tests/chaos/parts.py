@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.chaos import fuzz, hostile, lineage, s3
 from tests.chaos.killer import LocalPlace, S3Place, Tally, in_child, kill_everywhere
 from tests.chaos.s3 import BUCKET, Bucket

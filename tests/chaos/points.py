@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ops.storage import Store
+from ops.store.storage import Store
 
 
 class Points:
@@ -38,7 +38,7 @@ class Points:
             die()
 
     def install(self) -> None:
-        """Put the moments into `ops.storage.Store`, for the rest of this process."""
+        """Put the moments into `ops.store.storage.Store`, for the rest of this process."""
         writing, remove = Store.writing, Store.remove
 
         @contextmanager

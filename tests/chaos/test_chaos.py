@@ -14,7 +14,7 @@ from ops.catalog import Discovered, merge_discovered, read_catalog, write_catalo
 from ops.chunks import ChunkConfig, build_chunks
 from ops.optout import OptOut, add_optout
 from ops.shards import ShardConfig, build_shards
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.takedown import take_down
 from tests.chaos import hostile, parts
 from tests.chaos.fuzz import fuzz, mutate

@@ -19,7 +19,7 @@ import pytest
 from assets.sources import CrawlPlan, write_plan
 from ops.catalog import batch_ids, read_catalog
 from ops.crawl import Source
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.instance import REPOSITORY
 from tests.chaos import lineage, s3
 from tests.chaos.parts import memory_folder

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.batch import Unit, manifest_key
 from ops.chunks import Chunk, ChunkConfig, build_chunks, chunk_spans, split_of
 from ops.gamepad import DATASET, PadTrace
 from ops.outcomes import Outcome
 from ops.shards import ShardConfig, build_shards
-from ops.storage import Store
-from ops.tables import trace_to_table
+from ops.store.batch import Unit, manifest_key
+from ops.store.storage import Store
+from ops.store.tables import trace_to_table
 
 SIDE_PX = 256
 

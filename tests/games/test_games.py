@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ops.tables import table_to_trace
+from ops.store.tables import table_to_trace
 from simulator.backends.linux import LinuxBackend
 from simulator.env import GameEnv
 from simulator.games import GAMES

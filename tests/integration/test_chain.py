@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.demo import DemoConfig, DemoRun, run_demo
 from pipelines.demo_results import DemoResults, collect
 from pipelines.report import write_report

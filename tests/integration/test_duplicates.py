@@ -7,16 +7,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ops.batch import Stage, Unit, manifest_key, run_batch
 from ops.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.duplicates import ASSET, INDEX_KEY, find_duplicates, fingerprint_video, read_index
 from ops.fingerprints import VERSION
 from ops.optout import OptOut, add_optout
 from ops.outcomes import Outcome
-from ops.parallel import SerialMapper
-from ops.storage import Store
-from ops.tables import trace_to_table
+from ops.store.batch import Stage, Unit, manifest_key, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
+from ops.store.tables import trace_to_table
 from ops.takedown import take_down
 from tests.factories.policy_data import make_trace
 from tests.factories.scenes import scene

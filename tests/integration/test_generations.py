@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from ops.batch import read_batch
 from ops.gamepad import CONTROLS, DATASET, PadTrace
 from ops.generations import (
     changed_controls,
@@ -21,7 +20,8 @@ from ops.generations import (
     read_pins,
     restore,
 )
-from ops.storage import Store, sha256_file
+from ops.store.batch import read_batch
+from ops.store.storage import Store, sha256_file
 from pipelines.cli import app
 from tests.chaos import lineage
 from tests.chaos.parts import memory_folder

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.batch import manifest_key, read_batch
-from ops.storage import Store
+from ops.store.batch import manifest_key, read_batch
+from ops.store.storage import Store
 from tests.integration.toy_batch import BATCH, STAGE, UNITS, main
 
 

@@ -6,7 +6,6 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from ops.batch import read_batch
 from ops.card import build_card
 from ops.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.chunks import ChunkConfig, build_chunks, read_chunks
@@ -14,7 +13,8 @@ from ops.crawl import Source, crawl_tick
 from ops.optout import OptOut, add_optout, opted_out
 from ops.reshard import drop_samples
 from ops.shards import ShardConfig, build_shards, read_index, read_sample
-from ops.storage import Store, to_json
+from ops.store.batch import read_batch
+from ops.store.storage import Store, to_json
 from ops.takedown import MARK, take_down
 from ops.verify import verify_shards
 from ops.ytdlp import CrawlOptions

@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ops.batch import Stage, Unit, Work, run_batch
 from ops.outcomes import Outcome, RejectedError
-from ops.parallel import SerialMapper
-from ops.storage import Store
+from ops.store.batch import Stage, Unit, Work, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
 
 STAGE = Stage("overlay/toy", "1", {"size": 1000})
 BATCH = "batch-000001"

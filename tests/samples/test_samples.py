@@ -11,7 +11,7 @@ from models.overlay_parser.label import LabelJob
 from ops.locate import LocateConfig
 from ops.recordings import Recording, list_recordings
 from ops.scores import box_iou, score_trace
-from ops.tables import table_to_trace
+from ops.store.tables import table_to_trace
 from pipelines.instance import REPOSITORY
 
 SAMPLES = REPOSITORY.parent / "shared" / "samples"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from ops.storage import sha256_file
+from ops.store.storage import sha256_file
 
 
 class ProcessMemory:

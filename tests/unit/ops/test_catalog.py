@@ -23,7 +23,7 @@ from ops.catalog import (
     read_catalog,
     write_catalog,
 )
-from ops.storage import Store
+from ops.store.storage import Store
 
 DAY_1, DAY_2 = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z"
 

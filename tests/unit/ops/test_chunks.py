@@ -17,7 +17,7 @@ from ops.chunks import (
     table_to_chunks,
 )
 from ops.gamepad import CONTROLS, DATASET, PadTrace
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.factories.policy_data import write_labels
 
 EVERYTHING = ChunkConfig(min_chunk_s=0, min_density=0, min_confidence=0)

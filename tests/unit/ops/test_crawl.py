@@ -8,12 +8,12 @@ from datetime import date
 
 import pytest
 
-from ops.batch import run_batch
 from ops.catalog import batch_units, batch_urls, flag, read_catalog, write_catalog
 from ops.crawl import Source, crawl_tick, discover, to_discovered
 from ops.crawl_errors import Backoff, CrawlError, classify, with_backoff
-from ops.parallel import SerialMapper
-from ops.storage import Store
+from ops.store.batch import run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
 from ops.videos import DownloadVideo, videos_stage
 from ops.ytdlp import CrawlOptions, download, format_string, make_parameters
 from pipelines.demo_server import ClipPage

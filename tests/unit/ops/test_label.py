@@ -11,7 +11,7 @@ from ops.gamepad import PadTrace
 from ops.locate import LocateConfig
 from ops.scores import box_iou, score_trace
 from ops.skins.procedural import make_skin
-from ops.tables import ACTION_SCHEMA, table_to_trace
+from ops.store.tables import ACTION_SCHEMA, table_to_trace
 from tests.factories import media
 from tests.factories.overlays import place, write_overlay_clip
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ops.batch import Unit, manifest_key
 from ops.chunks import ChunkConfig, build_chunks, chunk_spans
 from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, PadTrace
 from ops.nitrogen_export import export_labels
@@ -22,10 +21,11 @@ from ops.nitrogen_join import JoinConfig, align, find_videos, join_videos, view_
 from ops.nitrogen_layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
 from ops.optout import OptOut, add_optout
 from ops.outcomes import RejectedError
-from ops.parallel import SerialMapper
 from ops.shards import build_shards, iterate_samples
-from ops.storage import Store
-from ops.tables import table_to_trace
+from ops.store.batch import Unit, manifest_key
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store
+from ops.store.tables import table_to_trace
 from ops.takedown import take_down
 from ops.verify import verify_shards
 from tests.factories.policy_data import draw_frames, make_trace, write_clip
@@ -307,7 +307,7 @@ def test_who_opted_out_goes_from_imports_and_does_not_come_back(tmp_path, videos
 def test_exports_are_deterministic_and_say_what_they_leave_out(tmp_path):
     store, trace = Store(str(tmp_path / "store")), make_trace(130, 30.0, 0)[0]
     from ops.outcomes import Outcome
-    from ops.tables import trace_to_table
+    from ops.store.tables import trace_to_table
 
     units = [Unit(name, Outcome.ok(family="ps5")) for name in ("a", "b", "torn")]
     store.write_json(manifest_key("labels/actions", "x"), {"units": [unit.to_record() for unit in units]})

@@ -9,7 +9,7 @@ import pytest
 from ops.gamepad import AXES, DATASET, PadTrace
 from ops.outcomes import BadInputError
 from ops.recordings import list_recordings, read_truth
-from ops.tables import trace_to_table
+from ops.store.tables import trace_to_table
 
 
 def _polled(first_us: int = 0) -> pa.Table:

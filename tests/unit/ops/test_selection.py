@@ -11,7 +11,7 @@ from ops.crawl import Source, crawl_tick, read_cursors
 from ops.crawl_errors import Backoff, Breaker, CrawlError, with_backoff
 from ops.liveness import due, probe_liveness
 from ops.selection import NO_LIMITS, CrawlLimits, select
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.ytdlp import CrawlOptions, open_session
 from pipelines.demo_server import ClipPage
 from tests.factories.server import Fault, serve_badly

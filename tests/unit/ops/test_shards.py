@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.batch import manifest_key
 from ops.chunks import ChunkConfig, build_chunks
 from ops.remux import cut_packets
 from ops.shards import (
@@ -23,8 +22,9 @@ from ops.shards import (
     shard_key,
     write_shards,
 )
-from ops.storage import Store, sha256_file
-from ops.tables import table_to_trace
+from ops.store.batch import manifest_key
+from ops.store.storage import Store, sha256_file
+from ops.store.tables import table_to_trace
 from ops.verify import verify_dataset, verify_shards
 from tests.factories.policy_data import make_chunk, write_videos
 

@@ -10,7 +10,7 @@ from ops.skins.families import FAMILIES
 from ops.skins.form import Skin, SkinRenderer
 from ops.skins.procedural import CORE, FULL, STYLES, make_skin, skin_ids
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Template, load_library
-from ops.storage import to_json
+from ops.store.storage import to_json
 from ops.synthesize import make_pad_trace
 from tests.factories.overlays import REST, pressed
 

@@ -6,7 +6,6 @@ import itertools
 import numpy as np
 import pytest
 
-from ops.batch import Unit, manifest_key
 from ops.card import build_card, describe, games_by_hours, write_readme
 from ops.catalog import Discovered, flag, merge_discovered, write_catalog
 from ops.chunks import Chunk, build_chunks
@@ -21,8 +20,9 @@ from ops.statistics import (
     count_trace,
     merge,
 )
-from ops.storage import Store
-from ops.tables import trace_to_table
+from ops.store.batch import Unit, manifest_key
+from ops.store.storage import Store
+from ops.store.tables import trace_to_table
 from tests.factories.media import write_clip
 
 BATCH = "batch-000001"

@@ -16,7 +16,7 @@ from ops.scores import box_iou, score_trace
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
 from ops.spans import shown_runs
-from ops.tables import table_to_trace
+from ops.store.tables import table_to_trace
 from ops.tracks import Track, locate_video, longest_within
 from tests.factories.overlays import place, write_overlay_clip
 

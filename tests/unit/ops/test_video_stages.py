@@ -7,18 +7,18 @@ import numpy as np
 import pytest
 
 from models.matchers.sift import SiftMatcher
-from ops.batch import Stage, Unit, run_batch
 from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
 from ops.gamepad import DATASET
 from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import Outcome
-from ops.parallel import SerialMapper
 from ops.parse import Reading
 from ops.refine import RefineConfig
 from ops.scores import box_iou
 from ops.skins.procedural import make_skin
-from ops.storage import Store, sha256_file
-from ops.tables import table_to_trace
+from ops.store.batch import Stage, Unit, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store, sha256_file
+from ops.store.tables import table_to_trace
 from ops.video_stages import (
     ACTION_TABLE,
     ACTIONS,

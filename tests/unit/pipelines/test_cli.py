@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 
 from ops.catalog import read_catalog
 from ops.gamepad import PadTrace
-from ops.storage import Store
-from ops.tables import trace_to_table
+from ops.store.storage import Store
+from ops.store.tables import trace_to_table
 from pipelines.cli import app
 from pipelines.instance import dagster_home, open_instance
 from tests.factories.media import write_clip

@@ -3,7 +3,7 @@ from dataclasses import asdict
 import pytest
 from typer.testing import CliRunner
 
-from ops.storage import Store
+from ops.store.storage import Store
 from pipelines.cli import app
 from pipelines.cost import RATES_KEY, Fleet, Rate, Rates, estimate
 

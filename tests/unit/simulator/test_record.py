@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from ops.gamepad import DATASET
-from ops.tables import table_to_trace
+from ops.store.tables import table_to_trace
 from simulator.policies import ActionChunk
 from simulator.record import RecordConfig, place_overlay, record
 from simulator.record_demo import CLIPS

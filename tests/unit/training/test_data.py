@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from models.policy.config import PolicyConfig, tiny
 from ops.gamepad import DATASET, PadTrace
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
 from training.chunks import future_actions, list_sources, load_chunk
 from training.config import DataConfig

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ops.gamepad import DATASET
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.factories.policy_data import draw_frames, make_dataset, make_trace
 from training.leak import probe_frames, probe_shards
 

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
 from training.config import OptimizerConfig
 from training.evaluate import EvalConfig

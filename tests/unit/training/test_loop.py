@@ -9,7 +9,7 @@ import torch
 from models.policy.checkpoint import save_policy
 from models.policy.config import FlowConfig, PolicyConfig, StackConfig, VisionConfig
 from models.policy.modeling import Policy
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
 from training import checkpoint as checkpoints
 from training.checkpoint import list_steps, load_state

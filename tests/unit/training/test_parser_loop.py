@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ops.storage import Store
+from ops.store.storage import Store
 from ops.synthesize import SynthesisConfig
 from training import parser_data
 from training.checkpoint import list_steps

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ops.gamepad import BENCHMARK
-from ops.storage import Store
+from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
 from tests.unit.training.test_loop import BATCHES, KilledError, kill_at, mini
 from training.evaluate import EvalConfig, evaluate

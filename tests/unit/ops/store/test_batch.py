@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.batch import Stage, Unit, Work, manifest_key, read_batch, run_batch
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.parallel import SerialMapper
-from ops.storage import Store, fingerprint
+from ops.store.batch import Stage, Unit, Work, manifest_key, read_batch, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store, fingerprint
 
 BATCH = "batch-000001"
 STAGE = Stage("overlay/toy", "1", {"size": 3})

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.outcomes import Outcome, OutcomeKind, count_outcomes, count_reasons
-from ops.parallel import Mapper
-from ops.storage import Store, fingerprint
+from ops.store.parallel import Mapper
+from ops.store.storage import Store, fingerprint
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, PadTrace
-from ops.tables import table_to_trace, trace_to_table
+from ops.store.tables import table_to_trace, trace_to_table
 
 axis = st.floats(-1, 1, width=32) | st.just(float("nan"))
 
