@@ -10,8 +10,8 @@ import numpy as np
 
 from ops.charts import stick_traces
 from ops.gamepad import PadTrace
+from ops.media.sandbox import Limits, call
 from ops.pictures import Picture, beside, caption, draw_box, fit_width, grid, pad_panel
-from ops.sandbox import Limits, call
 from ops.store.batch import Unit
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
@@ -26,7 +26,7 @@ _FRAME_PX = 640
 
 def read_frames(store: Store, key: str, count: int) -> list[tuple[float, Picture]]:
     """Return (seconds, picture) of some frames spread over a stored video."""
-    from ops.video import sample_frames
+    from ops.media.video import sample_frames
 
     with store.reading(key) as path:
         frames: list[tuple[float, Picture]] = call(sample_frames, Path(path), count, limits=_LIMITS)
@@ -102,6 +102,6 @@ def draw_changes(
 
 def _frame_at(path: Path, row: int) -> Picture:
     """Return one frame of one of our clips; runs in the sandbox."""
-    from ops.video import iter_frames
+    from ops.media.video import iter_frames
 
     return next(frame for number, (_, frame) in enumerate(iter_frames(path)) if number == row)

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ops.clip_writer import ClipWriter
+from ops.media.clip_writer import ClipWriter
 from ops.skins.template import Template
 from ops.tracks import Track
 
@@ -141,7 +141,7 @@ def mask_box(
 def crop_video(
     path: Path, folder: Path, tracks: Sequence[Track], templates: Mapping[str, Template], config: CropConfig
 ) -> CropReport:
-    """Write `gamepad.mp4` and `game.mp4` of a video into a folder. Meant to run inside `ops.sandbox.call`.
+    """Write `gamepad.mp4` and `game.mp4` of a video into a folder. Meant to run inside `ops.media.sandbox.call`.
 
     The gamepad clip follows overlay 0 from place to place, in one size; the boxes of all overlays are painted over
     in the game view, all the time.
@@ -150,7 +150,7 @@ def crop_video(
         BadInputError: the video cannot be read.
         ValueError: no track is of overlay 0.
     """
-    from ops.video import decode_frames, open_video
+    from ops.media.video import decode_frames, open_video
 
     read = sorted((track for track in tracks if track.overlay == 0), key=lambda track: track.start_s)
     if not read:
@@ -196,7 +196,7 @@ def write_game_view(
 ) -> npt.NDArray[np.float64]:
     """Write the masked game view of a video whose overlay's place is known; return the times of its frames.
 
-    Meant to run inside `ops.sandbox.call`.
+    Meant to run inside `ops.media.sandbox.call`.
 
     Args:
         path: the video.
@@ -209,7 +209,7 @@ def write_game_view(
     Raises:
         BadInputError: the video cannot be read.
     """
-    from ops.video import decode_frames, open_video
+    from ops.media.video import decode_frames, open_video
 
     with open_video(path) as video:
         width, height = video.stream.width, video.stream.height

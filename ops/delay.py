@@ -90,14 +90,14 @@ def measure_motion(clip: Path) -> npt.NDArray[np.float64]:
 
     The shift is that of the picture's tiles, those that change more counting more: what stands still, as a head-up
     display does, has no say. Row i compares frame i with the one before; the first row is 0. Meant to run inside
-    `ops.sandbox.call`.
+    `ops.media.sandbox.call`.
 
     Raises:
         BadInputError: the clip cannot be read.
     """
     import cv2
 
-    from ops.video import decode_frames, open_video
+    from ops.media.video import decode_frames, open_video
 
     window = cv2.createHanningWindow((_TILE_PX, _TILE_PX), cv2.CV_32F)
     rows: list[tuple[float, float, float]] = []

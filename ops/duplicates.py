@@ -41,7 +41,7 @@ _SIDE: Final = 64
 
 def fingerprint_video(work: Work) -> tuple[Outcome, dict[str, str]]:
     """overlay/crops -> overlay/fingerprints, from the game view: its overlay is masked, so it counts for nothing."""
-    from ops.video import decode_frames, open_video
+    from ops.media.video import decode_frames, open_video
 
     pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
 

@@ -87,7 +87,7 @@ def read_clip(
     Raises:
         ValueError: clip and times differ in length.
     """
-    from ops.video import iter_frames
+    from ops.media.video import iter_frames
 
     times = pts_s[start:stop]
     cut = atlas.AtlasMap.build(template.controls, template.width, affine).cut
@@ -158,7 +158,7 @@ def _usual_look(clip: Path, start: int, stop: int, cut: Callable[[Pixels], Pixel
     A stick that is mostly held is then seen at rest. For buttons that choice follows the background more than the
     button.
     """
-    from ops.video import iter_frames
+    from ops.media.video import iter_frames
 
     stride = max(1, (stop - start) // _USUAL_FRAMES)
     atlases = np.stack([cut(frame) for _, frame in islice(iter_frames(clip), start, stop, stride)])
@@ -176,7 +176,7 @@ def _usual_look(clip: Path, start: int, stop: int, cut: Callable[[Pixels], Pixel
 
 def _pair_pieces(clip: Path, start: int, stop: int | None, cut: Callable[[Pixels], Pixels]) -> Iterator[Pixels]:
     """Yield pairs (n, 2, H, W, 3) of consecutive atlases of frames [start, stop); the first is paired with itself."""
-    from ops.video import iter_frames
+    from ops.media.video import iter_frames
 
     previous: Pixels | None = None
     pairs: list[Pixels] = []

@@ -1,7 +1,8 @@
 """Look at a few keyframes of a video on a server, fetching only what they need of it.
 
 Of a file these are the blocks that its demuxer asks for. They lie at their places in a sparse local file. A child
-process without a connection reads it (`ops.sandbox`), says which blocks it missed, and is called again when they are
+process without a connection reads it (`ops.media.sandbox`), says which blocks it missed, and is called again when they
+are
 there: two or three rounds, a few hundred kilobytes. Of a video in segments it is as many segments as keyframes.
 """
 
@@ -13,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+from ops.media.sandbox import Limits, call
+from ops.media.video import Frame, iter_frames, sample_keyframes
 from ops.outcomes import BadInputError
-from ops.sandbox import Limits, call
-from ops.video import Frame, iter_frames, sample_keyframes
 
 Result = TypeVar("Result")
 
@@ -180,7 +181,7 @@ def peek(
         scratch: a folder for what is fetched.
         count: keyframes, spread over the video.
         max_height: they are scaled down to it, in pixels.
-        judge: at the top level of a module; called in the sandbox with a list of `ops.video.Frame`.
+        judge: at the top level of a module; called in the sandbox with a list of `ops.media.video.Frame`.
         *arguments: of `judge`, picklable.
 
     Raises:

@@ -18,7 +18,7 @@ _READ, _BESIDE = (255, 210, 0), (150, 150, 150)
 
 
 def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTrace) -> None:
-    """Write an H.264 video of a labelled one, at most 30 frames/s. Meant to run inside `ops.sandbox.call`.
+    """Write an H.264 video of a labelled one, at most 30 frames/s. Meant to run inside `ops.media.sandbox.call`.
 
     Args:
         video: the source.
@@ -29,8 +29,8 @@ def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTra
     import av
     import cv2
 
+    from ops.media.video import decode_frames, open_video, scaled_size
     from ops.pictures import pad_panel
-    from ops.video import decode_frames, open_video, scaled_size
 
     with open_video(video) as source, av.open(str(out), "w", format="mp4") as container:
         width, height = scaled_size(source.stream.width, source.stream.height, _HEIGHT_PX)

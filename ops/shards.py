@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ops.chunks import ASSET as CHUNKS
 from ops.chunks import LABELS, Chunk, read_chunks
 from ops.gamepad import SCHEMA_VERSION
-from ops.remux import cut_packets
+from ops.media.remux import cut_packets
 from ops.store.batch import Unit, manifest_key, read_batch
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 

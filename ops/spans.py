@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ops.media.video import Frame, decode_frames, open_video, to_rgb
 from ops.place_fit import drawn_look
 from ops.skins.template import Pixels, Template
-from ops.video import Frame, decode_frames, open_video, to_rgb
 
 #: Correlation from which an overlay counts as shown.
 SHOWN = 0.3
@@ -86,7 +86,7 @@ def shown_runs(shown: Sequence[bool]) -> list[tuple[int, int]]:
 def find_change(path: Path, presence: Presence, low_s: float, high_s: float, appears: bool, max_height: int) -> float:
     """Return the time of the first frame that shows an overlay, or that no longer does, between two times.
 
-    Keyframes narrow it down first, so that a long stretch costs little. Meant to run inside `ops.sandbox.call`.
+    Keyframes narrow it down first, so that a long stretch costs little. Meant to run inside `ops.media.sandbox.call`.
 
     Args:
         path: the video.

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ops.locate import Box, Found, LocateConfig, SampledFrames, TemplateIndex, search_frames
+from ops.media.video import open_video, sample_frames
 from ops.outcomes import RejectedError
 from ops.place_fit import drawn_box
 from ops.spans import Presence, find_change, shown_runs
-from ops.video import open_video, sample_frames
 
 #: More overlays than this are not looked for, and none in fewer frames than the second.
 _MOST_OVERLAYS, _LEAST_FRAMES = 6, 3
@@ -66,7 +66,7 @@ def locate_video(
 ) -> list[Track]:
     """Return the overlays of a video by time, those that labels are read from first.
 
-    Meant to run inside `ops.sandbox.call`.
+    Meant to run inside `ops.media.sandbox.call`.
 
     Args:
         path: the video.

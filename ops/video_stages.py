@@ -18,10 +18,10 @@ from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
 from ops.gamepad import STICKS, PadTrace
 from ops.locate import LocateConfig, TemplateIndex
+from ops.media.sandbox import Limits, call
 from ops.outcomes import Outcome
 from ops.parse import PredictorFor, read_spans
 from ops.refine import RefineConfig, RefineSpan, label_quality, refine_spans
-from ops.sandbox import Limits, call
 from ops.skins.template import Template
 from ops.store.batch import Work
 from ops.store.storage import Store, sha256_file

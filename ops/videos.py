@@ -21,14 +21,14 @@ from ops.crawl import Source, to_discovered
 from ops.crawl_errors import CrawlError
 from ops.features import Matcher
 from ops.locate import LocateConfig, locate_frames
+from ops.media.probe import probe
+from ops.media.sandbox import Limits, call
+from ops.media.video import Frame, sniff_format
 from ops.outcomes import BadInputError, Outcome
 from ops.peek import peek
-from ops.probe import probe
-from ops.sandbox import Limits, call
 from ops.small_format import open_smallest
 from ops.store.batch import Stage, Unit, Work
 from ops.store.storage import Store, sha256_file
-from ops.video import Frame, sniff_format
 from ops.video_stages import load_index, local_library
 from ops.ytdlp import CrawlOptions, download, format_string
 

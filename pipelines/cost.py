@@ -145,8 +145,8 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     from models.overlay_parser.checkpoint import CheckpointReader
     from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
     from ops.locate import LocateConfig
+    from ops.media.probe import probe
     from ops.parse import read_spans
-    from ops.probe import probe
     from ops.refine import RefineConfig, refine
     from ops.skins.template import Template
     from ops.store.tables import trace_to_table

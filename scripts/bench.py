@@ -75,9 +75,9 @@ def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
 def bench_crop() -> None:
     """The crop pass against decoding alone, and against the ffmpeg binary doing the same in one process."""
     from ops.crop import CropConfig, crop_video
+    from ops.media.video import decode_frames, open_video
     from ops.skins.procedural import make_skin
     from ops.tracks import Track
-    from ops.video import decode_frames, open_video
 
     def decode(path: Path) -> None:
         with open_video(path) as video:
@@ -162,7 +162,7 @@ def crop_outputs(path: Path, folder: Path, track: Any, template: Any) -> Any:
 
 def ffmpeg_size(path: Path) -> tuple[int, int]:
     """Return width and height of a video."""
-    from ops.video import open_video
+    from ops.media.video import open_video
 
     with open_video(path) as video:
         return video.stream.width, video.stream.height
@@ -215,11 +215,11 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
     from models.matchers.library import cached_library
     from ops.features import pooled_matches
     from ops.locate import LocateConfig, SampledFrames, TemplateIndex
+    from ops.media.video import sample_frames
     from ops.outcomes import RejectedError
     from ops.place_fit import drawn_box, fit_place
     from ops.scores import box_iou
     from ops.tracks import locate_video
-    from ops.video import sample_frames
 
     cv2.setNumThreads(1)
     config = LocateConfig()

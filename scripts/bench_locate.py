@@ -24,8 +24,8 @@ from models.matchers.choice import choose_matchers
 from models.matchers.library import cached_library
 from ops.features import Matcher
 from ops.locate import LocateConfig
+from ops.media.probe import probe
 from ops.outcomes import BadInputError, RejectedError
-from ops.probe import probe
 from ops.recordings import Recording, list_recordings
 from ops.scores import BoxSpan, box_iou, score_spans
 from ops.tracks import Track

@@ -21,13 +21,13 @@ from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
 from ops.gamepad import PadTrace
 from ops.locate import LocateConfig
+from ops.media.probe import VideoProbe, probe
+from ops.media.sandbox import Limits, call
 from ops.nitrogen_layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
 from ops.parse import PredictorFor, read_spans
 from ops.preview import write_preview
-from ops.probe import VideoProbe, probe
 from ops.refine import RefineConfig, refine_spans
-from ops.sandbox import Limits, call
 from ops.skins.template import Template
 from ops.store.storage import to_json
 from ops.tracks import Track, longest_within

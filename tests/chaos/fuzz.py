@@ -13,9 +13,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from ops.media.probe import probe
+from ops.media.sandbox import call
 from ops.outcomes import BadInputError, reason_class
-from ops.probe import probe
-from ops.sandbox import call
 from tests.chaos.hostile import LIMITS, REASONS, look_through
 from tests.factories.media import make
 

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
+from ops.media.sandbox import Limits, SandboxError, call
+from ops.media.video import iter_frames, sample_frames
 from ops.outcomes import Outcome, reason_class
-from ops.sandbox import Limits, SandboxError, call
 from ops.store.batch import Stage, Unit, run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
-from ops.video import iter_frames, sample_frames
 from ops.videos import DownloadVideo
 from ops.ytdlp import CrawlOptions
 from tests.factories.media import BAD, GOOD, make, make_damaged, write_clip

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ops import peek as peek_module
+from ops.media.video import Frame, sample_frames
 from ops.outcomes import BadInputError
 from ops.peek import BLOCK_BYTES, SparseFile, peek
-from ops.video import Frame, sample_frames
 from tests.factories.media import write_clip
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops.chunks import ChunkConfig, build_chunks
-from ops.remux import cut_packets
+from ops.media.remux import cut_packets
 from ops.shards import (
     ASSET,
     Sample,

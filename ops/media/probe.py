@@ -1,7 +1,7 @@
 """What a video file is: codec, picture, length, the facts of its frame times, and whether all of it is there.
 
 It reads every packet and decodes one frame, so it costs a pass over the file's bytes and hardly any CPU.
-Call it inside `ops.sandbox.call`.
+Call it inside `ops.media.sandbox.call`.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ops.media.video import OpenVideo, decode_frames, open_video, read_packets
 from ops.outcomes import BadInputError
-from ops.video import OpenVideo, decode_frames, open_video, read_packets
 
 #: Frame times that differ from the median step by more than this are irregular: Matroska rounds to milliseconds.
 _JITTER_S: Final = 0.0015

@@ -5,7 +5,7 @@ environment and no standard input, it lives in its own session, and it dies with
 kept for the next call of the same thread (starting one costs 0.4 s and more) and replaced after a kill.
 What comes back is read by an unpickler that makes plain values, numpy arrays and the project's own records, and nothing
 else: a child that was taken over cannot make its parent run code. It does not cut the child off from the network; the
-readers in `ops.video` allow only the `file` protocol.
+readers in `ops.media.video` allow only the `file` protocol.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ class _Worker:
         environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
         environment |= dict.fromkeys(_ONE_THREAD, "1")
         environment["PYTHONPATH"] = os.pathsep.join(str(Path(entry or ".").absolute()) for entry in sys.path)
-        code = f"from ops.sandbox import serve; serve({child_in}, {child_out}, {os.getpid()})"
+        code = f"from ops.media.sandbox import serve; serve({child_in}, {child_out}, {os.getpid()})"
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-c", code],

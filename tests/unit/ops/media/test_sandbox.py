@@ -13,8 +13,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ops.media.sandbox import Limits, SandboxError, call
 from ops.outcomes import BadInputError, RejectedError
-from ops.sandbox import Limits, SandboxError, call
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,9 +191,9 @@ def test_the_child_dies_with_a_killed_parent(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
-        f"sys.path.insert(0, {str(Path(__file__).parents[3])!r})\n"
-        "from tests.unit.ops.test_sandbox import hold\n"
-        "from ops.sandbox import call\n"
+        f"sys.path.insert(0, {str(Path(__file__).parents[4])!r})\n"
+        "from tests.unit.ops.media.test_sandbox import hold\n"
+        "from ops.media.sandbox import call\n"
         "call(hold, sys.argv[1])\n"
     )
     pid_file = tmp_path / "pid"

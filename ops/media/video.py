@@ -2,8 +2,9 @@
 
 A file's first bytes decide its demuxer, which is then forced; only the `file` protocol is allowed, so a playlist, a
 concat list or a reference in disguise reads nothing else. Sizes have bounds. One decoding thread. Call these functions
-inside `ops.sandbox.call`: codecs can still crash and hang. A frame's time is its PTS; the container's frame rate is
-never used. Pictures are as stored: a rotation in the header is reported by `ops.probe`, not applied.
+inside `ops.media.sandbox.call`: codecs can still crash and hang. A frame's time is its PTS; the container's frame rate
+is
+never used. Pictures are as stored: a rotation in the header is reported by `ops.media.probe`, not applied.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any, Final, Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ops.mp4_boxes import scan_boxes
+from ops.media.mp4_boxes import scan_boxes
 from ops.outcomes import BadInputError
 
 RgbImage = npt.NDArray[np.uint8]
@@ -336,7 +337,7 @@ def _pick(frames: Iterator[Any], targets_s: list[float]) -> Iterator[Any]:
 
 
 def _decord_reader() -> FrameReader:
-    from ops.video_decord import DecordReader
+    from ops.media.decord_reader import DecordReader
 
     return DecordReader()
 

@@ -1,7 +1,8 @@
-"""Read frames with decord, behind the same protocol as the default reader of `ops.video`.
+"""Read frames with decord, behind the same protocol as the default reader of `ops.media.video`.
 
 Slower than PyAV, without AV1, unmaintained since 2021 and known to hang, so it is only for those who ask for it and
-always inside `ops.sandbox.call`. It opens files by itself: what `ops.video.open_video` refuses is refused here first.
+always inside `ops.media.sandbox.call`. It opens files by itself: what `ops.media.video.open_video` refuses is refused
+here first.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from ops.media.video import Frame, decode_frames, open_video, scaled_size
 from ops.outcomes import BadInputError
-from ops.video import Frame, decode_frames, open_video, scaled_size
 
 
 class DecordReader:

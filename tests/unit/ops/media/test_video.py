@@ -7,10 +7,10 @@ import os
 import numpy as np
 import pytest
 
+from ops.media.probe import probe
+from ops.media.sandbox import Limits, call
+from ops.media.video import iter_frames, sample_frames, scaled_size, sniff_format
 from ops.outcomes import BadInputError, reason_class
-from ops.probe import probe
-from ops.sandbox import Limits, call
-from ops.video import iter_frames, sample_frames, scaled_size, sniff_format
 from tests.factories.media import BAD, GOOD, make, make_damaged, read_index, write_clip
 
 
@@ -172,7 +172,9 @@ def test_scaling_keeps_proportions_and_never_enlarges():
 class TestDecord:
     @pytest.fixture(autouse=True)
     def _needs_decord(self):
-        if importlib.util.find_spec("decord") is None:  # not imported here: see `ops.video_decord._keep_png_readable`
+        if (
+            importlib.util.find_spec("decord") is None
+        ):  # not imported here: see `ops.media.decord_reader._keep_png_readable`
             pytest.skip("decord is not installed")
 
     @pytest.mark.parametrize("kind", ["h264", "vp9", "h264_mkv"])
