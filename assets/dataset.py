@@ -12,8 +12,8 @@ from assets.naming import labelled, labelled_by_batch, to_key
 from ops import card as card_ops
 from ops import chunks as chunk_ops
 from ops import shards as shard_ops
-from ops.catalog import batch_ids, read_catalog
 from ops.charts import bar_chart
+from ops.crawl.catalog import batch_ids, read_catalog
 from ops.pictures import encode
 from ops.store.storage import Store, fingerprint
 from ops.verify import verify_shards

@@ -16,10 +16,10 @@ from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION
 from models.matchers.library import write_library
 from ops import crop as crop_ops
-from ops import duplicates as duplicates_ops
-from ops import fingerprints as fingerprints_ops
 from ops import locate as locate_ops
 from ops import video_stages as stages
+from ops.crawl import duplicates as duplicates_ops
+from ops.crawl import fingerprints as fingerprints_ops
 from ops.features import Matcher
 from ops.pictures import caption, encode, fit_width, grid
 from ops.skins.procedural import CORE, skin_ids

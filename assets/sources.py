@@ -8,10 +8,10 @@ import os
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from ops.crawl import Source
-from ops.selection import NO_LIMITS, CrawlLimits
+from ops.crawl.discovery import Source
+from ops.crawl.selection import NO_LIMITS, CrawlLimits
+from ops.crawl.ytdlp import CrawlOptions
 from ops.store.storage import Store
-from ops.ytdlp import CrawlOptions
 
 SOURCES_KEY = "raw/sources.json"
 #: Names a cookie file for sites that ask who one is, or a folder with one for each worker.

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ops.catalog import read_catalog
+from ops.crawl.catalog import read_catalog
 from ops.gamepad import STICK_ACTIVE, PadTrace
 from ops.store.batch import manifest_key, read_batch
 from ops.store.storage import Store, fingerprint

@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops.catalog import Video
+from ops.crawl.catalog import Video
+from ops.crawl.optout import opted_out, read_optouts
 from ops.nitrogen_layout import PublishedChunk, parse_member, read_chunk
-from ops.optout import opted_out, read_optouts
 from ops.outcomes import BadInputError, Outcome, reason_class
 from ops.store.batch import Unit, manifest_key, read_batch
 from ops.store.storage import Store, fingerprint, sha256_file

@@ -17,12 +17,12 @@ from typing import Final
 
 from ops.card import ASSET as CARD
 from ops.card import build_card
-from ops.catalog import Video, batch_ids, catalog_lock, is_committed, read_catalog, write_catalog
 from ops.chunks import ASSET as CHUNKS
-from ops.duplicates import drop_fingerprints
+from ops.crawl.catalog import Video, batch_ids, catalog_lock, is_committed, read_catalog, write_catalog
+from ops.crawl.duplicates import drop_fingerprints
+from ops.crawl.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
 from ops.nitrogen_import import PUBLISHED, published_videos
 from ops.nitrogen_join import MISSING, write_missing
-from ops.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
 from ops.reshard import drop_chunks, drop_samples
 from ops.shards import ASSET as SHARDS
 from ops.shards import list_shard_batches, read_index

@@ -17,20 +17,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from ops.crawl import Source, to_discovered
-from ops.crawl_errors import CrawlError
+from ops.crawl.discovery import Source, to_discovered
+from ops.crawl.errors import CrawlError
+from ops.crawl.peek import peek
+from ops.crawl.small_format import open_smallest
+from ops.crawl.ytdlp import CrawlOptions, download, format_string
 from ops.features import Matcher
 from ops.locate import LocateConfig, locate_frames
 from ops.media.probe import probe
 from ops.media.sandbox import Limits, call
 from ops.media.video import Frame, sniff_format
 from ops.outcomes import BadInputError, Outcome
-from ops.peek import peek
-from ops.small_format import open_smallest
 from ops.store.batch import Stage, Unit, Work
 from ops.store.storage import Store, sha256_file
 from ops.video_stages import load_index, local_library
-from ops.ytdlp import CrawlOptions, download, format_string
 
 ASSET: Final = "raw/videos"
 #: Changes when a download or its probe would give other results.
@@ -90,7 +90,7 @@ class DownloadVideo:
 
     Attributes:
         options: how to download.
-        urls: where each video of the batch can be had now (`ops.catalog.batch_urls`).
+        urls: where each video of the batch can be had now (`ops.crawl.catalog.batch_urls`).
         sleep: waits between tries.
         overlay: looks for an overlay first; None downloads all.
     """

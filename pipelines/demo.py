@@ -15,11 +15,11 @@ from typing import Any
 import dagster as dg
 
 from assets.sources import CrawlPlan, write_plan
-from ops.catalog import clean_id, read_catalog
-from ops.crawl import Source
-from ops.crawl_errors import Backoff
+from ops.crawl.catalog import clean_id, read_catalog
+from ops.crawl.discovery import Source
+from ops.crawl.errors import Backoff
+from ops.crawl.ytdlp import CrawlOptions
 from ops.store.storage import Store
-from ops.ytdlp import CrawlOptions
 from pipelines.demo_server import ClipPage, ClipServer, running
 from pipelines.environment import Environment
 from pipelines.instance import REPOSITORY, dagster_home, open_instance

@@ -16,9 +16,9 @@ import numpy as np
 
 from models.matchers.library import write_library
 from models.matchers.sift import SiftMatcher
-from ops.fingerprints import MIN_OVERLAP_S, MIN_SHARE, Fingerprint, compare, fingerprint_frames
+from ops.crawl.fingerprints import MIN_OVERLAP_S, MIN_SHARE, Fingerprint, compare, fingerprint_frames
+from ops.crawl.peek import peek
 from ops.media.video import decode_frames, open_video
-from ops.peek import peek
 from ops.skins.procedural import CORE
 from ops.videos import OverlayProbe, overlay_keypoints
 from pipelines.instance import REPOSITORY

@@ -20,9 +20,9 @@ import dagster as dg
 
 from assets.naming import labelled_by_batch
 from assets.stages import materialize_stage
-from ops.catalog import Discovered, batch_ids, batch_units, merge_discovered, read_catalog, write_catalog
+from ops.crawl.catalog import Discovered, batch_ids, batch_units, merge_discovered, read_catalog, write_catalog
+from ops.crawl.selection import CrawlLimits, select
 from ops.outcomes import Outcome
-from ops.selection import CrawlLimits, select
 from ops.store.batch import Stage, Work
 from ops.store.parallel import Mapper, SerialMapper
 from ops.store.storage import Store

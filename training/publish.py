@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from models.policy.checkpoint import save_policy
-from ops.optout import TRAINED_ON
+from ops.crawl.optout import TRAINED_ON
 from ops.shards import dataset_content, read_index
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 from training.checkpoint import load_state

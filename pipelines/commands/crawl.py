@@ -25,9 +25,9 @@ def crawl(
 
     from assets.partitions import VIDEO_BATCHES
     from assets.sources import SOURCES_KEY, read_plan, write_plan
-    from ops.catalog import batch_ids, read_catalog
-    from ops.crawl import Source, crawl_tick
-    from ops.duplicates import find_duplicates
+    from ops.crawl.catalog import batch_ids, read_catalog
+    from ops.crawl.discovery import Source, crawl_tick
+    from ops.crawl.duplicates import find_duplicates
     from ops.store.storage import Store
     from pipelines.instance import dagster_home, open_instance
 

@@ -33,7 +33,7 @@ def verify() -> None:
 def stats() -> None:
     """Print the funnel of hours by stage, what is kept by game, and how active the labels are."""
     from ops.card import describe
-    from ops.catalog import batch_ids, read_catalog
+    from ops.crawl.catalog import batch_ids, read_catalog
     from ops.statistics import collect_statistics
 
     store = Store.from_environment()

@@ -38,8 +38,8 @@ def add(
     export: Exports = None,
 ) -> None:
     """Name videos, channels or creators that no crawl shall bring back; with --apply remove what is there."""
-    from ops.catalog import catalog_lock, read_catalog
-    from ops.optout import OptOut, add_optout
+    from ops.crawl.catalog import catalog_lock, read_catalog
+    from ops.crawl.optout import OptOut, add_optout
 
     store = Store.from_environment()
     now = datetime.now(UTC).isoformat(timespec="seconds")
@@ -56,7 +56,7 @@ def add(
 @app.command("list")
 def list_() -> None:
     """Print the requests, and how many videos of the ledger each means."""
-    from ops.optout import read_optouts
+    from ops.crawl.optout import read_optouts
     from ops.takedown import pending_videos
 
     store = Store.from_environment()

@@ -17,7 +17,7 @@ def retry(
     """
     from assets.partitions import VIDEO_BATCHES
     from assets.stages import ONLY_TAG
-    from ops.catalog import read_catalog
+    from ops.crawl.catalog import read_catalog
     from ops.store.storage import Store
     from pipelines.instance import dagster_home, open_instance
     from pipelines.runs import run_job

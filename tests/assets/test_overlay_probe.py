@@ -11,10 +11,10 @@ import pytest
 from assets.overlay import templates
 from assets.raw import VIDEOS, catalog, videos
 from assets.sources import CrawlPlan, write_plan
-from ops.crawl import Source
+from ops.crawl.discovery import Source
+from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import Unit, read_batch
 from ops.store.storage import Store
-from ops.ytdlp import CrawlOptions
 from pipelines.demo_server import ClipPage
 from tests.assets.conftest import BATCH
 from tests.factories.library import use_small_library
@@ -44,7 +44,7 @@ def two_formats(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch, small: C
     """Run a site with two formats of each video; `small(url of the media, name)` is how the lower one is had."""
     from yt_dlp.extractor.common import InfoExtractor
 
-    import ops.ytdlp
+    import ops.crawl.ytdlp
 
     with serve_badly(clips) as server:
 
@@ -60,7 +60,7 @@ def two_formats(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch, small: C
                 ]
                 return {"id": name, "title": name, "uploader": "someone", "formats": formats}
 
-        guarded = ops.ytdlp._guarded_class()
+        guarded = ops.crawl.ytdlp._guarded_class()
 
         def make(parameters: dict, hosts: object) -> object:
             del parameters["allowed_extractors"]
@@ -68,7 +68,7 @@ def two_formats(clips: list[ClipPage], monkeypatch: pytest.MonkeyPatch, small: C
             session.add_info_extractor(FakeTwoIE(session))
             return session
 
-        monkeypatch.setattr(ops.ytdlp, "_guarded_class", lambda: make)
+        monkeypatch.setattr(ops.crawl.ytdlp, "_guarded_class", lambda: make)
         yield server
 
 

@@ -5,10 +5,10 @@ import pytest
 
 from assets.raw import CATALOG, VIDEOS, catalog, videos
 from assets.sources import SOURCES_KEY, CrawlPlan, read_plan, write_plan
-from ops.crawl import Source
+from ops.crawl.discovery import Source
+from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import read_batch
 from ops.store.storage import Store
-from ops.ytdlp import CrawlOptions
 from pipelines.demo_server import ClipPage, serve_clips
 from tests.assets.conftest import BATCH, metadata_of
 from tests.factories.media import write_clip

@@ -16,13 +16,13 @@ import pytest
 
 from assets import dataset, labels, overlay, parser, policy, raw
 from assets.sources import CrawlPlan, write_plan
-from ops.catalog import catalog_lock, read_catalog
-from ops.crawl import Source
-from ops.optout import OptOut, add_optout
+from ops.crawl.catalog import catalog_lock, read_catalog
+from ops.crawl.discovery import Source
+from ops.crawl.optout import OptOut, add_optout
+from ops.crawl.ytdlp import CrawlOptions
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.takedown import take_down
-from ops.ytdlp import CrawlOptions
 from tests.factories.library import use_small_library
 from tests.factories.overlays import place, write_overlay_clip
 
@@ -93,7 +93,7 @@ def use_small_work(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(recipes.RECIPES, _RECIPE, few_steps)
     patch.setattr(raw, "datetime", StoppedClock)
     # A killed crawl's lock on an object store is taken over after ten minutes; nobody waits so long here.
-    for module in ("ops.crawl", "ops.takedown"):
+    for module in ("ops.crawl.discovery", "ops.takedown"):
         patch.setattr(f"{module}.catalog_lock", partial(catalog_lock, expires_s=0.5))
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ops.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.chunks import ChunkConfig, build_chunks
-from ops.optout import OptOut, add_optout
+from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
+from ops.crawl.optout import OptOut, add_optout
 from ops.shards import ShardConfig, build_shards
 from ops.store.storage import Store
 from ops.takedown import take_down

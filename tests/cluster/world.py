@@ -17,8 +17,8 @@ import dagster as dg
 import pytest
 
 from assets.sources import CrawlPlan, write_plan
-from ops.catalog import batch_ids, read_catalog
-from ops.crawl import Source
+from ops.crawl.catalog import batch_ids, read_catalog
+from ops.crawl.discovery import Source
 from ops.store.storage import Store
 from pipelines.instance import REPOSITORY
 from tests.chaos import lineage, s3

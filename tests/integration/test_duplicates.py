@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ops.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.chunks import ChunkConfig, build_chunks, read_chunks
-from ops.duplicates import ASSET, INDEX_KEY, find_duplicates, fingerprint_video, read_index
-from ops.fingerprints import VERSION
-from ops.optout import OptOut, add_optout
+from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
+from ops.crawl.duplicates import ASSET, INDEX_KEY, find_duplicates, fingerprint_video, read_index
+from ops.crawl.fingerprints import VERSION
+from ops.crawl.optout import OptOut, add_optout
 from ops.outcomes import Outcome
 from ops.store.batch import Stage, Unit, manifest_key, run_batch
 from ops.store.parallel import SerialMapper
@@ -108,7 +108,7 @@ def test_killed_between_index_and_ledger_it_ends_the_same(store: Store, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("ops.duplicates._write_ledger", killed)
+        patch.setattr("ops.crawl.duplicates._write_ledger", killed)
         with pytest.raises(KeyboardInterrupt):
             find_duplicates(store)
     assert set(named(store).values()) == {""}

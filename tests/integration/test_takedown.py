@@ -7,17 +7,17 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.card import build_card
-from ops.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.chunks import ChunkConfig, build_chunks, read_chunks
-from ops.crawl import Source, crawl_tick
-from ops.optout import OptOut, add_optout, opted_out
+from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
+from ops.crawl.discovery import Source, crawl_tick
+from ops.crawl.optout import OptOut, add_optout, opted_out
+from ops.crawl.ytdlp import CrawlOptions
 from ops.reshard import drop_samples
 from ops.shards import ShardConfig, build_shards, read_index, read_sample
 from ops.store.batch import read_batch
 from ops.store.storage import Store, to_json
 from ops.takedown import MARK, take_down
 from ops.verify import verify_shards
-from ops.ytdlp import CrawlOptions
 from pipelines.cli import app
 from pipelines.demo_server import ClipPage, serve_clips
 from pipelines.history import forget_runs

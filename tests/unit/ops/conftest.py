@@ -1,6 +1,6 @@
 import pytest
 
-from ops import crawl_errors
+from ops.crawl import errors as crawl_errors
 
 
 @pytest.fixture(autouse=True)

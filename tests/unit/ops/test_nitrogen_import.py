@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ops.chunks import ChunkConfig, build_chunks, chunk_spans
+from ops.crawl.optout import OptOut, add_optout
 from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, PadTrace
 from ops.nitrogen_export import export_labels
 from ops.nitrogen_import import PUBLISHED, TABLE, import_labels
 from ops.nitrogen_join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.nitrogen_layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
-from ops.optout import OptOut, add_optout
 from ops.outcomes import RejectedError
 from ops.shards import build_shards, iterate_samples
 from ops.store.batch import Unit, manifest_key

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from ops.card import build_card, describe, games_by_hours, write_readme
-from ops.catalog import Discovered, flag, merge_discovered, write_catalog
 from ops.chunks import Chunk, build_chunks
+from ops.crawl.catalog import Discovered, flag, merge_discovered, write_catalog
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, PadTrace
 from ops.outcomes import Outcome
 from ops.statistics import (

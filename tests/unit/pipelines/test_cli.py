@@ -8,7 +8,7 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
-from ops.catalog import read_catalog
+from ops.crawl.catalog import read_catalog
 from ops.gamepad import PadTrace
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table

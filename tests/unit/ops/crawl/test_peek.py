@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops import peek as peek_module
+from ops.crawl import peek as peek_module
+from ops.crawl.peek import BLOCK_BYTES, SparseFile, peek
 from ops.media.video import Frame, sample_frames
 from ops.outcomes import BadInputError
-from ops.peek import BLOCK_BYTES, SparseFile, peek
 from tests.factories.media import write_clip
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlparse
 
-from ops.crawl_errors import Backoff, CrawlError, with_backoff
+from ops.crawl.errors import Backoff, CrawlError, with_backoff
 
 #: What a download may be called; yt-dlp is not trusted to choose.
 EXTENSIONS: Final = (".mp4", ".mkv", ".webm", ".ts", ".flv", ".avi", ".mov", ".m4v")

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from ops.catalog import Video, catalog_lock, read_catalog, write_catalog
+from ops.crawl.catalog import Video, catalog_lock, read_catalog, write_catalog
+from ops.crawl.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
 from ops.crop import FRAME_TABLE, GAME_CLIP
-from ops.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
 from ops.outcomes import Outcome
 from ops.store.batch import Unit, Work, manifest_key, read_batch
 from ops.store.storage import Store, sha256_file

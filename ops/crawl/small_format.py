@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import urljoin, urlparse
 
-from ops.crawl_errors import Backoff, CrawlError, with_backoff
+from ops.crawl.errors import Backoff, CrawlError, with_backoff
+from ops.crawl.ytdlp import CrawlOptions, extract, open_session, refuse_live
 from ops.outcomes import BadInputError
-from ops.ytdlp import CrawlOptions, extract, open_session, refuse_live
 
 Result = TypeVar("Result")
 
@@ -114,7 +114,7 @@ class Fetcher:
 
 @dataclass(frozen=True)
 class RangeReader:
-    """A file of a site, read by ranges of bytes (an `ops.peek.RemoteFile`).
+    """A file of a site, read by ranges of bytes (an `ops.crawl.peek.RemoteFile`).
 
     Attributes:
         fetcher: gets them.
@@ -137,7 +137,7 @@ class RangeReader:
 
 @dataclass(frozen=True)
 class SegmentReader:
-    """A video in segments (an `ops.peek.RemoteSegments`).
+    """A video in segments (an `ops.crawl.peek.RemoteSegments`).
 
     Attributes:
         fetcher: gets them.

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.catalog import (
+from ops.crawl.catalog import (
     CATALOG_KEY,
     MANIFEST_KEY,
     Discovered,

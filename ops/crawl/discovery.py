@@ -16,7 +16,7 @@ from typing import Any, Final
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-from ops.catalog import (
+from ops.crawl.catalog import (
     Discovered,
     catalog_lock,
     clean_id,
@@ -25,11 +25,11 @@ from ops.catalog import (
     read_catalog,
     write_catalog,
 )
-from ops.crawl_errors import CrawlError, classify
-from ops.optout import opted_out, read_optouts
-from ops.selection import NO_LIMITS, CrawlLimits, select
+from ops.crawl.errors import CrawlError, classify
+from ops.crawl.optout import opted_out, read_optouts
+from ops.crawl.selection import NO_LIMITS, CrawlLimits, select
+from ops.crawl.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
 from ops.store.storage import Store
-from ops.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
 
 #: Lists within a list (the tabs of a channel) are followed this deep.
 _MAX_DEPTH: Final = 2
@@ -80,7 +80,7 @@ class CrawlReport:
         num_new: of them, added to the ledger.
         num_seen: known ones come across again.
         num_opted_out: left alone, as the opt-out list says.
-        refused: how many were not taken, by reason (`ops.selection`).
+        refused: how many were not taken, by reason (`ops.crawl.selection`).
         new_batches: batch ids that now exist.
         errors: source or video with the error that kept it.
         wall_s: how long it took.

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ops.duplicates import Index, from_table, to_table
-from ops.fingerprints import STEP_S, Fingerprint, compare, fingerprint_frames
+from ops.crawl.duplicates import Index, from_table, to_table
+from ops.crawl.fingerprints import STEP_S, Fingerprint, compare, fingerprint_frames
 from tests.factories.scenes import scene
 
 SECONDS = 45.0

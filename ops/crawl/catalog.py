@@ -78,7 +78,7 @@ class Video(Discovered):
         batch: partition it belongs to, for ever.
         checked: ISO-8601 UTC of the last time that someone asked whether it is alive; empty for never.
         gone_reason: kind of the error that a dead one gave, else empty.
-        duplicate_of: id of the row that shows the same video and was there first (`ops.duplicates`), else empty.
+        duplicate_of: id of the row that shows the same video and was there first (`ops.crawl.duplicates`), else empty.
     """
 
     first_seen: str = ""

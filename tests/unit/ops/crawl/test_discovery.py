@@ -8,14 +8,14 @@ from datetime import date
 
 import pytest
 
-from ops.catalog import batch_units, batch_urls, flag, read_catalog, write_catalog
-from ops.crawl import Source, crawl_tick, discover, to_discovered
-from ops.crawl_errors import Backoff, CrawlError, classify, with_backoff
+from ops.crawl.catalog import batch_units, batch_urls, flag, read_catalog, write_catalog
+from ops.crawl.discovery import Source, crawl_tick, discover, to_discovered
+from ops.crawl.errors import Backoff, CrawlError, classify, with_backoff
+from ops.crawl.ytdlp import CrawlOptions, download, format_string, make_parameters
 from ops.store.batch import run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.videos import DownloadVideo, videos_stage
-from ops.ytdlp import CrawlOptions, download, format_string, make_parameters
 from pipelines.demo_server import ClipPage
 from tests.factories.media import make
 from tests.factories.server import Fault, serve_badly
@@ -404,7 +404,7 @@ class TestOtherSites:
         from yt_dlp.extractor.common import InfoExtractor, SearchInfoExtractor
         from yt_dlp.utils import ExtractorError
 
-        import ops.ytdlp
+        import ops.crawl.ytdlp
 
         class FakeVidIE(InfoExtractor):
             _VALID_URL = r"https?://fake\.example/v/(?P<id>[\w-]+)"
@@ -426,7 +426,7 @@ class TestOtherSites:
                 for number in range(20):
                     yield self.url_result(f"https://fake.example/v/{number}", FakeVidIE, str(number), channel="Di")
 
-        guarded = ops.ytdlp._guarded_class()
+        guarded = ops.crawl.ytdlp._guarded_class()
 
         def make(parameters, hosts):
             del parameters["allowed_extractors"]
@@ -435,7 +435,7 @@ class TestOtherSites:
                 session.add_info_extractor(extractor(session))
             return session
 
-        monkeypatch.setattr(ops.ytdlp, "_guarded_class", lambda: make)
+        monkeypatch.setattr(ops.crawl.ytdlp, "_guarded_class", lambda: make)
 
     def test_a_search_lists_without_looking_into_videos(self, fake_site):
         found = discover(Source("fakesearch5:hollow knight"), OPTIONS)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from ops.catalog import Discovered, Video
+from ops.crawl.catalog import Discovered, Video
 
 
 @dataclass(frozen=True)

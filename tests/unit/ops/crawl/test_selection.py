@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from ops.catalog import Discovered, is_urgent, merge_discovered, read_catalog, urgent_batches, write_catalog
-from ops.crawl import Source, crawl_tick, read_cursors
-from ops.crawl_errors import Backoff, Breaker, CrawlError, with_backoff
-from ops.liveness import due, probe_liveness
-from ops.selection import NO_LIMITS, CrawlLimits, select
+from ops.crawl.catalog import Discovered, is_urgent, merge_discovered, read_catalog, urgent_batches, write_catalog
+from ops.crawl.discovery import Source, crawl_tick, read_cursors
+from ops.crawl.errors import Backoff, Breaker, CrawlError, with_backoff
+from ops.crawl.liveness import due, probe_liveness
+from ops.crawl.selection import NO_LIMITS, CrawlLimits, select
+from ops.crawl.ytdlp import CrawlOptions, open_session
 from ops.store.storage import Store
-from ops.ytdlp import CrawlOptions, open_session
 from pipelines.demo_server import ClipPage
 from tests.factories.server import Fault, serve_badly
 

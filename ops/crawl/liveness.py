@@ -11,11 +11,11 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from ops.catalog import Video, catalog_lock, is_urgent, read_catalog, write_catalog
-from ops.crawl import Source
-from ops.crawl_errors import CrawlError, classify
+from ops.crawl.catalog import Video, catalog_lock, is_urgent, read_catalog, write_catalog
+from ops.crawl.discovery import Source
+from ops.crawl.errors import CrawlError, classify
+from ops.crawl.ytdlp import CrawlOptions, extract, open_session
 from ops.store.storage import Store
-from ops.ytdlp import CrawlOptions, extract, open_session
 
 #: What says that a video is not to be had by anybody; other refusals concern us alone.
 GONE: Final = frozenset({"gone", "private"})

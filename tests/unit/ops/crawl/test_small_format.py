@@ -2,8 +2,8 @@
 
 import pytest
 
+from ops.crawl.small_format import Piece, Segment, dash_segments, parse_playlist
 from ops.outcomes import BadInputError
-from ops.small_format import Piece, Segment, dash_segments, parse_playlist
 
 URL = "https://cdn.example/a/list.m3u8?token=1"
 

@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, get_args
 
-from ops.catalog import Discovered, Video
+from ops.crawl.catalog import Discovered, Video
 from ops.store.storage import Store
 
 OPTOUT_KEY: Final = "raw/optout.json"
