@@ -13,8 +13,8 @@ from assets.naming import labelled, to_key
 from assets.play import NOOP, RANDOM, Match, Played, play_match
 from assets.training_work import CHECKPOINT, CONTROL, TrainingJob, run_training
 from ops.charts import line_chart
+from ops.dataset.shards import list_shard_batches
 from ops.pictures import encode, film_strip
-from ops.shards import list_shard_batches
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, to_json
 from training.config import EVALUATE_VERSION, TRAIN_VERSION

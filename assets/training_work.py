@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ops.shards import list_shard_batches
+from ops.dataset.shards import list_shard_batches
 from ops.store.storage import Store
 
 CHECKPOINT = "policy/checkpoint"

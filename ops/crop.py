@@ -273,7 +273,7 @@ def keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
     seen = [-1, -1]
 
     def rule(now: float) -> bool:
-        # The slack is that of `ops.chunks.chunk_spans`: times are rounded to the container's clock.
+        # The slack is that of `ops.dataset.chunks.chunk_spans`: times are rounded to the container's clock.
         slots = [int((now + 1e-4) / config.chunk_s), int((now + 1e-4) / config.keyframe_s)]
         fresh = slots != seen
         seen[:] = slots

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ops.chunks import LABELS, VIDEOS, ChunkConfig, chunk_id, chunk_spans
+from ops.dataset.chunks import LABELS, VIDEOS, ChunkConfig, chunk_id, chunk_spans
 from ops.gamepad import PadTrace
 from ops.nitrogen_layout import OTHER_GAME, ChunkSource, chunk_members
 from ops.store.batch import Unit, read_batch

@@ -16,14 +16,14 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ops.chunks import LABELS, VIDEOS
 from ops.crop import FRAME_TABLE, GAME_CLIP, CropConfig, write_game_view
+from ops.dataset.chunks import LABELS, VIDEOS
+from ops.dataset.shards import CROPS
 from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import call
 from ops.nitrogen_import import PUBLISHED, TABLE, VERSION
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.shards import CROPS
 from ops.store.batch import BatchReport, Stage, Unit, Work, manifest_key, read_batch, run_batch
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, sha256_file

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from ops.chunks import ChunkSpan, chunk_id
+from ops.dataset.chunks import ChunkSpan, chunk_id
 from ops.gamepad import DATASET_BUTTONS, STICKS, PadTrace
 from ops.outcomes import BadInputError
 from ops.store.storage import to_json

@@ -21,9 +21,9 @@ import numpy as np
 from bench import CLIPS, cpu_seconds, demo_clips, show
 
 from models.policy.config import PolicyConfig
-from ops.chunks import ChunkConfig, build_chunks
+from ops.dataset.chunks import ChunkConfig, build_chunks
+from ops.dataset.shards import ShardConfig, build_shards
 from ops.outcomes import Outcome
-from ops.shards import ShardConfig, build_shards
 from ops.store.batch import Unit, manifest_key
 from ops.store.storage import Store
 from training.chunks import Source, decode_frames, list_sources, read_source

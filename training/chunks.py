@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.policy.config import PolicyConfig
+from ops.dataset.shards import IndexRow, read_index, read_sample
 from ops.gamepad import DATASET, Floats, PadTrace
-from ops.shards import IndexRow, read_index, read_sample
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from training.config import DataConfig

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from models.policy.config import PolicyConfig
-from ops.shards import IndexRow
+from ops.dataset.shards import IndexRow
 from ops.store.storage import Store, fingerprint
 from training.chunks import ChunkCache, Source
 from training.config import DataConfig

@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from ops.dataset.shards import read_sample
 from ops.gamepad import AXES, DATASET_BUTTONS, Floats, PadTrace
-from ops.shards import read_sample
 from ops.store.storage import Store
 from training.chunks import Source, decode_frames, list_sources, read_source
 

@@ -22,7 +22,7 @@ from models.policy.checkpoint import load_weights
 from models.policy.flow_matching import sample_times
 from models.policy.modeling import Policy
 from models.policy.vision import load_pretrained
-from ops.shards import dataset_content
+from ops.dataset.shards import dataset_content
 from ops.store.storage import Store, fingerprint
 from training.augment import build_augmentation
 from training.checkpoint import TrainState, load_state, save_state

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from models.policy.checkpoint import save_policy
 from ops.crawl.optout import TRAINED_ON
-from ops.shards import dataset_content, read_index
+from ops.dataset.shards import dataset_content, read_index
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 from training.checkpoint import load_state
 from training.config import EVALUATE_VERSION, TrainConfig

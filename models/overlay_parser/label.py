@@ -15,8 +15,8 @@ import numpy as np
 
 from models.matchers.choice import choose_matchers
 from models.matchers.library import with_controls
-from ops.chunks import ChunkConfig, chunk_spans
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
+from ops.dataset.chunks import ChunkConfig, chunk_spans
 from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
 from ops.gamepad import PadTrace

@@ -14,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Look at the dataset of the store t
 @app.command()
 def verify() -> None:
     """Check every shard: sizes, hashes, whole samples, unique keys, no gaps, labels that fit their frames, masks."""
-    from ops.verify import verify_dataset
+    from ops.dataset.verify import verify_dataset
 
     store = Store.from_environment()
     problems = verify_dataset(store, lambda batch: say(f"{batch} ..."))
@@ -32,9 +32,9 @@ def verify() -> None:
 @app.command()
 def stats() -> None:
     """Print the funnel of hours by stage, what is kept by game, and how active the labels are."""
-    from ops.card import describe
     from ops.crawl.catalog import batch_ids, read_catalog
-    from ops.statistics import collect_statistics
+    from ops.dataset.card import describe
+    from ops.dataset.statistics import collect_statistics
 
     store = Store.from_environment()
     batches = batch_ids(read_catalog(store))
@@ -59,10 +59,10 @@ def import_nitrogen(
     min_density: Annotated[float, typer.Option(min=0, max=1, help="Least share of frames with an action.")] = 0.5,
 ) -> None:
     """Read published labels; make shards of those whose videos are at hand, and list the others."""
-    from ops.chunks import ChunkConfig, build_chunks
+    from ops.dataset.chunks import ChunkConfig, build_chunks
+    from ops.dataset.shards import build_shards
     from ops.nitrogen_import import import_labels
     from ops.nitrogen_join import MISSING, PUBLISHED, find_videos, join_videos, write_missing
-    from ops.shards import build_shards
     from ops.store.parallel import SerialMapper
 
     store, paths, failed = Store.from_environment(), find_videos(videos or []), []
@@ -104,7 +104,7 @@ def export_nitrogen(
     batch: Annotated[list[str] | None, typer.Option(help="Only this batch; may be repeated.")] = None,
 ) -> None:
     """Write all labels of the store in the layout of nvidia/NitroGen."""
-    from ops.chunks import LABELS
+    from ops.dataset.chunks import LABELS
     from ops.nitrogen_export import export_labels
 
     store = Store.from_environment()

@@ -22,7 +22,7 @@ def policy(
 ) -> None:
     """Train a policy on all shards of the store; a killed training goes on where its last checkpoint is."""
     from assets.training_work import TrainingJob, run_training
-    from ops.shards import list_shard_batches
+    from ops.dataset.shards import list_shard_batches
     from ops.store.storage import Store
 
     store = Store.from_environment()

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from ops.chunks import ChunkConfig, build_chunks
 from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.crawl.optout import OptOut, add_optout
-from ops.shards import ShardConfig, build_shards
+from ops.dataset.chunks import ChunkConfig, build_chunks
+from ops.dataset.shards import ShardConfig, build_shards
 from ops.store.storage import Store
 from ops.takedown import take_down
 from tests.chaos import hostile, parts

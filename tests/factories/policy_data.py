@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.chunks import Chunk, ChunkConfig, build_chunks, chunk_spans, split_of
+from ops.dataset.chunks import Chunk, ChunkConfig, build_chunks, chunk_spans, split_of
+from ops.dataset.shards import ShardConfig, build_shards
 from ops.gamepad import DATASET, PadTrace
 from ops.outcomes import Outcome
-from ops.shards import ShardConfig, build_shards
 from ops.store.batch import Unit, manifest_key
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table

@@ -7,11 +7,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ops.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.crawl.duplicates import ASSET, INDEX_KEY, find_duplicates, fingerprint_video, read_index
 from ops.crawl.fingerprints import VERSION
 from ops.crawl.optout import OptOut, add_optout
+from ops.dataset.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.outcomes import Outcome
 from ops.store.batch import Stage, Unit, manifest_key, run_batch
 from ops.store.parallel import SerialMapper

@@ -6,18 +6,18 @@ import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
-from ops.card import build_card
-from ops.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.crawl.discovery import Source, crawl_tick
 from ops.crawl.optout import OptOut, add_optout, opted_out
 from ops.crawl.ytdlp import CrawlOptions
-from ops.reshard import drop_samples
-from ops.shards import ShardConfig, build_shards, read_index, read_sample
+from ops.dataset.card import build_card
+from ops.dataset.chunks import ChunkConfig, build_chunks, read_chunks
+from ops.dataset.reshard import drop_samples
+from ops.dataset.shards import ShardConfig, build_shards, read_index, read_sample
+from ops.dataset.verify import verify_shards
 from ops.store.batch import read_batch
 from ops.store.storage import Store, to_json
 from ops.takedown import MARK, take_down
-from ops.verify import verify_shards
 from pipelines.cli import app
 from pipelines.demo_server import ClipPage, serve_clips
 from pipelines.history import forget_runs

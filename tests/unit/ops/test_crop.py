@@ -4,7 +4,6 @@ import av
 import numpy as np
 import pytest
 
-from ops.chunks import chunk_spans
 from ops.crop import (
     GAME_CLIP,
     GAMEPAD_CLIP,
@@ -16,6 +15,7 @@ from ops.crop import (
     mask_box,
     overlay_region,
 )
+from ops.dataset.chunks import chunk_spans
 from ops.outcomes import BadInputError
 from ops.skins.form import SkinRenderer
 from ops.tracks import Track

@@ -13,21 +13,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from ops.chunks import ChunkConfig, build_chunks, chunk_spans
 from ops.crawl.optout import OptOut, add_optout
+from ops.dataset.chunks import ChunkConfig, build_chunks, chunk_spans
+from ops.dataset.shards import build_shards, iterate_samples
+from ops.dataset.verify import verify_shards
 from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, PadTrace
 from ops.nitrogen_export import export_labels
 from ops.nitrogen_import import PUBLISHED, TABLE, import_labels
 from ops.nitrogen_join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.nitrogen_layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
 from ops.outcomes import RejectedError
-from ops.shards import build_shards, iterate_samples
 from ops.store.batch import Unit, manifest_key
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from ops.takedown import take_down
-from ops.verify import verify_shards
 from tests.factories.policy_data import draw_frames, make_trace, write_clip
 
 SOURCE = ChunkSource("abc-1_2", 1920, 1080, "https://example.org/v", "twitch", "celeste", "ps4", (10, 20, 300, 200))

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from ops.chunks import ChunkSpan, chunk_spans
+from ops.dataset.chunks import ChunkSpan, chunk_spans
 from ops.gamepad import PadTrace
 from ops.nitrogen_layout import ChunkSource, chunk_metadata, write_chunk
 from ops.store.tables import ACTION_SCHEMA

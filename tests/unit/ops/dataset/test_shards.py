@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops.chunks import ChunkConfig, build_chunks
-from ops.media.remux import cut_packets
-from ops.shards import (
+from ops.dataset.chunks import ChunkConfig, build_chunks
+from ops.dataset.shards import (
     ASSET,
     Sample,
     ShardConfig,
@@ -22,10 +21,11 @@ from ops.shards import (
     shard_key,
     write_shards,
 )
+from ops.dataset.verify import verify_dataset, verify_shards
+from ops.media.remux import cut_packets
 from ops.store.batch import manifest_key
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
-from ops.verify import verify_dataset, verify_shards
 from tests.factories.policy_data import make_chunk, write_videos
 
 BATCH = "batch-000001"

@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.chunks import ASSET as CHUNKS
-from ops.chunks import LABELS, Chunk, read_chunks
+from ops.dataset.chunks import ASSET as CHUNKS
+from ops.dataset.chunks import LABELS, Chunk, read_chunks
 from ops.gamepad import SCHEMA_VERSION
 from ops.media.remux import cut_packets
 from ops.store.batch import Unit, manifest_key, read_batch

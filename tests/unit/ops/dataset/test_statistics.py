@@ -6,12 +6,10 @@ import itertools
 import numpy as np
 import pytest
 
-from ops.card import build_card, describe, games_by_hours, write_readme
-from ops.chunks import Chunk, build_chunks
 from ops.crawl.catalog import Discovered, flag, merge_discovered, write_catalog
-from ops.gamepad import CONTROLS, DATASET_BUTTONS, PadTrace
-from ops.outcomes import Outcome
-from ops.statistics import (
+from ops.dataset.card import build_card, describe, games_by_hours, write_readme
+from ops.dataset.chunks import Chunk, build_chunks
+from ops.dataset.statistics import (
     NOT_DONE,
     STAGES,
     Statistics,
@@ -20,6 +18,8 @@ from ops.statistics import (
     count_trace,
     merge,
 )
+from ops.gamepad import CONTROLS, DATASET_BUTTONS, PadTrace
+from ops.outcomes import Outcome
 from ops.store.batch import Unit, manifest_key
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table
@@ -144,10 +144,12 @@ def test_batches_add_up_and_records_come_back(store):
 
 
 def test_an_unchanged_batch_is_not_read_again_and_a_changed_one_is(store, monkeypatch):
-    import ops.statistics
+    import ops.dataset.statistics
 
     read = []
-    monkeypatch.setattr(ops.statistics, "batch_statistics", lambda *args: read.append(1) or batch_statistics(*args))
+    monkeypatch.setattr(
+        ops.dataset.statistics, "batch_statistics", lambda *args: read.append(1) or batch_statistics(*args)
+    )
     first = collect_statistics(store, [BATCH])
     assert collect_statistics(store, [BATCH]) == first
     assert len(read) == 1
@@ -209,7 +211,7 @@ def test_a_chunk_of_a_lost_video_is_not_counted(store):
 
 
 def _read(store) -> list[Chunk]:
-    from ops.chunks import read_chunks
+    from ops.dataset.chunks import read_chunks
 
     return read_chunks(store, BATCH)
 

@@ -13,10 +13,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ops.chunks import ASSET as CHUNKS
-from ops.chunks import LABELS, chunks_to_table, read_chunks, summarize, table_key
-from ops.shards import ASSET as SHARDS
-from ops.shards import INDEX, IndexRow, read_index, shard_key
+from ops.dataset.chunks import ASSET as CHUNKS
+from ops.dataset.chunks import LABELS, chunks_to_table, read_chunks, summarize, table_key
+from ops.dataset.shards import ASSET as SHARDS
+from ops.dataset.shards import INDEX, IndexRow, read_index, shard_key
 from ops.store.batch import manifest_key, read_batch
 from ops.store.storage import Store, fingerprint, sha256_file
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from ops.chunks import Chunk, read_chunks
 from ops.crawl.catalog import Video, read_catalog
+from ops.dataset.chunks import Chunk, read_chunks
 from ops.gamepad import DATASET_BUTTONS, STICK_ACTIVE, STICKS, PadTrace
 from ops.outcomes import reason_class
 from ops.store.batch import Unit, manifest_key, read_batch

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.chunks import (
+from ops.dataset.chunks import (
     ChunkConfig,
     build_chunks,
     chunk_spans,

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ops.chunks import ASSET as CHUNKS
-from ops.chunks import read_chunks
-from ops.shards import ASSET, EXTENSIONS, IndexRow, iterate_tar, read_index, shard_key
+from ops.dataset.chunks import ASSET as CHUNKS
+from ops.dataset.chunks import read_chunks
+from ops.dataset.shards import ASSET, EXTENSIONS, IndexRow, iterate_tar, read_index, shard_key
 from ops.store.batch import manifest_key
 from ops.store.storage import Store, sha256_file
 
