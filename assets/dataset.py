@@ -9,13 +9,13 @@ from pydantic import Field
 
 from assets.metadata import add_up, folder_metadata, md_picture, md_table
 from assets.naming import labelled, labelled_by_batch, to_key
-from ops.charts import bar_chart
 from ops.crawl.catalog import batch_ids, read_catalog
 from ops.dataset import card as card_ops
 from ops.dataset import chunks as chunk_ops
 from ops.dataset import shards as shard_ops
 from ops.dataset.verify import verify_shards
-from ops.pictures import encode
+from ops.drawing.charts import bar_chart
+from ops.drawing.pictures import encode
 from ops.store.storage import Store, fingerprint
 
 CHUNKS = chunk_ops.ASSET

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ops.charts import stick_traces
+from ops.drawing.charts import stick_traces
+from ops.drawing.pictures import Picture, beside, caption, draw_box, fit_width, grid, pad_panel
 from ops.gamepad import PadTrace
 from ops.media.sandbox import Limits, call
-from ops.pictures import Picture, beside, caption, draw_box, fit_width, grid, pad_panel
 from ops.store.batch import Unit
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace

@@ -16,8 +16,8 @@ from assets.stages import materialize_stage, read_inputs, stage_checks
 from ops import parse as parse_ops
 from ops import refine as refine_ops
 from ops import video_stages as stages
+from ops.drawing.pictures import encode
 from ops.generations import generation_id, held_units, keep, read_pins
-from ops.pictures import encode
 from ops.store.batch import Stage, Unit
 from ops.store.parallel import Mapper
 from ops.store.storage import Store

@@ -8,7 +8,7 @@ from typing import Any
 
 import dagster as dg
 
-from ops.pictures import data_uri
+from ops.drawing.pictures import data_uri
 from ops.store.batch import BatchReport, Unit
 
 Metadata = dict[str, Any]

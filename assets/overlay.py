@@ -20,8 +20,8 @@ from ops import locate as locate_ops
 from ops import video_stages as stages
 from ops.crawl import duplicates as duplicates_ops
 from ops.crawl import fingerprints as fingerprints_ops
+from ops.drawing.pictures import caption, encode, fit_width, grid
 from ops.features import Matcher
-from ops.pictures import caption, encode, fit_width, grid
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
 from ops.store.batch import Stage, Unit, read_batch

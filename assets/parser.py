@@ -11,7 +11,7 @@ from assets.folders import FolderReport, build_folder, input_content, local_fold
 from assets.metadata import folder_metadata, md_picture, md_table
 from assets.naming import labelled
 from assets.parser_scores import score_families
-from ops.pictures import Picture, beside, encode, fit_width, grid, pad_panel
+from ops.drawing.pictures import Picture, beside, encode, fit_width, grid, pad_panel
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 
 SYNTHETIC = "parser/synthetic"

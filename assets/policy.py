@@ -12,9 +12,9 @@ from assets.metadata import folder_metadata, md_picture, md_table
 from assets.naming import labelled, to_key
 from assets.play import NOOP, RANDOM, Match, Played, play_match
 from assets.training_work import CHECKPOINT, CONTROL, TrainingJob, run_training
-from ops.charts import line_chart
 from ops.dataset.shards import list_shard_batches
-from ops.pictures import encode, film_strip
+from ops.drawing.charts import line_chart
+from ops.drawing.pictures import encode, film_strip
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, to_json
 from training.config import EVALUATE_VERSION, TRAIN_VERSION

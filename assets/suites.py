@@ -157,7 +157,7 @@ def play_suite(
 
 
 def _film(match: Match, played: Played) -> bytes:
-    from ops.pictures import encode, film_strip
+    from ops.drawing.pictures import encode, film_strip
 
     every = max(1, len(played.film) // _NUM_STILLS)
     frames = played.film[::every]

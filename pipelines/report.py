@@ -7,7 +7,7 @@ from typing import Any
 
 from assets.drawing import draw_location, draw_states, draw_traces
 from assets.policy import CHECKPOINT, CONTROL, POLICY, SHUFFLED, training_curve
-from ops.pictures import Picture, data_uri, encode, grid
+from ops.drawing.pictures import Picture, data_uri, encode, grid
 from ops.store.storage import Store
 from pipelines.demo import DemoRun
 from pipelines.demo_results import ClipResult, DemoResults, Row

@@ -162,7 +162,7 @@ def _run(
 
 
 def _save(path: Path, one: Frame, two: Frame) -> None:
-    from ops.pictures import encode
+    from ops.drawing.pictures import encode
 
     difference = np.abs(one.astype(np.int16) - two.astype(np.int16)).astype(np.uint8)
     path.parent.mkdir(parents=True, exist_ok=True)

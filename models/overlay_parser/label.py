@@ -18,6 +18,7 @@ from models.matchers.library import with_controls
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
 from ops.dataset.chunks import ChunkConfig, chunk_spans
 from ops.delay import DelayConfig, delay_facts
+from ops.drawing.preview import write_preview
 from ops.features import Matcher
 from ops.gamepad import PadTrace
 from ops.locate import LocateConfig
@@ -26,7 +27,6 @@ from ops.media.sandbox import Limits, call
 from ops.nitrogen_layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
 from ops.parse import PredictorFor, read_spans
-from ops.preview import write_preview
 from ops.refine import RefineConfig, refine_spans
 from ops.skins.template import Template
 from ops.store.storage import to_json

@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from ops.charts import bar_chart, line_chart
 from ops.dataset.statistics import STAGES, Statistics, collect_statistics
+from ops.drawing.charts import bar_chart, line_chart
+from ops.drawing.pictures import Picture, caption, draw_box, encode, grid
 from ops.gamepad import DATASET_BUTTONS, SCHEMA_VERSION, STICKS
 from ops.media.sandbox import Limits, call
 from ops.media.video import sample_frames
 from ops.outcomes import BadInputError
-from ops.pictures import Picture, caption, draw_box, encode, grid
 from ops.store.batch import manifest_key, read_batch
 from ops.store.storage import Store, fingerprint
 

@@ -123,8 +123,8 @@ def parser(
 def _write(found: "ParserBenchmark", out: Path) -> None:
     """Write `benchmark.json`, `benchmark.md` and pictures: `families.png`, `doubt.png` and `reliability.png`."""
     from assets.metadata import md_table
-    from ops.charts import bar_chart, line_chart
-    from ops.pictures import encode
+    from ops.drawing.charts import bar_chart, line_chart
+    from ops.drawing.pictures import encode
     from ops.store.storage import to_json
 
     out.mkdir(parents=True, exist_ok=True)

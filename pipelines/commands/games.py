@@ -127,7 +127,7 @@ def sheet(
     out: Annotated[Path, typer.Option(help="JPEG file to write.")] = Path("artifacts/games.jpg"),
 ) -> None:
     """Bring every installed game to play and write one picture of them all."""
-    from ops.pictures import encode, film_strip, fit_width
+    from ops.drawing.pictures import encode, film_strip, fit_width
     from simulator.backends.protocol import GameEndedError
     from simulator.env import GameEnv
     from simulator.games import GAMES, find_game

@@ -42,8 +42,8 @@ def diff(
 ) -> None:
     """Say per control in how many frames two generations differ, on which videos, and draw the worst frames."""
     from assets.drawing import draw_changes
+    from ops.drawing.pictures import encode
     from ops.generations import diff_generations, list_generations
-    from ops.pictures import encode
 
     store = Store.from_environment()
     a, b = _find(store, first), _find(store, second)

@@ -42,7 +42,7 @@ def play(
 ) -> None:
     """Play one episode and write a film strip of it."""
     from assets.suites import Game, play_episode
-    from ops.pictures import encode, film_strip
+    from ops.drawing.pictures import encode, film_strip
 
     with _told(policy):
         played = play_episode(Game(policy, game, task or None, seed, replan_rows, realtime, film_every=_FILM_EVERY))

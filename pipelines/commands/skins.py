@@ -104,8 +104,8 @@ def render(
     library: LibraryOption = None,
 ) -> None:
     """Draw skins over grey: a contact sheet of idle and pressed states, or one state where one is given."""
+    from ops.drawing.pictures import encode
     from ops.outcomes import BadInputError
-    from ops.pictures import encode
     from ops.skins.files import imported_skins
     from ops.skins.sheet import contact_sheet, one_state
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
+from ops.drawing.pictures import FAINT, INK, PAPER, Color, Picture, grid, load_font
 from ops.gamepad import AXES
-from ops.pictures import FAINT, INK, PAPER, Color, Picture, grid, load_font
 
 if TYPE_CHECKING:
     from PIL import ImageDraw

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ops.charts import bar_chart, line_chart, stick_traces
+from ops.drawing.charts import bar_chart, line_chart, stick_traces
+from ops.drawing.pictures import FOUND, beside, data_uri, draw_box, encode, film_strip, grid, pad_panel
 from ops.gamepad import DATASET
-from ops.pictures import FOUND, beside, data_uri, draw_box, encode, film_strip, grid, pad_panel
 
 FRAME = np.full((360, 640, 3), 90, dtype=np.uint8)
 RELEASED = np.zeros(DATASET.num_buttons)

@@ -29,8 +29,8 @@ def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTra
     import av
     import cv2
 
+    from ops.drawing.pictures import pad_panel
     from ops.media.video import decode_frames, open_video, scaled_size
-    from ops.pictures import pad_panel
 
     with open_video(video) as source, av.open(str(out), "w", format="mp4") as container:
         width, height = scaled_size(source.stream.width, source.stream.height, _HEIGHT_PX)

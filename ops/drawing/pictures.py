@@ -1,7 +1,7 @@
 """Pictures that let a person check the data: a found box, a read pad state beside its crop, a strip of frames.
 
 Arrays in, arrays out: (height, width, 3) uint8 RGB; `encode` and `data_uri` turn them into files and links.
-Charts are in `ops.charts`. Nothing here reads a store.
+Charts are in `ops.drawing.charts`. Nothing here reads a store.
 """
 
 from __future__ import annotations
