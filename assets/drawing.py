@@ -87,7 +87,7 @@ def draw_changes(
     store: Store, first: str, second: str, worst: Sequence[tuple[str, str, int, tuple[str, ...]]]
 ) -> Picture:
     """Return frames in which two generations of labels differ: the crop, what the first says, what the second says."""
-    from ops.generations import read_kept
+    from ops.labels.generations import read_kept
 
     pictures = []
     for batch, video_id, row, controls in worst:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ops.gamepad import PadTrace
-from ops.parse import PredictorFor
+from ops.labels.parse import PredictorFor
 from ops.recordings import Recording, list_recordings
 from ops.scores import (
     EVENTS,
@@ -59,7 +59,7 @@ def score_families(checkpoint: Path, num_clips: int, seed: int) -> list[Row]:
 
 
 def _score_clip(parser: PredictorFor, skin_id: str, rng: np.random.Generator) -> LabelScores:
-    from ops.parse import Reading, reading_to_trace
+    from ops.labels.parse import Reading, reading_to_trace
     from ops.skins.procedural import make_skin
     from ops.synthesize import SynthesisConfig, procedural_background
     from training.parser_data import clip_pairs

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.parse import PredictorFor
+from ops.labels.parse import PredictorFor
 from ops.store.storage import Store
 from ops.video_stages import local_library
 

@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, CropSpan, crop_data, crop_video
-from ops.delay import DelayConfig, delay_facts
 from ops.features import Matcher
 from ops.gamepad import STICKS, PadTrace
+from ops.labels.delay import DelayConfig, delay_facts
+from ops.labels.parse import PredictorFor, read_spans
+from ops.labels.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.locate import LocateConfig, TemplateIndex
 from ops.media.sandbox import Limits, call
 from ops.outcomes import Outcome
-from ops.parse import PredictorFor, read_spans
-from ops.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.skins.template import Template
 from ops.store.batch import Work
 from ops.store.storage import Store, sha256_file

@@ -270,7 +270,7 @@ def bench_parser() -> None:
     import torch
 
     from models.overlay_parser.checkpoint import ParserPredictor, load_parser
-    from ops import atlas
+    from ops.labels import atlas
 
     torch.set_num_threads(1)
     model = load_parser()

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from ops import atlas
 from ops.gamepad import STICKS, Floats
+from ops.labels import atlas
 from ops.skins.form import Skin
 from ops.skins.template import ControlArea, Pixels
 from ops.synthesize import (

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ops import atlas
 from ops.gamepad import STICKS
+from ops.labels import atlas
 from ops.outcomes import BadInputError
 from ops.skins.families import FAMILIES
 from ops.skins.files import imported_skins, load_skin

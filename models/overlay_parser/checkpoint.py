@@ -22,8 +22,8 @@ from models.overlay_parser.config import ParserConfig
 from models.overlay_parser.modeling import OverlayParser, stick_certainty
 from models.overlay_parser.runtime import RUNTIMES, Run, runtime_for
 from ops.gamepad import Floats
+from ops.labels.parse import Reading
 from ops.outcomes import BadInputError
-from ops.parse import Reading
 from ops.skins.procedural import is_procedural
 from ops.skins.template import Pixels, Template
 
@@ -75,7 +75,7 @@ def load_parser(folder: Path = SHIPPED, network: Network = MAIN) -> OverlayParse
 
 @dataclass
 class ParserPredictor:
-    """Reads batches of frame pairs with a network: the predictor that `ops.parse` is handed.
+    """Reads batches of frame pairs with a network: the predictor that `ops.labels.parse` is handed.
 
     Attributes:
         model: in eval mode, on its device.

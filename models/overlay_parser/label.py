@@ -17,17 +17,17 @@ from models.matchers.choice import choose_matchers
 from models.matchers.library import with_controls
 from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
 from ops.dataset.chunks import ChunkConfig, chunk_spans
-from ops.delay import DelayConfig, delay_facts
 from ops.drawing.preview import write_preview
 from ops.features import Matcher
 from ops.gamepad import PadTrace
+from ops.labels.delay import DelayConfig, delay_facts
+from ops.labels.parse import PredictorFor, read_spans
+from ops.labels.refine import RefineConfig, refine_spans
 from ops.locate import LocateConfig
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import Limits, call
 from ops.nitrogen_layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
-from ops.parse import PredictorFor, read_spans
-from ops.refine import RefineConfig, refine_spans
 from ops.skins.template import Template
 from ops.store.storage import to_json
 from ops.tracks import Track, longest_within

@@ -14,8 +14,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own convention
 from transformers import SegformerConfig, SegformerModel
 
 from models.overlay_parser.config import GRID, ParserConfig
-from ops import atlas
 from ops.gamepad import DATASET_BUTTONS, STICKS
+from ops.labels import atlas
 
 #: RGB of the frame; idle look (RGB, alpha) and usual look (RGB); how far the frame is from each.
 NUM_CHANNELS = 16

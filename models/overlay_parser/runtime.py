@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from models.overlay_parser.modeling import OverlayParser
-from ops import atlas
+from ops.labels import atlas
 
 #: Returns button logits (B, 17), stick places (B, 2, 2) and log spreads (B, 2), float32, of `OverlayParser.forward`'s
 #: pairs and a reference of one row.

@@ -52,8 +52,8 @@ def label(
     from models.matchers.xfeat import SHIPPED
     from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
     from models.overlay_parser.label import LabelJob
+    from ops.labels.refine import RefineConfig
     from ops.outcomes import BadInputError
-    from ops.refine import RefineConfig
 
     _refuse_equal_names(videos)
     try:

@@ -19,7 +19,7 @@ LATEST = "latest"
 @app.command("list")
 def list_() -> None:
     """Print the kept generations, how many batches each holds, and how many are held at it."""
-    from ops.generations import FOLDER, list_generations, read_pins
+    from ops.labels.generations import FOLDER, list_generations, read_pins
 
     store = Store.from_environment()
     pins = list(read_pins(store).values())
@@ -43,7 +43,7 @@ def diff(
     """Say per control in how many frames two generations differ, on which videos, and draw the worst frames."""
     from assets.drawing import draw_changes
     from ops.drawing.pictures import encode
-    from ops.generations import diff_generations, list_generations
+    from ops.labels.generations import diff_generations, list_generations
 
     store = Store.from_environment()
     a, b = _find(store, first), _find(store, second)
@@ -74,7 +74,7 @@ def choose(
     serial: Annotated[bool, typer.Option("--serial", help="Fan nothing out: no Ray.")] = False,
 ) -> None:
     """Hold batches at a generation of labels and make their chunks and shards follow: the way back, and forth."""
-    from ops.generations import list_generations, pin, read_pins
+    from ops.labels.generations import list_generations, pin, read_pins
 
     store = Store.from_environment()
     if generation == LATEST:
@@ -99,7 +99,7 @@ def renew(
 
 
 def _find(store: Store, start: str) -> str:
-    from ops.generations import list_generations
+    from ops.labels.generations import list_generations
 
     found = [generation for generation in list_generations(store) if generation.startswith(start)]
     if len(found) != 1:

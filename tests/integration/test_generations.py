@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from ops.gamepad import CONTROLS, DATASET, PadTrace
-from ops.generations import (
+from ops.labels.generations import (
     changed_controls,
     diff_generations,
     keep,

@@ -29,7 +29,7 @@ from models.overlay_parser.modeling import (
     stick_certainty,
     stick_loss,
 )
-from ops import atlas
+from ops.labels import atlas
 from ops.outcomes import BadInputError
 from ops.skins.procedural import make_skin
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from models.overlay_parser.modeling import OverlayParser
-from ops import atlas
+from ops.labels import atlas
 from ops.synthesize import SynthesisConfig
 from tests.factories.media import write_clip
 from training import parser_data, parser_skins

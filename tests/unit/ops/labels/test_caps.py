@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from ops.cap_tracking import fit_look, follow
+from ops.labels.caps import fit_look, follow
 
 SIDE, RADIUS, TRAVEL = 44, 12.0, 5.0
 NUM_FRAMES = 160

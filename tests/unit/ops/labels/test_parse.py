@@ -4,9 +4,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops import atlas
 from ops.gamepad import CONTROLS, DATASET, STICKS
-from ops.parse import Reading, _above_usual, read_clip, reading_to_trace, reference_atlas
+from ops.labels import atlas
+from ops.labels.parse import Reading, _above_usual, read_clip, reading_to_trace, reference_atlas
 from ops.skins.template import Template
 from tests.factories.media import write_clip
 from tests.factories.overlays import place, write_overlay_clip
@@ -66,7 +66,7 @@ def test_each_frame_is_read_with_the_one_before_it(clip: Path, template: Templat
 
 def test_pieces_join_without_a_seam(clip: Path, template: Template, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = read_clip(clip, np.arange(12) / 30, template, AFFINE, FakeParser())
-    monkeypatch.setattr("ops.parse._PIECE_FRAMES", 5)
+    monkeypatch.setattr("ops.labels.parse._PIECE_FRAMES", 5)
     parser = FakeParser()
     pieces = read_clip(clip, np.arange(12) / 30, template, AFFINE, parser)
     assert [len(pairs) for pairs in parser.pairs] == [5, 5, 2]

@@ -1,7 +1,8 @@
 """Read the pad's state off a gamepad clip: atlases of consecutive frames go through the predictor that is handed in.
 
-What comes out is raw: each frame on its own, sticks as displacement over nominal travel. `ops.refine` cleans it up.
-Where a stick's cap can be told by its look, its place comes from that (`ops.cap_tracking`), guided by the predictor.
+What comes out is raw: each frame on its own, sticks as displacement over nominal travel. `ops.labels.refine` cleans it
+up.
+Where a stick's cap can be told by its look, its place comes from that (`ops.labels.caps`), guided by the predictor.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ops import atlas
-from ops.cap_tracking import CapLook, fit_look, follow
 from ops.crop import CropSpan
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
+from ops.labels import atlas
+from ops.labels.caps import CapLook, fit_look, follow
 from ops.skins.template import Pixels, Template
 
 VERSION = "7"

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from ops.gamepad import CONTROLS, DATASET, PadTrace
-from ops.refine import RefineConfig, label_quality, refine
+from ops.labels.refine import RefineConfig, label_quality, refine
 
 CONFIG = RefineConfig()
 SOUTH, GUIDE = DATASET.index("south"), DATASET.index("guide")

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops import atlas
-from ops.atlas import AtlasMap, cell, stick_reach, template_atlas
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS
+from ops.labels import atlas
+from ops.labels.atlas import AtlasMap, cell, stick_reach, template_atlas
 from ops.skins.procedural import make_skin
 from ops.skins.template import ControlArea
 from tests.factories.overlays import REST, place, pressed

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from ops.delay import DelayConfig, estimate_delay, measure_motion
 from ops.gamepad import PadTrace
+from ops.labels.delay import DelayConfig, estimate_delay, measure_motion
 
 FRAMES = 700
 
