@@ -24,8 +24,8 @@ from ops.dataset.chunks import ASSET as CHUNKS
 from ops.dataset.reshard import drop_chunks, drop_samples
 from ops.dataset.shards import ASSET as SHARDS
 from ops.dataset.shards import list_shard_batches, read_index
-from ops.nitrogen_import import PUBLISHED, published_videos
-from ops.nitrogen_join import MISSING, write_missing
+from ops.nitrogen.importer import PUBLISHED, published_videos
+from ops.nitrogen.join import MISSING, write_missing
 from ops.store.storage import Store
 
 #: What is said of a checkpoint that learned from a video which is gone; beside its files.

@@ -26,7 +26,7 @@ from ops.labels.refine import RefineConfig, refine_spans
 from ops.locate import LocateConfig
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import Limits, call
-from ops.nitrogen_layout import ChunkSource, write_chunk
+from ops.nitrogen.layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
 from ops.skins.template import Template
 from ops.store.storage import to_json

@@ -61,8 +61,8 @@ def import_nitrogen(
     """Read published labels; make shards of those whose videos are at hand, and list the others."""
     from ops.dataset.chunks import ChunkConfig, build_chunks
     from ops.dataset.shards import build_shards
-    from ops.nitrogen_import import import_labels
-    from ops.nitrogen_join import MISSING, PUBLISHED, find_videos, join_videos, write_missing
+    from ops.nitrogen.importer import import_labels
+    from ops.nitrogen.join import MISSING, PUBLISHED, find_videos, join_videos, write_missing
     from ops.store.parallel import SerialMapper
 
     store, paths, failed = Store.from_environment(), find_videos(videos or []), []
@@ -105,7 +105,7 @@ def export_nitrogen(
 ) -> None:
     """Write all labels of the store in the layout of nvidia/NitroGen."""
     from ops.dataset.chunks import LABELS
-    from ops.nitrogen_export import export_labels
+    from ops.nitrogen.exporter import export_labels
 
     store = Store.from_environment()
     keys = (key.split("/") for key in store.list(LABELS))

@@ -22,7 +22,7 @@ from ops.dataset.shards import CROPS
 from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import call
-from ops.nitrogen_import import PUBLISHED, TABLE, VERSION
+from ops.nitrogen.importer import PUBLISHED, TABLE, VERSION
 from ops.outcomes import BadInputError, Outcome, RejectedError
 from ops.store.batch import BatchReport, Stage, Unit, Work, manifest_key, read_batch, run_batch
 from ops.store.parallel import Mapper

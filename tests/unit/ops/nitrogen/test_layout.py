@@ -7,7 +7,7 @@ import pytest
 
 from ops.dataset.chunks import ChunkSpan, chunk_spans
 from ops.gamepad import PadTrace
-from ops.nitrogen_layout import ChunkSource, chunk_metadata, write_chunk
+from ops.nitrogen.layout import ChunkSource, chunk_metadata, write_chunk
 from ops.store.tables import ACTION_SCHEMA
 
 SOURCE = ChunkSource("abc", 1920, 1080, "https://example.org/v", "youtube", "doom", "xbox_one", (1.234, 2, 30, 40))

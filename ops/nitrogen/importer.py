@@ -1,6 +1,6 @@
 """Published labels (nvidia/NitroGen) into the store: a tar is streamed, never extracted; a table per video comes out.
 
-No video is needed for it; `ops.nitrogen_join` brings labels and videos together, now or as videos come.
+No video is needed for it; `ops.nitrogen.join` brings labels and videos together, now or as videos come.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from ops.crawl.catalog import Video
 from ops.crawl.optout import opted_out, read_optouts
-from ops.nitrogen_layout import PublishedChunk, parse_member, read_chunk
+from ops.nitrogen.layout import PublishedChunk, parse_member, read_chunk
 from ops.outcomes import BadInputError, Outcome, reason_class
 from ops.store.batch import Unit, manifest_key, read_batch
 from ops.store.storage import Store, fingerprint, sha256_file

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from ops.dataset.chunks import LABELS, VIDEOS, ChunkConfig, chunk_id, chunk_spans
 from ops.gamepad import PadTrace
-from ops.nitrogen_layout import OTHER_GAME, ChunkSource, chunk_members
+from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members
 from ops.store.batch import Unit, read_batch
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace

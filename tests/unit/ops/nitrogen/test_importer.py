@@ -18,10 +18,10 @@ from ops.dataset.chunks import ChunkConfig, build_chunks, chunk_spans
 from ops.dataset.shards import build_shards, iterate_samples
 from ops.dataset.verify import verify_shards
 from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, PadTrace
-from ops.nitrogen_export import export_labels
-from ops.nitrogen_import import PUBLISHED, TABLE, import_labels
-from ops.nitrogen_join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
-from ops.nitrogen_layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
+from ops.nitrogen.exporter import export_labels
+from ops.nitrogen.importer import PUBLISHED, TABLE, import_labels
+from ops.nitrogen.join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
+from ops.nitrogen.layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
 from ops.outcomes import RejectedError
 from ops.store.batch import Unit, manifest_key
 from ops.store.parallel import SerialMapper
