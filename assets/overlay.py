@@ -15,13 +15,13 @@ from models.matchers import DEFAULT_MATCHER, MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION
 from models.matchers.library import write_library
-from ops import crop as crop_ops
-from ops import locate as locate_ops
 from ops import video_stages as stages
 from ops.crawl import duplicates as duplicates_ops
 from ops.crawl import fingerprints as fingerprints_ops
 from ops.drawing.pictures import caption, encode, fit_width, grid
-from ops.features import Matcher
+from ops.overlay import crop as crop_ops
+from ops.overlay import locate as locate_ops
+from ops.overlay.features import Matcher
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
 from ops.store.batch import Stage, Unit, read_batch

@@ -13,20 +13,29 @@ from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
-from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, CropSpan, crop_data, crop_video
-from ops.features import Matcher
 from ops.gamepad import STICKS, PadTrace
 from ops.labels.delay import DelayConfig, delay_facts
 from ops.labels.parse import PredictorFor, read_spans
 from ops.labels.refine import RefineConfig, RefineSpan, label_quality, refine_spans
-from ops.locate import LocateConfig, TemplateIndex
 from ops.media.sandbox import Limits, call
 from ops.outcomes import Outcome
+from ops.overlay.crop import (
+    FRAME_TABLE,
+    GAME_CLIP,
+    GAMEPAD_CLIP,
+    CropConfig,
+    CropReport,
+    CropSpan,
+    crop_data,
+    crop_video,
+)
+from ops.overlay.features import Matcher
+from ops.overlay.locate import LocateConfig, TemplateIndex
+from ops.overlay.tracks import Track, locate_video
 from ops.skins.template import Template
 from ops.store.batch import Work
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace, trace_to_table
-from ops.tracks import Track, locate_video
 
 VIDEOS, LOCATIONS, CROPS = "raw/videos", "overlay/locations", "overlay/crops"
 RAW_ACTIONS, ACTIONS = "labels/raw_actions", "labels/actions"

@@ -22,12 +22,12 @@ from ops.crawl.errors import CrawlError
 from ops.crawl.peek import peek
 from ops.crawl.small_format import open_smallest
 from ops.crawl.ytdlp import CrawlOptions, download, format_string
-from ops.features import Matcher
-from ops.locate import LocateConfig, locate_frames
 from ops.media.probe import probe
 from ops.media.sandbox import Limits, call
 from ops.media.video import Frame, sniff_format
 from ops.outcomes import BadInputError, Outcome
+from ops.overlay.features import Matcher
+from ops.overlay.locate import LocateConfig, locate_frames
 from ops.store.batch import Stage, Unit, Work
 from ops.store.storage import Store, sha256_file
 from ops.video_stages import load_index, local_library

@@ -143,11 +143,11 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
 
     from models.matchers.choice import choose_matchers
     from models.overlay_parser.checkpoint import CheckpointReader
-    from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
     from ops.labels.parse import read_spans
     from ops.labels.refine import RefineConfig, refine
-    from ops.locate import LocateConfig
     from ops.media.probe import probe
+    from ops.overlay.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
+    from ops.overlay.locate import LocateConfig
     from ops.skins.template import Template
     from ops.store.tables import trace_to_table
     from ops.video_stages import locate_in

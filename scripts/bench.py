@@ -74,10 +74,10 @@ def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
 
 def bench_crop() -> None:
     """The crop pass against decoding alone, and against the ffmpeg binary doing the same in one process."""
-    from ops.crop import CropConfig, crop_video
     from ops.media.video import decode_frames, open_video
+    from ops.overlay.crop import CropConfig, crop_video
+    from ops.overlay.tracks import Track
     from ops.skins.procedural import make_skin
-    from ops.tracks import Track
 
     def decode(path: Path) -> None:
         with open_video(path) as video:
@@ -140,7 +140,7 @@ def crop_outputs(path: Path, folder: Path, track: Any, template: Any) -> Any:
     """Return the crop pass as one ffmpeg command with two outputs."""
     import ffmpeg
 
-    from ops.crop import CropConfig, mask_box, overlay_region
+    from ops.overlay.crop import CropConfig, mask_box, overlay_region
 
     config, affine = CropConfig(), np.array(track.affine)
     probe = ffmpeg_size(path)
@@ -174,10 +174,10 @@ def bench_locate() -> None:
 
     from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
-    from ops.locate import LocateConfig, TemplateIndex
     from ops.outcomes import RejectedError
+    from ops.overlay.locate import LocateConfig, TemplateIndex
+    from ops.overlay.tracks import locate_video
     from ops.scores import box_iou
-    from ops.tracks import locate_video
 
     cv2.setNumThreads(1)
     config, folder = LocateConfig(), cached_library()
@@ -213,13 +213,13 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
 
     from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
-    from ops.features import pooled_matches
-    from ops.locate import LocateConfig, SampledFrames, TemplateIndex
     from ops.media.video import sample_frames
     from ops.outcomes import RejectedError
-    from ops.place_fit import drawn_box, fit_place
+    from ops.overlay.features import pooled_matches
+    from ops.overlay.fit import drawn_box, fit_place
+    from ops.overlay.locate import LocateConfig, SampledFrames, TemplateIndex
+    from ops.overlay.tracks import locate_video
     from ops.scores import box_iou
-    from ops.tracks import locate_video
 
     cv2.setNumThreads(1)
     config = LocateConfig()

@@ -41,9 +41,9 @@ _WAIT_STEPS, _COLD_STEPS = 300, 50
 
 def build_store(root: Path) -> Store:
     """Return a store with the shards of the demo's clips, made by the real crop, chunk and shard code."""
-    from ops.crop import CropConfig, crop_video
+    from ops.overlay.crop import CropConfig, crop_video
+    from ops.overlay.tracks import Track
     from ops.skins.procedural import make_skin
-    from ops.tracks import Track
 
     store = Store(str(root))
     units: dict[str, list[Unit]] = {"raw/videos": [], "overlay/crops": [], "labels/actions": []}

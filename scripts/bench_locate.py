@@ -22,13 +22,13 @@ from bench import show
 from models.matchers import MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import cached_library
-from ops.features import Matcher
-from ops.locate import LocateConfig
 from ops.media.probe import probe
 from ops.outcomes import BadInputError, RejectedError
+from ops.overlay.features import Matcher
+from ops.overlay.locate import LocateConfig
+from ops.overlay.tracks import Track
 from ops.recordings import Recording, list_recordings
 from ops.scores import BoxSpan, box_iou, score_spans
-from ops.tracks import Track
 from ops.video_stages import load_index, locate_in
 
 CONFIG = LocateConfig()

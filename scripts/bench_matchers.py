@@ -23,9 +23,9 @@ from bench import show
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
 from ops.degradation import through_h264
-from ops.features import Features, Matcher, pooled_matches
-from ops.locate import LocateConfig, TemplateIndex
-from ops.place_fit import drawn_box, fit_place
+from ops.overlay.features import Features, Matcher, pooled_matches
+from ops.overlay.fit import drawn_box, fit_place
+from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.scores import box_iou
 from ops.skins.files import load_skin
 from ops.skins.form import Skin, SkinRenderer

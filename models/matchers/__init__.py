@@ -1,4 +1,4 @@
-"""Local features for template matching, behind the one protocol of `ops.features.Matcher`."""
+"""Local features for template matching, behind the one protocol of `ops.overlay.features.Matcher`."""
 
 from enum import StrEnum
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from models.matchers import DEFAULT_MATCHER, MatcherKind
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
-from ops.features import Matcher
+from ops.overlay.features import Matcher
 
 
 def choose_matchers(kind: MatcherKind = DEFAULT_MATCHER, weights: Path = SHIPPED) -> tuple[Matcher, ...]:

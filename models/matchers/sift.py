@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ops.features import Features
+from ops.overlay.features import Features
 
 
 @dataclass(frozen=True)

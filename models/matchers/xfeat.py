@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ops.features import Features
 from ops.outcomes import BadInputError
+from ops.overlay.features import Features
 from ops.store.storage import sha256_file
 
 if TYPE_CHECKING:

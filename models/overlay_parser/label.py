@@ -15,22 +15,22 @@ import numpy as np
 
 from models.matchers.choice import choose_matchers
 from models.matchers.library import with_controls
-from ops.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
 from ops.dataset.chunks import ChunkConfig, chunk_spans
 from ops.drawing.preview import write_preview
-from ops.features import Matcher
 from ops.gamepad import PadTrace
 from ops.labels.delay import DelayConfig, delay_facts
 from ops.labels.parse import PredictorFor, read_spans
 from ops.labels.refine import RefineConfig, refine_spans
-from ops.locate import LocateConfig
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import Limits, call
 from ops.nitrogen.layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
+from ops.overlay.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
+from ops.overlay.features import Matcher
+from ops.overlay.locate import LocateConfig
+from ops.overlay.tracks import Track, longest_within
 from ops.skins.template import Template
 from ops.store.storage import to_json
-from ops.tracks import Track, longest_within
 from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in, refine_span
 
 REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"

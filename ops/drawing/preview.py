@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ops.gamepad import PadTrace
-from ops.tracks import Track
+from ops.overlay.tracks import Track
 
 _HEIGHT_PX = 480
 _PANEL_PX = 300

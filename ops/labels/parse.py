@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from ops.crop import CropSpan
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 from ops.labels import atlas
 from ops.labels.caps import CapLook, fit_look, follow
+from ops.overlay.crop import CropSpan
 from ops.skins.template import Pixels, Template
 
 VERSION = "7"

@@ -14,10 +14,10 @@ from typing import Any, Final
 from ops.dataset.chunks import LABELS, VIDEOS, ChunkConfig, chunk_id, chunk_spans
 from ops.gamepad import PadTrace
 from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members
+from ops.overlay.tracks import longest_within
 from ops.store.batch import Unit, read_batch
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
-from ops.tracks import longest_within
 from ops.video_stages import ACTION_TABLE, LOCATIONS, RAW_ACTIONS, track_from
 
 _FOLDER: Final = "actions"

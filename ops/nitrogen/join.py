@@ -16,7 +16,6 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ops.crop import FRAME_TABLE, GAME_CLIP, CropConfig, write_game_view
 from ops.dataset.chunks import LABELS, VIDEOS
 from ops.dataset.shards import CROPS
 from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
@@ -24,6 +23,7 @@ from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import call
 from ops.nitrogen.importer import PUBLISHED, TABLE, VERSION
 from ops.outcomes import BadInputError, Outcome, RejectedError
+from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, CropConfig, write_game_view
 from ops.store.batch import BatchReport, Stage, Unit, Work, manifest_key, read_batch, run_batch
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, sha256_file

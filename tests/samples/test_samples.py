@@ -8,7 +8,7 @@ import pytest
 
 from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import LabelJob
-from ops.locate import LocateConfig
+from ops.overlay.locate import LocateConfig
 from ops.recordings import Recording, list_recordings
 from ops.scores import box_iou, score_trace
 from ops.store.tables import table_to_trace

@@ -7,8 +7,8 @@ from models.matchers import library
 from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
-from ops.locate import LocateConfig, TemplateIndex, index_file
 from ops.outcomes import BadInputError
+from ops.overlay.locate import LocateConfig, TemplateIndex, index_file
 from ops.skins.procedural import make_skin
 from ops.synthesize import procedural_background
 from training.xfeat import XFeatTrainConfig, draw_pair

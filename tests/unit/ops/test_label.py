@@ -8,7 +8,7 @@ import pytest
 from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import REPORT, LabelJob
 from ops.gamepad import PadTrace
-from ops.locate import LocateConfig
+from ops.overlay.locate import LocateConfig
 from ops.scores import box_iou, score_trace
 from ops.skins.procedural import make_skin
 from ops.store.tables import ACTION_SCHEMA, table_to_trace

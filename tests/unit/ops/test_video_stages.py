@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from models.matchers.sift import SiftMatcher
-from ops.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
 from ops.gamepad import DATASET
 from ops.labels.parse import Reading
 from ops.labels.refine import RefineConfig
-from ops.locate import LocateConfig, TemplateIndex
 from ops.outcomes import Outcome
+from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
+from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.store.batch import Stage, Unit, run_batch

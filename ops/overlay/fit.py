@@ -16,8 +16,8 @@ _LUMA = (0.299, 0.587, 0.114)
 _CLOSE, _LEAST_CLOSE = 1 / 3, 12
 
 if TYPE_CHECKING:
-    from ops.features import Points
-    from ops.locate import LocateConfig
+    from ops.overlay.features import Points
+    from ops.overlay.locate import LocateConfig
 
 
 def fit_place(source: Points, target: Points, config: LocateConfig) -> tuple[npt.NDArray[np.float64], int] | None:

@@ -18,8 +18,8 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from ops.features import DescriptorIndex, Features, Matcher, Points, pooled_matches, stable_features
-from ops.place_fit import drawn_box, explained, fit_place, similarity
+from ops.overlay.features import DescriptorIndex, Features, Matcher, Points, pooled_matches, stable_features
+from ops.overlay.fit import drawn_box, explained, fit_place, similarity
 from ops.scores import box_iou
 from ops.skins.template import Pixels, Template, load_library
 
@@ -210,7 +210,7 @@ class Found(NamedTuple):
         template: the one it looks like.
         affine: (2, 3) template pixels to frame pixels.
         inliers: distinct template keypoints that agree.
-        score: see `ops.place_fit.similarity`.
+        score: see `ops.overlay.fit.similarity`.
     """
 
     template: Template

@@ -4,7 +4,9 @@ import av
 import numpy as np
 import pytest
 
-from ops.crop import (
+from ops.dataset.chunks import chunk_spans
+from ops.outcomes import BadInputError
+from ops.overlay.crop import (
     GAME_CLIP,
     GAMEPAD_CLIP,
     CropConfig,
@@ -15,10 +17,8 @@ from ops.crop import (
     mask_box,
     overlay_region,
 )
-from ops.dataset.chunks import chunk_spans
-from ops.outcomes import BadInputError
+from ops.overlay.tracks import Track
 from ops.skins.form import SkinRenderer
-from ops.tracks import Track
 from tests.factories.media import read_index, write_clip
 from tests.factories.overlays import place, write_overlay_clip
 

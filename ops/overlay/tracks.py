@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ops.locate import Box, Found, LocateConfig, SampledFrames, TemplateIndex, search_frames
 from ops.media.video import open_video, sample_frames
 from ops.outcomes import RejectedError
-from ops.place_fit import drawn_box
-from ops.spans import Presence, find_change, shown_runs
+from ops.overlay.fit import drawn_box
+from ops.overlay.locate import Box, Found, LocateConfig, SampledFrames, TemplateIndex, search_frames
+from ops.overlay.presence import Presence, find_change, shown_runs
 
 #: More overlays than this are not looked for, and none in fewer frames than the second.
 _MOST_OVERLAYS, _LEAST_FRAMES = 6, 3

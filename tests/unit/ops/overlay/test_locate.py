@@ -6,15 +6,15 @@ import pytest
 
 from models.matchers.choice import choose_matchers
 from models.matchers.sift import SiftMatcher
-from ops import features, locate
-from ops.features import DescriptorIndex, Features, pooled_matches
-from ops.locate import LocateConfig, SampledFrames, TemplateIndex, locate_frames, search_frames, temporal_median
 from ops.outcomes import RejectedError
-from ops.place_fit import fit_place
+from ops.overlay import features, locate
+from ops.overlay.features import DescriptorIndex, Features, pooled_matches
+from ops.overlay.fit import fit_place
+from ops.overlay.locate import LocateConfig, SampledFrames, TemplateIndex, locate_frames, search_frames, temporal_median
+from ops.overlay.tracks import locate_video
 from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
-from ops.tracks import locate_video
 from tests.factories.overlays import overlay_frames, place, write_overlay_clip
 
 CONFIG = LocateConfig(num_frames=4)

@@ -11,13 +11,13 @@ from models.matchers.sift import SiftMatcher
 from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import LabelJob
 from ops.gamepad import PadTrace
-from ops.locate import LocateConfig, TemplateIndex
+from ops.overlay.locate import LocateConfig, TemplateIndex
+from ops.overlay.presence import shown_runs
+from ops.overlay.tracks import Track, locate_video, longest_within
 from ops.scores import box_iou, score_trace
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
-from ops.spans import shown_runs
 from ops.store.tables import table_to_trace
-from ops.tracks import Track, locate_video, longest_within
 from tests.factories.overlays import place, write_overlay_clip
 
 CONFIG, MATCHER, SIZE = LocateConfig(), SiftMatcher(), (960, 540)

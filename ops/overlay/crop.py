@@ -19,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.media.clip_writer import ClipWriter
+from ops.overlay.tracks import Track
 from ops.skins.template import Template
-from ops.tracks import Track
 
 VERSION = "3"
 GAMEPAD_CLIP = "gamepad.mp4"
