@@ -12,8 +12,9 @@ import numpy as np
 
 from ops.gamepad import PadTrace
 from ops.labels.parse import PredictorFor
-from ops.recordings import Recording, list_recordings
-from ops.scores import (
+from ops.store.tables import table_to_trace
+from ops.truth.recordings import Recording, list_recordings
+from ops.truth.scores import (
     EVENTS,
     TOLERANCES,
     BoxSpan,
@@ -26,7 +27,6 @@ from ops.scores import (
     score_spans,
     score_trace,
 )
-from ops.store.tables import table_to_trace
 
 Row = dict[str, Any]
 #: The first variant of each style is in the template library, and never in the training stream.
@@ -61,7 +61,7 @@ def score_families(checkpoint: Path, num_clips: int, seed: int) -> list[Row]:
 def _score_clip(parser: PredictorFor, skin_id: str, rng: np.random.Generator) -> LabelScores:
     from ops.labels.parse import Reading, reading_to_trace
     from ops.skins.procedural import make_skin
-    from ops.synthesize import SynthesisConfig, procedural_background
+    from ops.truth.synthesize import SynthesisConfig, procedural_background
     from training.parser_data import clip_pairs
 
     skin = make_skin(skin_id)
@@ -108,7 +108,7 @@ def score_recordings(
     """Label the recordings of a folder and compare with their truth.
 
     Args:
-        folder: see `ops.recordings`.
+        folder: see `ops.truth.recordings`.
         checkpoint: the parser's folder.
         out: for the labels.
         say: hears what is being done.

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 from assets.policy import OFFLINE, ROLLOUTS, offline_table, rollout_table
 from ops.gamepad import PadTrace
 from ops.outcomes import count_outcomes
-from ops.scores import LabelScores, score_trace
 from ops.store.batch import Unit, read_batch
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
+from ops.truth.scores import LabelScores, score_trace
 from pipelines.demo import demo_batches, video_id
 
 #: Stages that treat videos one by one, in order.

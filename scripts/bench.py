@@ -177,7 +177,7 @@ def bench_locate() -> None:
     from ops.outcomes import RejectedError
     from ops.overlay.locate import LocateConfig, TemplateIndex
     from ops.overlay.tracks import locate_video
-    from ops.scores import box_iou
+    from ops.truth.scores import box_iou
 
     cv2.setNumThreads(1)
     config, folder = LocateConfig(), cached_library()
@@ -219,7 +219,7 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
     from ops.overlay.fit import drawn_box, fit_place
     from ops.overlay.locate import LocateConfig, SampledFrames, TemplateIndex
     from ops.overlay.tracks import locate_video
-    from ops.scores import box_iou
+    from ops.truth.scores import box_iou
 
     cv2.setNumThreads(1)
     config = LocateConfig()

@@ -1,6 +1,7 @@
 """Print which overlays are found in whole videos, by matcher: `scripts/bench_locate.py FOLDER... --matcher sift both`.
 
-The folders hold videos, with their truth beside them (see `ops.recordings`) or without any overlay. Every overlay is
+The folders hold videos, with their truth beside them (see `ops.truth.recordings`) or without any overlay. Every
+overlay is
 looked for among the library's templates and those of `--templates`, as `overplay label` does it. CPU seconds are of one
 thread each, wall seconds of two.
 """
@@ -27,8 +28,8 @@ from ops.outcomes import BadInputError, RejectedError
 from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig
 from ops.overlay.tracks import Track
-from ops.recordings import Recording, list_recordings
-from ops.scores import BoxSpan, box_iou, score_spans
+from ops.truth.recordings import Recording, list_recordings
+from ops.truth.scores import BoxSpan, box_iou, score_spans
 from ops.video_stages import load_index, locate_in
 
 CONFIG = LocateConfig()

@@ -22,16 +22,16 @@ from bench import show
 
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
-from ops.degradation import through_h264
 from ops.overlay.features import Features, Matcher, pooled_matches
 from ops.overlay.fit import drawn_box, fit_place
 from ops.overlay.locate import LocateConfig, TemplateIndex
-from ops.scores import box_iou
 from ops.skins.files import load_skin
 from ops.skins.form import Skin, SkinRenderer
 from ops.skins.procedural import FAMILIES, STYLES, make_skin
 from ops.skins.template import Pixels
-from ops.synthesize import Background, footage_background, make_pad_trace, procedural_background
+from ops.truth.degradation import through_h264
+from ops.truth.scores import box_iou
+from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
 from training.parser_data import load_footage
 
 WIDTHS = (150, 200, 280, 400)

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from models.overlay_parser.config import ParserConfig, b0, debug
-from ops.synthesize import SynthesisConfig
+from ops.truth.synthesize import SynthesisConfig
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from ops.gamepad import STICKS, Floats
 from ops.labels import atlas
 from ops.skins.form import Skin
 from ops.skins.template import ControlArea, Pixels
-from ops.synthesize import (
+from ops.truth.synthesize import (
     Background,
     SynthesisConfig,
     SyntheticClip,

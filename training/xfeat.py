@@ -19,11 +19,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from ops.degradation import through_h264
 from ops.gamepad import Floats
 from ops.overlay.locate import LocateConfig, fixed_parts
 from ops.skins.form import Skin, SkinRenderer
-from ops.synthesize import Background, footage_background, make_pad_trace, procedural_background
+from ops.truth.degradation import through_h264
+from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
 from training.metrics import Progress
 from training.parser_data import load_footage
 from training.parser_skins import SkinPool

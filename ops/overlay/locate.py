@@ -20,8 +20,8 @@ import numpy.typing as npt
 
 from ops.overlay.features import DescriptorIndex, Features, Matcher, Points, pooled_matches, stable_features
 from ops.overlay.fit import drawn_box, explained, fit_place, similarity
-from ops.scores import box_iou
 from ops.skins.template import Pixels, Template, load_library
+from ops.truth.scores import box_iou
 
 VERSION = "6"
 

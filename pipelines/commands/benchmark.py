@@ -51,10 +51,10 @@ def make(
     """
     from fnmatch import fnmatchcase
 
-    from ops.benchmark_clips import CHANGES, HARD, plan_clips, write_clip
     from ops.outcomes import BadInputError
     from ops.skins.files import imported_skins, load_skin
     from ops.skins.procedural import CORE, make_skin, skin_ids
+    from ops.truth.benchmark_clips import CHANGES, HARD, plan_clips, write_clip
 
     names = imported_skins(skins) if skins else skin_ids(CORE)
     wanted = [name for name in names if any(fnmatchcase(name, pattern) for pattern in only or ["*"])]

@@ -10,11 +10,11 @@ from assets.overlay import LOCATIONS, crops, locations, templates
 from assets.parser import checkpoint, synthetic
 from assets.raw import catalog, videos
 from assets.sources import write_plan
-from ops.recordings import list_recordings
-from ops.scores import score_trace
 from ops.store.batch import read_batch
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
+from ops.truth.recordings import list_recordings
+from ops.truth.scores import score_trace
 from pipelines.instance import REPOSITORY
 from tests.assets.conftest import BATCH, metadata_of
 from tests.assets.test_raw import plan_for

@@ -9,7 +9,7 @@ import numpy as np
 from ops.gamepad import DATASET, PadTrace
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
-from ops.synthesize import make_pad_trace, procedural_background
+from ops.truth.synthesize import make_pad_trace, procedural_background
 
 TIME_BASE = Fraction(1, 90_000)
 REST = np.zeros(4, np.float32)

@@ -9,9 +9,9 @@ import pytest
 from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import LabelJob
 from ops.overlay.locate import LocateConfig
-from ops.recordings import Recording, list_recordings
-from ops.scores import box_iou, score_trace
 from ops.store.tables import table_to_trace
+from ops.truth.recordings import Recording, list_recordings
+from ops.truth.scores import box_iou, score_trace
 from pipelines.instance import REPOSITORY
 
 SAMPLES = REPOSITORY.parent / "shared" / "samples"

@@ -10,7 +10,7 @@ from models.matchers.xfeat import SHIPPED, XFeatMatcher
 from ops.outcomes import BadInputError
 from ops.overlay.locate import LocateConfig, TemplateIndex, index_file
 from ops.skins.procedural import make_skin
-from ops.synthesize import procedural_background
+from ops.truth.synthesize import procedural_background
 from training.xfeat import XFeatTrainConfig, draw_pair
 
 

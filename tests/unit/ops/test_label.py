@@ -9,9 +9,9 @@ from models.overlay_parser.checkpoint import CheckpointReader
 from models.overlay_parser.label import REPORT, LabelJob
 from ops.gamepad import PadTrace
 from ops.overlay.locate import LocateConfig
-from ops.scores import box_iou, score_trace
 from ops.skins.procedural import make_skin
 from ops.store.tables import ACTION_SCHEMA, table_to_trace
+from ops.truth.scores import box_iou, score_trace
 from tests.factories import media
 from tests.factories.overlays import place, write_overlay_clip
 

@@ -11,7 +11,7 @@ from ops.skins.form import Skin, SkinRenderer
 from ops.skins.procedural import CORE, FULL, STYLES, make_skin, skin_ids
 from ops.skins.template import DRAWN_ALPHA, ControlArea, Template, load_library
 from ops.store.storage import to_json
-from ops.synthesize import make_pad_trace
+from ops.truth.synthesize import make_pad_trace
 from tests.factories.overlays import REST, pressed
 
 #: One skin of each family; each style twice. The whole library is drawn below in coarse.

@@ -13,12 +13,12 @@ from ops.labels.refine import RefineConfig
 from ops.outcomes import Outcome
 from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
 from ops.overlay.locate import LocateConfig, TemplateIndex
-from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.store.batch import Stage, Unit, run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
+from ops.truth.scores import box_iou
 from ops.video_stages import (
     ACTION_TABLE,
     ACTIONS,

@@ -7,7 +7,7 @@ import torch
 
 from models.overlay_parser.modeling import OverlayParser
 from ops.labels import atlas
-from ops.synthesize import SynthesisConfig
+from ops.truth.synthesize import SynthesisConfig
 from tests.factories.media import write_clip
 from training import parser_data, parser_skins
 from training.parser_config import ParserTrainConfig, smoke

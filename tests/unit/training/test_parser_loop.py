@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ops.store.storage import Store
-from ops.synthesize import SynthesisConfig
+from ops.truth.synthesize import SynthesisConfig
 from training import parser_data
 from training.checkpoint import list_steps
 from training.parser_config import smoke

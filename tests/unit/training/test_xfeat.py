@@ -8,7 +8,7 @@ import torch
 
 from models.matchers.xfeat import XFeatMatcher, save_xfeat
 from ops.skins.procedural import make_skin
-from ops.synthesize import procedural_background
+from ops.truth.synthesize import procedural_background
 from training import xfeat
 from training.parser_skins import SkinPool
 from training.xfeat import (

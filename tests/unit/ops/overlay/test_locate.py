@@ -12,9 +12,9 @@ from ops.overlay.features import DescriptorIndex, Features, pooled_matches
 from ops.overlay.fit import fit_place
 from ops.overlay.locate import LocateConfig, SampledFrames, TemplateIndex, locate_frames, search_frames, temporal_median
 from ops.overlay.tracks import locate_video
-from ops.scores import box_iou
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
+from ops.truth.scores import box_iou
 from tests.factories.overlays import overlay_frames, place, write_overlay_clip
 
 CONFIG = LocateConfig(num_frames=4)

@@ -14,10 +14,10 @@ from ops.gamepad import PadTrace
 from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.overlay.presence import shown_runs
 from ops.overlay.tracks import Track, locate_video, longest_within
-from ops.scores import box_iou, score_trace
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
 from ops.store.tables import table_to_trace
+from ops.truth.scores import box_iou, score_trace
 from tests.factories.overlays import place, write_overlay_clip
 
 CONFIG, MATCHER, SIZE = LocateConfig(), SiftMatcher(), (960, 540)

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from ops.degradation import PRESETS, DegradationConfig, blend, lay_under, random_filter, scaled, through_h264
 from ops.gamepad import AXES, DATASET, STICKS, Floats
 from ops.skins.form import Skin, SkinRenderer
 from ops.skins.placing import over
 from ops.skins.template import Pixels
+from ops.truth.degradation import PRESETS, DegradationConfig, blend, lay_under, random_filter, scaled, through_h264
 
 #: OpenCV's number for averaging over areas; OpenCV itself is imported where it is used.
 INTER_AREA = 3

@@ -1,6 +1,6 @@
 import numpy as np
 
-from ops.degradation import DegradationConfig, blend, lay_under
+from ops.truth.degradation import DegradationConfig, blend, lay_under
 
 NEVER = DegradationConfig(0, 0, 0, 0, 0)
 

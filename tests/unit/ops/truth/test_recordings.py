@@ -8,8 +8,8 @@ import pytest
 
 from ops.gamepad import AXES, DATASET, PadTrace
 from ops.outcomes import BadInputError
-from ops.recordings import list_recordings, read_truth
 from ops.store.tables import trace_to_table
+from ops.truth.recordings import list_recordings, read_truth
 
 
 def _polled(first_us: int = 0) -> pa.Table:

@@ -13,13 +13,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ops.benchmark_looks import draw_hud, fill_key, muted
 from ops.gamepad import Floats, PadTrace
 from ops.skins.form import Skin, SkinRenderer
 from ops.skins.template import Pixels, Template
 from ops.store.storage import to_json
 from ops.store.tables import trace_to_table
-from ops.synthesize import drawn_truth, make_pad_trace, procedural_background
+from ops.truth.benchmark_looks import draw_hud, fill_key, muted
+from ops.truth.synthesize import drawn_truth, make_pad_trace, procedural_background
 
 #: Templates that come with the clips: idle pictures alone, as users have them, and with the places of the controls.
 PICTURES, TEMPLATES = "pictures", "templates"

@@ -4,12 +4,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.benchmark_clips import CHANGES, HARD, PICTURES, TEMPLATES, BenchmarkClip, plan_clips, write_clip
-from ops.benchmark_looks import muted
 from ops.media.video import iter_frames
-from ops.recordings import list_recordings
 from ops.skins.procedural import CORE, make_skin, skin_ids
 from ops.skins.template import load_library
+from ops.truth.benchmark_clips import CHANGES, HARD, PICTURES, TEMPLATES, BenchmarkClip, plan_clips, write_clip
+from ops.truth.benchmark_looks import muted
+from ops.truth.recordings import list_recordings
 from tests.factories.media import write_clip as write_footage
 from training.parser_skins import FIRST_TRAINING_VARIANT
 

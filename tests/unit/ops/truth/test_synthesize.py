@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops.degradation import through_h264
 from ops.gamepad import DATASET
 from ops.skins.form import Skin
 from ops.skins.procedural import make_skin
-from ops.synthesize import (
+from ops.truth.degradation import through_h264
+from ops.truth.synthesize import (
     SynthesisConfig,
     footage_background,
     make_clip,

@@ -18,8 +18,8 @@ import numpy as np
 
 from ops.gamepad import AXES, DATASET, PadTrace
 from ops.outcomes import BadInputError
-from ops.scores import BoxSpan
 from ops.store.tables import table_to_trace
+from ops.truth.scores import BoxSpan
 
 if TYPE_CHECKING:
     import pyarrow as pa

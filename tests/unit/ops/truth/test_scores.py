@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ops.gamepad import DATASET, PadTrace
-from ops.scores import (
+from ops.truth.scores import (
     BoxSpan,
     LabelScores,
     always_released,
