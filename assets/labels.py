@@ -13,11 +13,11 @@ from assets.naming import labelled_by_batch
 from assets.overlay import LIBRARY_KEY, TEMPLATES
 from assets.reading import OpenStoredParser
 from assets.stages import materialize_stage, read_inputs, stage_checks
-from ops import video_stages as stages
 from ops.drawing.pictures import encode
 from ops.labels import parse as parse_ops
 from ops.labels import refine as refine_ops
 from ops.labels.generations import generation_id, held_units, keep, read_pins
+from ops.stages import labels as stages
 from ops.store.batch import Stage, Unit
 from ops.store.parallel import Mapper
 from ops.store.storage import Store

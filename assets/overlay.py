@@ -15,7 +15,6 @@ from models.matchers import DEFAULT_MATCHER, MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION
 from models.matchers.library import write_library
-from ops import video_stages as stages
 from ops.crawl import duplicates as duplicates_ops
 from ops.crawl import fingerprints as fingerprints_ops
 from ops.drawing.pictures import caption, encode, fit_width, grid
@@ -24,6 +23,7 @@ from ops.overlay import locate as locate_ops
 from ops.overlay.features import Matcher
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
+from ops.stages import labels as stages
 from ops.store.batch import Stage, Unit, read_batch
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint, sha256_file

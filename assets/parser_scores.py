@@ -120,7 +120,7 @@ def score_recordings(
     """
     from models.matchers.library import cached_library
     from models.overlay_parser.checkpoint import CheckpointReader
-    from models.overlay_parser.label import LabelJob
+    from ops.stages.label_file import LabelJob
 
     recordings = list_recordings(folder)
     job = LabelJob((cached_library(), *templates), CheckpointReader(checkpoint))

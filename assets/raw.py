@@ -14,11 +14,11 @@ from assets.partitions import VIDEO_BATCHES
 from assets.sources import SOURCES_KEY, read_plan
 from assets.stages import materialize_stage, stage_checks
 from models.matchers.sift import SiftMatcher
-from ops import videos as video_ops
 from ops.crawl.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
 from ops.crawl.discovery import crawl_tick
 from ops.crawl.duplicates import find_duplicates
 from ops.crawl.liveness import probe_liveness
+from ops.stages import videos as video_ops
 from ops.store.batch import Unit
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint

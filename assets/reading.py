@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from ops.labels.parse import PredictorFor
+from ops.stages.labels import local_library
 from ops.store.storage import Store
-from ops.video_stages import local_library
 
 
 @dataclass(frozen=True)

@@ -149,8 +149,8 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     from ops.overlay.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
     from ops.overlay.locate import LocateConfig
     from ops.skins.template import Template
+    from ops.stages.labels import locate_in
     from ops.store.tables import trace_to_table
-    from ops.video_stages import locate_in
 
     facts, config, predict = probe(clip), CropConfig(), CheckpointReader()
     found = []

@@ -20,7 +20,7 @@ from ops.crawl.fingerprints import MIN_OVERLAP_S, MIN_SHARE, Fingerprint, compar
 from ops.crawl.peek import peek
 from ops.media.video import decode_frames, open_video
 from ops.skins.procedural import CORE
-from ops.videos import OverlayProbe, overlay_keypoints
+from ops.stages.videos import OverlayProbe, overlay_keypoints
 from pipelines.instance import REPOSITORY
 
 _LOGO = "drawbox=x=20:y=20:w=90:h=40:color=white:t=fill,eq=brightness=0.06:contrast=1.1"

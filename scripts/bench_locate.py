@@ -28,9 +28,9 @@ from ops.outcomes import BadInputError, RejectedError
 from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig
 from ops.overlay.tracks import Track
+from ops.stages.labels import load_index, locate_in
 from ops.truth.recordings import Recording, list_recordings
 from ops.truth.scores import BoxSpan, box_iou, score_spans
-from ops.video_stages import load_index, locate_in
 
 CONFIG = LocateConfig()
 _RIGHT_IOU = 0.5

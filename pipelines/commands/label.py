@@ -10,7 +10,7 @@ from models.matchers import DEFAULT_MATCHER, MatcherKind
 from pipelines.commands.console import fail, progress, say
 
 if TYPE_CHECKING:
-    from models.overlay_parser.label import LabelJob
+    from ops.stages.label_file import LabelJob
 
 
 def label(
@@ -51,9 +51,9 @@ def label(
     from models.matchers.library import cached_library
     from models.matchers.xfeat import SHIPPED
     from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
-    from models.overlay_parser.label import LabelJob
     from ops.labels.refine import RefineConfig
     from ops.outcomes import BadInputError
+    from ops.stages.label_file import LabelJob
 
     _refuse_equal_names(videos)
     try:

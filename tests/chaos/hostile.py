@@ -25,10 +25,10 @@ from ops.crawl.ytdlp import CrawlOptions
 from ops.media.sandbox import Limits, SandboxError, call
 from ops.media.video import iter_frames, sample_frames
 from ops.outcomes import Outcome, reason_class
+from ops.stages.videos import DownloadVideo
 from ops.store.batch import Stage, Unit, run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
-from ops.videos import DownloadVideo
 from tests.factories.media import BAD, GOOD, make, make_damaged, write_clip
 
 LIMITS = Limits(wall_s=20.0, cpu_s=6.0, memory_bytes=2 << 30)

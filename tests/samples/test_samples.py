@@ -7,8 +7,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.overlay_parser.checkpoint import CheckpointReader
-from models.overlay_parser.label import LabelJob
 from ops.overlay.locate import LocateConfig
+from ops.stages.label_file import LabelJob
 from ops.store.tables import table_to_trace
 from ops.truth.recordings import Recording, list_recordings
 from ops.truth.scores import box_iou, score_trace

@@ -6,10 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.overlay_parser.checkpoint import CheckpointReader
-from models.overlay_parser.label import REPORT, LabelJob
 from ops.gamepad import PadTrace
 from ops.overlay.locate import LocateConfig
 from ops.skins.procedural import make_skin
+from ops.stages.label_file import REPORT, LabelJob
 from ops.store.tables import ACTION_SCHEMA, table_to_trace
 from ops.truth.scores import box_iou, score_trace
 from tests.factories import media

@@ -218,7 +218,7 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
         "tracks": None,
         "reason": "no overlay found",
     }
-    monkeypatch.setattr("models.overlay_parser.label.LabelJob.run", lambda job, video, *_: reports[video.stem])
+    monkeypatch.setattr("ops.stages.label_file.LabelJob.run", lambda job, video, *_: reports[video.stem])
     monkeypatch.setattr("assets.parser_scores.read_labels", lambda folder: truth[folder.name])
     out = tmp_path / "out"
     result = run("benchmark", "parser", tmp_path, "--out", out)

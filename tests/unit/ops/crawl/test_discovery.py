@@ -12,10 +12,10 @@ from ops.crawl.catalog import batch_units, batch_urls, flag, read_catalog, write
 from ops.crawl.discovery import Source, crawl_tick, discover, to_discovered
 from ops.crawl.errors import Backoff, CrawlError, classify, with_backoff
 from ops.crawl.ytdlp import CrawlOptions, download, format_string, make_parameters
+from ops.stages.videos import DownloadVideo, videos_stage
 from ops.store.batch import run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
-from ops.videos import DownloadVideo, videos_stage
 from pipelines.demo_server import ClipPage
 from tests.factories.media import make
 from tests.factories.server import Fault, serve_badly

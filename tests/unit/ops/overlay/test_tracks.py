@@ -9,13 +9,13 @@ import pytest
 
 from models.matchers.sift import SiftMatcher
 from models.overlay_parser.checkpoint import CheckpointReader
-from models.overlay_parser.label import LabelJob
 from ops.gamepad import PadTrace
 from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.overlay.presence import shown_runs
 from ops.overlay.tracks import Track, locate_video, longest_within
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
+from ops.stages.label_file import LabelJob
 from ops.store.tables import table_to_trace
 from ops.truth.scores import box_iou, score_trace
 from tests.factories.overlays import place, write_overlay_clip

@@ -14,12 +14,7 @@ from ops.outcomes import Outcome
 from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
 from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.skins.procedural import make_skin
-from ops.store.batch import Stage, Unit, run_batch
-from ops.store.parallel import SerialMapper
-from ops.store.storage import Store, sha256_file
-from ops.store.tables import table_to_trace
-from ops.truth.scores import box_iou
-from ops.video_stages import (
+from ops.stages.labels import (
     ACTION_TABLE,
     ACTIONS,
     CROPS,
@@ -33,6 +28,11 @@ from ops.video_stages import (
     local_library,
     track_from,
 )
+from ops.store.batch import Stage, Unit, run_batch
+from ops.store.parallel import SerialMapper
+from ops.store.storage import Store, sha256_file
+from ops.store.tables import table_to_trace
+from ops.truth.scores import box_iou
 from tests.factories.overlays import place, write_overlay_clip
 
 BATCH, LIBRARY = "batch-000001", "overlay/templates/library"

@@ -28,9 +28,9 @@ from ops.media.video import Frame, sniff_format
 from ops.outcomes import BadInputError, Outcome
 from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig, locate_frames
+from ops.stages.labels import load_index, local_library
 from ops.store.batch import Stage, Unit, Work
 from ops.store.storage import Store, sha256_file
-from ops.video_stages import load_index, local_library
 
 ASSET: Final = "raw/videos"
 #: Changes when a download or its probe would give other results.

@@ -30,8 +30,8 @@ from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig
 from ops.overlay.tracks import Track, longest_within
 from ops.skins.template import Template
+from ops.stages.labels import LOCATE_LIMITS, crop_limits, locate_in, refine_span
 from ops.store.storage import to_json
-from ops.video_stages import LOCATE_LIMITS, crop_limits, locate_in, refine_span
 
 REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"
 #: Of the report, what is null until it is known. The offset is how many frames after the overlay the game answers.
