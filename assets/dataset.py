@@ -7,8 +7,8 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
-from assets.metadata import add_up, folder_metadata, md_picture, md_table
-from assets.naming import labelled, labelled_by_batch, to_key
+from assets.support.metadata import add_up, folder_metadata, md_picture, md_table
+from assets.support.naming import labelled, labelled_by_batch, to_key
 from ops.crawl.catalog import batch_ids, read_catalog
 from ops.dataset import card as card_ops
 from ops.dataset import chunks as chunk_ops

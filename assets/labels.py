@@ -7,12 +7,12 @@ import dagster as dg
 from pydantic import Field
 
 from assets.drawing import draw_states, draw_traces, find_ok, read_trace
-from assets.folders import input_content
-from assets.metadata import md_picture, md_table
-from assets.naming import labelled_by_batch
 from assets.overlay import LIBRARY_KEY, TEMPLATES
 from assets.reading import OpenStoredParser
-from assets.stages import materialize_stage, read_inputs, stage_checks
+from assets.support.folders import input_content
+from assets.support.metadata import md_picture, md_table
+from assets.support.naming import labelled_by_batch
+from assets.support.stages import materialize_stage, read_inputs, stage_checks
 from ops.drawing.pictures import encode
 from ops.labels import parse as parse_ops
 from ops.labels import refine as refine_ops

@@ -7,10 +7,10 @@ import dagster as dg
 from pydantic import Field
 
 from assets.drawing import draw_crops, draw_location, find_ok
-from assets.folders import build_folder, input_content, local_folder
-from assets.metadata import folder_metadata, md_picture
-from assets.naming import labelled, labelled_by_batch
-from assets.stages import materialize_stage, read_inputs, stage_checks
+from assets.support.folders import build_folder, input_content, local_folder
+from assets.support.metadata import folder_metadata, md_picture
+from assets.support.naming import labelled, labelled_by_batch
+from assets.support.stages import materialize_stage, read_inputs, stage_checks
 from models.matchers import DEFAULT_MATCHER, MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION

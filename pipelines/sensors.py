@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from assets.partitions import VIDEO_BATCHES
+from assets.support.partitions import VIDEO_BATCHES
 from ops.crawl.catalog import read_catalog, urgent_batches
 from ops.store.storage import Store
 from pipelines.jobs import batch, relabel

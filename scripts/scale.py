@@ -18,8 +18,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.naming import labelled_by_batch
-from assets.stages import materialize_stage
+from assets.support.naming import labelled_by_batch
+from assets.support.stages import materialize_stage
 from ops.crawl.catalog import Discovered, batch_ids, batch_units, merge_discovered, read_catalog, write_catalog
 from ops.crawl.selection import CrawlLimits, select
 from ops.outcomes import Outcome

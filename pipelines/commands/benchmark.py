@@ -122,7 +122,7 @@ def parser(
 
 def _write(found: "ParserBenchmark", out: Path) -> None:
     """Write `benchmark.json`, `benchmark.md` and pictures: `families.png`, `doubt.png` and `reliability.png`."""
-    from assets.metadata import md_table
+    from assets.support.metadata import md_table
     from ops.drawing.charts import bar_chart, line_chart
     from ops.drawing.pictures import encode
     from ops.store.storage import to_json

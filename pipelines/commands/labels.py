@@ -108,7 +108,7 @@ def _find(store: Store, start: str) -> str:
 
 
 def _relabel(store: Store, batches: list[str], serial: bool) -> None:
-    from assets.partitions import VIDEO_BATCHES
+    from assets.support.partitions import VIDEO_BATCHES
     from pipelines.commands.console import quiet_libraries
     from pipelines.instance import dagster_home, open_instance
     from pipelines.runs import run_job

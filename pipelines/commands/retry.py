@@ -15,8 +15,8 @@ def retry(
 
     In the UI the same is a run of the job `batch` with the tag `overplay/only` set to the ids.
     """
-    from assets.partitions import VIDEO_BATCHES
-    from assets.stages import ONLY_TAG
+    from assets.support.partitions import VIDEO_BATCHES
+    from assets.support.stages import ONLY_TAG
     from ops.crawl.catalog import read_catalog
     from ops.store.storage import Store
     from pipelines.instance import dagster_home, open_instance

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.folders import build_folder, input_content, local_folder
+from assets.support.folders import build_folder, input_content, local_folder
 from ops.store.storage import Store
 
 

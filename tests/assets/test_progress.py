@@ -1,7 +1,7 @@
 import dagster as dg
 
-from assets.progress import Progress
-from assets.stages import ONLY_TAG
+from assets.support.progress import Progress
+from assets.support.stages import ONLY_TAG
 from ops.outcomes import Outcome
 from ops.store.batch import Stage, Unit, Work, run_batch
 from ops.store.parallel import SerialMapper
@@ -53,7 +53,7 @@ def test_tracebacks_of_workers_are_in_the_table(materialize, store: Store) -> No
         raise ZeroDivisionError("a worker's own mistake")
 
     report = run_batch(store, Stage("x/y", "1"), BATCH, [Unit("v", Outcome.ok())], explode, SerialMapper())
-    from assets.metadata import outcome_table
+    from assets.support.metadata import outcome_table
 
     (record,) = outcome_table(report.units).records
     assert isinstance(record, dg.TableRecord)

@@ -1,8 +1,8 @@
 import dagster as dg
 import pytest
 
-from assets.naming import labelled_by_batch
-from assets.stages import materialize_stage, stage_checks, unaccounted
+from assets.support.naming import labelled_by_batch
+from assets.support.stages import materialize_stage, stage_checks, unaccounted
 from ops.outcomes import BadInputError, Outcome, RejectedError
 from ops.store.batch import Stage, Unit, Work, read_batch
 from ops.store.parallel import Mapper

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import dagster as dg
 
-from assets.metadata import batch_metadata
-from assets.naming import to_key
-from assets.progress import Progress
+from assets.support.metadata import batch_metadata
+from assets.support.naming import to_key
+from assets.support.progress import Progress
 from ops.store.batch import BatchReport, Stage, StageFunction, Unit, manifest_key, read_batch, run_batch
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint, sha256_file

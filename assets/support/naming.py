@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
-from assets.partitions import BY_BATCHES, VIDEO_BATCHES
+from assets.support.partitions import BY_BATCHES, VIDEO_BATCHES
 
 _OWNERS = {"parser": "team:models", "policy": "team:models"}
 
