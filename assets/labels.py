@@ -6,13 +6,13 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
-from assets.drawing import draw_states, draw_traces, find_ok, read_trace
 from assets.overlay import LIBRARY_KEY, TEMPLATES
-from assets.reading import OpenStoredParser
 from assets.support.folders import input_content
 from assets.support.metadata import md_picture, md_table
 from assets.support.naming import labelled_by_batch
 from assets.support.stages import materialize_stage, read_inputs, stage_checks
+from assets.workers.drawing import draw_states, draw_traces, find_ok, read_trace
+from assets.workers.reading import OpenStoredParser
 from ops.drawing.pictures import encode
 from ops.labels import parse as parse_ops
 from ops.labels import refine as refine_ops

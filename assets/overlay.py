@@ -6,11 +6,11 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from assets.drawing import draw_crops, draw_location, find_ok
 from assets.support.folders import build_folder, input_content, local_folder
 from assets.support.metadata import folder_metadata, md_picture
 from assets.support.naming import labelled, labelled_by_batch
 from assets.support.stages import materialize_stage, read_inputs, stage_checks
+from assets.workers.drawing import draw_crops, draw_location, find_ok
 from models.matchers import DEFAULT_MATCHER, MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION

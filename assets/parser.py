@@ -7,10 +7,10 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.parser_scores import score_families
 from assets.support.folders import FolderReport, build_folder, input_content, local_folder
 from assets.support.metadata import folder_metadata, md_picture, md_table
 from assets.support.naming import labelled
+from assets.workers.parser_scores import score_families
 from ops.drawing.pictures import Picture, beside, encode, fit_width, grid, pad_panel
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 

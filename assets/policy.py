@@ -7,11 +7,11 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.play import NOOP, RANDOM, Match, Played, play_match
 from assets.support.folders import build_folder
 from assets.support.metadata import folder_metadata, md_picture, md_table
 from assets.support.naming import labelled, to_key
-from assets.training_work import CHECKPOINT, CONTROL, TrainingJob, run_training
+from assets.workers.play import NOOP, RANDOM, Match, Played, play_match
+from assets.workers.training_work import CHECKPOINT, CONTROL, TrainingJob, run_training
 from ops.dataset.shards import list_shard_batches
 from ops.drawing.charts import line_chart
 from ops.drawing.pictures import encode, film_strip

@@ -7,12 +7,12 @@ import dagster as dg
 from pydantic import Field
 
 from assets.overlay import LIBRARY_KEY, TEMPLATES
-from assets.sources import SOURCES_KEY, read_plan
 from assets.support.folders import input_content
 from assets.support.metadata import md_table
 from assets.support.naming import labelled, labelled_by_batch
 from assets.support.partitions import VIDEO_BATCHES
 from assets.support.stages import materialize_stage, stage_checks
+from assets.workers.sources import SOURCES_KEY, read_plan
 from models.matchers.sift import SiftMatcher
 from ops.crawl.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
 from ops.crawl.discovery import crawl_tick

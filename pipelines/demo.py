@@ -14,7 +14,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets.sources import CrawlPlan, write_plan
+from assets.workers.sources import CrawlPlan, write_plan
 from ops.crawl.catalog import clean_id, read_catalog
 from ops.crawl.discovery import Source
 from ops.crawl.errors import Backoff

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.drawing import draw_location, draw_states, draw_traces
 from assets.policy import CHECKPOINT, CONTROL, POLICY, SHUFFLED, training_curve
+from assets.workers.drawing import draw_location, draw_states, draw_traces
 from ops.drawing.pictures import Picture, data_uri, encode, grid
 from ops.store.storage import Store
 from pipelines.demo import DemoRun

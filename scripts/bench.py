@@ -355,7 +355,7 @@ def bench_labels() -> None:
 
 def label_rows(recordings: Path, templates: tuple[Path, ...]) -> list[dict[str, Any]]:
     """Return one row per recording and one over all."""
-    from assets.parser_scores import score_recordings
+    from assets.workers.parser_scores import score_recordings
     from models.overlay_parser.checkpoint import SHIPPED
 
     with tempfile.TemporaryDirectory() as folder:

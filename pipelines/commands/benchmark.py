@@ -11,7 +11,7 @@ import typer
 from pipelines.commands.console import fail, progress, say, show_table
 
 if TYPE_CHECKING:
-    from assets.parser_scores import ParserBenchmark
+    from assets.workers.parser_scores import ParserBenchmark
 
 app = typer.Typer(no_args_is_help=True, help="Measure the parser on recordings with their truth.")
 
@@ -95,7 +95,7 @@ def parser(
     Writes benchmark.json, benchmark.md and pictures beside the labels. A truth is a table of `overplay record`, or of
     the OBS plugin input-rec.
     """
-    from assets.parser_scores import score_recordings
+    from assets.workers.parser_scores import score_recordings
     from models.overlay_parser.checkpoint import find_checkpoint
     from ops.outcomes import BadInputError
 

@@ -23,8 +23,8 @@ def crawl(
     """Add sources to the plan in the store and look at all of them; new videos become batches of the lineage."""
     from dataclasses import replace
 
-    from assets.sources import SOURCES_KEY, read_plan, write_plan
     from assets.support.partitions import VIDEO_BATCHES
+    from assets.workers.sources import SOURCES_KEY, read_plan, write_plan
     from ops.crawl.catalog import batch_ids, read_catalog
     from ops.crawl.discovery import Source, crawl_tick
     from ops.crawl.duplicates import find_duplicates

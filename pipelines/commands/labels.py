@@ -41,7 +41,7 @@ def diff(
     ),
 ) -> None:
     """Say per control in how many frames two generations differ, on which videos, and draw the worst frames."""
-    from assets.drawing import draw_changes
+    from assets.workers.drawing import draw_changes
     from ops.drawing.pictures import encode
     from ops.labels.generations import diff_generations, list_generations
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from assets.play import NOOP, RANDOM, SCRIPTED
+from assets.workers.play import NOOP, RANDOM, SCRIPTED
 from pipelines.commands.console import fail, progress, say, show_table
 
 _Policy = Annotated[
@@ -41,7 +41,7 @@ def play(
     ] = False,
 ) -> None:
     """Play one episode and write a film strip of it."""
-    from assets.suites import Game, play_episode
+    from assets.workers.suites import Game, play_episode
     from ops.drawing.pictures import encode, film_strip
 
     with _told(policy):
@@ -114,7 +114,7 @@ def record(
     clean: Annotated[bool, typer.Option("--clean", help="Write the video without the overlay too.")] = False,
 ) -> None:
     """Record a played game with its gamepad overlay and the pad's true state."""
-    from assets.play import make_player
+    from assets.workers.play import make_player
     from ops.store.storage import Store
     from simulator.games import find_game
     from simulator.record import POLICIES, RecordConfig
@@ -147,8 +147,8 @@ def record(
 
 
 def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows: int, out: Path) -> None:
-    from assets.play import Match
-    from assets.suites import play_suite
+    from assets.workers.play import Match
+    from assets.workers.suites import play_suite
     from ops.store.storage import Store
     from simulator.backends.protocol import GameEndedError
     from simulator.native.build import NativeError
@@ -172,7 +172,7 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
 
 
 def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows: int, film_every: int = 0):
-    from assets.play import Match, play_match
+    from assets.workers.play import Match, play_match
     from ops.store.storage import Store
 
     checkpoint = "" if policy in _BY_NAME else policy

@@ -21,7 +21,7 @@ def policy(
     freeze_vision: Annotated[bool, typer.Option("--freeze-vision", help="Leave the image encoder as it is.")] = False,
 ) -> None:
     """Train a policy on all shards of the store; a killed training goes on where its last checkpoint is."""
-    from assets.training_work import TrainingJob, run_training
+    from assets.workers.training_work import TrainingJob, run_training
     from ops.dataset.shards import list_shard_batches
     from ops.store.storage import Store
 

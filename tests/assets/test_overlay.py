@@ -7,7 +7,7 @@ from assets.labels import ACTIONS, RAW_ACTIONS, actions, raw_actions
 from assets.overlay import CROPS, LIBRARY_KEY, LOCATIONS, TEMPLATES, crops, locations, templates
 from assets.parser import BENCHMARK, CHECKPOINT, SYNTHETIC, benchmark, checkpoint, synthetic
 from assets.raw import catalog, videos
-from assets.sources import write_plan
+from assets.workers.sources import write_plan
 from ops.gamepad import DATASET
 from ops.outcomes import BadInputError
 from ops.skins.form import SkinRenderer

@@ -10,7 +10,7 @@ import pytest
 
 from assets.overlay import templates
 from assets.raw import VIDEOS, catalog, videos
-from assets.sources import CrawlPlan, write_plan
+from assets.workers.sources import CrawlPlan, write_plan
 from ops.crawl.discovery import Source
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import Unit, read_batch

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from assets.play import ActorPolicy, SharedActor
 from assets.policy import ROLLOUTS, checkpoint, offline, rollouts, suite_facts
+from assets.workers.play import ActorPolicy, SharedActor
 from ops.gamepad import BENCHMARK
 from ops.store.storage import Store
 from simulator.suites import SUITES

@@ -4,7 +4,7 @@ import dagster as dg
 import pytest
 
 from assets.raw import CATALOG, VIDEOS, catalog, videos
-from assets.sources import SOURCES_KEY, CrawlPlan, read_plan, write_plan
+from assets.workers.sources import SOURCES_KEY, CrawlPlan, read_plan, write_plan
 from ops.crawl.discovery import Source
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import read_batch

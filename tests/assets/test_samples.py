@@ -9,7 +9,7 @@ from assets.labels import ACTIONS, actions, raw_actions
 from assets.overlay import LOCATIONS, crops, locations, templates
 from assets.parser import checkpoint, synthetic
 from assets.raw import catalog, videos
-from assets.sources import write_plan
+from assets.workers.sources import write_plan
 from ops.store.batch import read_batch
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace

@@ -5,9 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets import suites
-from assets.play import Match
-from assets.suites import Game, play_episode, play_suite
+from assets.workers import suites
+from assets.workers.play import Match
+from assets.workers.suites import Game, play_episode, play_suite
 from ops.gamepad import DATASET, PadTrace
 from ops.store.storage import Store, to_json
 from ops.store.tables import trace_to_table

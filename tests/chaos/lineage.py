@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from assets import dataset, labels, overlay, parser, policy, raw
-from assets.sources import CrawlPlan, write_plan
+from assets.workers.sources import CrawlPlan, write_plan
 from ops.crawl.catalog import catalog_lock, read_catalog
 from ops.crawl.discovery import Source
 from ops.crawl.optout import OptOut, add_optout

@@ -16,7 +16,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
-from assets.sources import CrawlPlan, write_plan
+from assets.workers.sources import CrawlPlan, write_plan
 from ops.crawl.catalog import batch_ids, read_catalog
 from ops.crawl.discovery import Source
 from ops.store.storage import Store

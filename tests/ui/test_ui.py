@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from assets.sources import write_plan
+from assets.workers.sources import write_plan
 from ops.store.storage import Store
 from pipelines.demo_server import ClipPage, serve_clips
 from pipelines.instance import REPOSITORY, open_instance

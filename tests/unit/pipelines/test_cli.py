@@ -219,7 +219,7 @@ def test_benchmark_groups_recordings_and_writes_its_tables(
         "reason": "no overlay found",
     }
     monkeypatch.setattr("ops.stages.label_file.LabelJob.run", lambda job, video, *_: reports[video.stem])
-    monkeypatch.setattr("assets.parser_scores.read_labels", lambda folder: truth[folder.name])
+    monkeypatch.setattr("assets.workers.parser_scores.read_labels", lambda folder: truth[folder.name])
     out = tmp_path / "out"
     result = run("benchmark", "parser", tmp_path, "--out", out)
     assert result.exit_code == 0, result.output

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from assets.play import NOOP, RANDOM, SCRIPTED, Match, Played, make_player, play_match
+from assets.workers.play import NOOP, RANDOM, SCRIPTED, Match, Played, make_player, play_match
 from ops.gamepad import BENCHMARK
 from ops.store.storage import Store
 
