@@ -20,9 +20,9 @@ def demo(
 ) -> None:
     """Crawl the clips, read their overlays, train a policy on them and let it play; look at the UI with `make ui`."""
     from ops.store.storage import Store
-    from pipelines.demo import DemoConfig, run_demo
-    from pipelines.demo_results import collect
-    from pipelines.report import summary_rows, write_report
+    from pipelines.demo.report import summary_rows, write_report
+    from pipelines.demo.results import collect
+    from pipelines.demo.run import DemoConfig, run_demo
 
     store = Store.from_environment()
     names, environment = tuple(clip or ()), "test" if serial else "local"

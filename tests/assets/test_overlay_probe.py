@@ -15,7 +15,7 @@ from ops.crawl.discovery import Source
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import Unit, read_batch
 from ops.store.storage import Store
-from pipelines.demo_server import ClipPage
+from pipelines.demo.server import ClipPage
 from tests.assets.conftest import BATCH
 from tests.factories.library import use_small_library
 from tests.factories.overlays import place, write_overlay_clip

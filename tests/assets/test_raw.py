@@ -9,7 +9,7 @@ from ops.crawl.discovery import Source
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import read_batch
 from ops.store.storage import Store
-from pipelines.demo_server import ClipPage, serve_clips
+from pipelines.demo.server import ClipPage, serve_clips
 from tests.assets.conftest import BATCH, metadata_of
 from tests.factories.media import write_clip
 

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.demo_server import ClipHandler, ClipPage, ClipServer, running
+from pipelines.demo.server import ClipHandler, ClipPage, ClipServer, running
 
 
 @dataclass(frozen=True)

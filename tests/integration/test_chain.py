@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from ops.store.storage import Store
-from pipelines.demo import DemoConfig, DemoRun, run_demo
-from pipelines.demo_results import DemoResults, collect
-from pipelines.report import write_report
+from pipelines.demo.report import write_report
+from pipelines.demo.results import DemoResults, collect
+from pipelines.demo.run import DemoConfig, DemoRun, run_demo
 from tests.factories.library import use_small_library
 
 #: It is a minute's work on two quiet cores; busy ones need more.

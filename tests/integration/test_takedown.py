@@ -19,7 +19,7 @@ from ops.store.batch import read_batch
 from ops.store.storage import Store, to_json
 from ops.takedown import MARK, take_down
 from pipelines.cli import app
-from pipelines.demo_server import ClipPage, serve_clips
+from pipelines.demo.server import ClipPage, serve_clips
 from pipelines.history import forget_runs
 from tests.factories.media import write_clip as write_h264
 from tests.factories.policy_data import write_videos

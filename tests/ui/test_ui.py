@@ -14,7 +14,7 @@ import pytest
 
 from assets.workers.sources import write_plan
 from ops.store.storage import Store
-from pipelines.demo_server import ClipPage, serve_clips
+from pipelines.demo.server import ClipPage, serve_clips
 from pipelines.instance import REPOSITORY, open_instance
 from pipelines.runs import run_job
 from tests.assets.conftest import BATCH

@@ -16,7 +16,7 @@ from ops.stages.videos import DownloadVideo, videos_stage
 from ops.store.batch import run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
-from pipelines.demo_server import ClipPage
+from pipelines.demo.server import ClipPage
 from tests.factories.media import make
 from tests.factories.server import Fault, serve_badly
 

@@ -13,7 +13,7 @@ from ops.crawl.liveness import due, probe_liveness
 from ops.crawl.selection import NO_LIMITS, CrawlLimits, select
 from ops.crawl.ytdlp import CrawlOptions, open_session
 from ops.store.storage import Store
-from pipelines.demo_server import ClipPage
+from pipelines.demo.server import ClipPage
 from tests.factories.server import Fault, serve_badly
 
 DAY_1, DAY_2, DAY_3 = "2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z", "2026-01-03T00:00:00Z"

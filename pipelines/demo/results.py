@@ -14,7 +14,7 @@ from ops.store.batch import Unit, read_batch
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from ops.truth.scores import LabelScores, score_trace
-from pipelines.demo import demo_batches, video_id
+from pipelines.demo.run import demo_batches, video_id
 
 #: Stages that treat videos one by one, in order.
 STAGES = ("raw/videos", "overlay/locations", "overlay/crops", "labels/raw_actions", "labels/actions")

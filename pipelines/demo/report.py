@@ -9,8 +9,8 @@ from assets.policy import CHECKPOINT, CONTROL, POLICY, SHUFFLED, training_curve
 from assets.workers.drawing import draw_location, draw_states, draw_traces
 from ops.drawing.pictures import Picture, data_uri, encode, grid
 from ops.store.storage import Store
-from pipelines.demo import DemoRun
-from pipelines.demo_results import ClipResult, DemoResults, Row
+from pipelines.demo.results import ClipResult, DemoResults, Row
+from pipelines.demo.run import DemoRun
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222831; background: #fafaf7; max-width: 1100px; margin: 2em auto; }

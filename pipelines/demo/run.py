@@ -1,7 +1,7 @@
 """The demo: crawl the repository's clips from a local site, run the whole lineage, let the policy play, report.
 
 All state is in the store and in Dagster's instance beside it, so a killed demo goes on where it was, and a second one
-finds everything there. Drawing and numbers are in `pipelines.demo_results` and `pipelines.report`.
+finds everything there. Drawing and numbers are in `pipelines.demo.results` and `pipelines.demo.report`.
 """
 
 import json
@@ -20,7 +20,7 @@ from ops.crawl.discovery import Source
 from ops.crawl.errors import Backoff
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.storage import Store
-from pipelines.demo_server import ClipPage, ClipServer, running
+from pipelines.demo.server import ClipPage, ClipServer, running
 from pipelines.environment import Environment
 from pipelines.instance import REPOSITORY, dagster_home, open_instance
 from pipelines.runs import Listener, RunReport, Step, run_job
