@@ -13,8 +13,8 @@ import numpy as np
 
 from ops.gamepad import AXES, BENCHMARK
 from simulator.backends import make_backend
-from simulator.backends.protocol import Backend, Frame
 from simulator.games import GAMES, environment_id, find_game
+from simulator.protocol import Backend, Frame
 
 Action = dict[str, Any]
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
-from simulator.backends.protocol import Frame
+from simulator.protocol import Frame
 
 #: (picture (size, size, 3) uint8 RGB, seeded generator) -> (buttons (n, 16) in [0, 1] in the `BENCHMARK` layout,
 #: sticks (n, 4) in [-1, 1] in the order of `AXES`).

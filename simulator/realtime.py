@@ -16,9 +16,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
-from simulator.backends.protocol import Frame
 from simulator.env import GameEnv
 from simulator.policies import ActionChunk, Policy
+from simulator.protocol import Frame
 
 
 @dataclass

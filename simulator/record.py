@@ -24,9 +24,9 @@ from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
 from ops.store.storage import to_json
 from ops.store.tables import trace_to_table
-from simulator.backends.protocol import Frame
 from simulator.env import GameEnv
 from simulator.policies import ActionChunk, NoOpPolicy, Policy, RandomPolicy
+from simulator.protocol import Frame
 from simulator.rollout import PolicyFactory
 from simulator.scripted import make_scripted
 

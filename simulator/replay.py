@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
-from simulator.backends.protocol import Backend, Frame
+from simulator.protocol import Backend, Frame
 
 #: Menu buttons stay up: a paused game replays trivially.
 _MASKED: Final = ("back", "start")

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.backends.protocol import Frame
 from simulator.env import GameEnv
 from simulator.policies import Policy
+from simulator.protocol import Frame
 
 PolicyFactory = Callable[[GameEnv], Policy]
 

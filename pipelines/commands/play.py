@@ -150,8 +150,8 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
     from assets.workers.play import Match
     from assets.workers.suites import play_suite
     from ops.store.storage import Store
-    from simulator.backends.protocol import GameEndedError
     from simulator.native.build import NativeError
+    from simulator.protocol import GameEndedError
     from simulator.suites import find_suite
 
     checkpoint = "" if policy in _BY_NAME else policy
@@ -185,8 +185,8 @@ def _play(policy: str, game: str, task: str, seeds: tuple[int, ...], replan_rows
 def _told(policy: str) -> Iterator[None]:
     """Say in one line what went wrong."""
     from ops.outcomes import BadInputError
-    from simulator.backends.protocol import GameEndedError
     from simulator.native.build import NativeError
+    from simulator.protocol import GameEndedError
 
     try:
         yield

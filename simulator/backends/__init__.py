@@ -6,8 +6,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.backends.protocol import Backend
     from simulator.games.spec import GameSpec, Task
+    from simulator.protocol import Backend
 
 #: Backend name -> module that has `make_backend(spec, task, width, height)`.
 BACKENDS = {

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
-from simulator.backends.protocol import Frame, GameEndedError
+from simulator.protocol import Frame, GameEndedError
 
 if TYPE_CHECKING:
     import vizdoom

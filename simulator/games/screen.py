@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.backends.protocol import Frame
+from simulator.protocol import Frame
 
 
 @dataclass(frozen=True)

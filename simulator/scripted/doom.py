@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simulator.backends.protocol import Frame
 from simulator.policies import ActionChunk
+from simulator.protocol import Frame
 from simulator.scripted.human import Fidgets, Thumb
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulator.backends.protocol import Frame
 from simulator.policies import ActionChunk
+from simulator.protocol import Frame
 
 if TYPE_CHECKING:
     from simulator.env import GameEnv

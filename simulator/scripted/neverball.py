@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from simulator.backends.protocol import Frame
 from simulator.policies import ActionChunk
+from simulator.protocol import Frame
 from simulator.scripted.human import Thumb
 from simulator.scripted.neverball_level import read_level
 

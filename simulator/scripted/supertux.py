@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulator.backends.protocol import Frame
 from simulator.policies import ActionChunk
+from simulator.protocol import Frame
 from simulator.scripted.human import Thumb
 
 if TYPE_CHECKING:

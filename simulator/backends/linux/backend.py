@@ -21,10 +21,10 @@ from simulator.backends.linux.memory import ProcessMemory
 from simulator.backends.linux.pads import EvdevPad, KeyPad, Keys
 from simulator.backends.linux.uinput import UinputPad
 from simulator.backends.linux.x11 import XConnection
-from simulator.backends.protocol import Frame, GameEndedError
 from simulator.native.build import NativeError, build
 from simulator.native.page import ClockPage
 from simulator.native.programs import check_program, find_program, is_static
+from simulator.protocol import Frame, GameEndedError
 
 if TYPE_CHECKING:
     from simulator.games.linux import Hold, LinuxSetup, Reader

@@ -15,8 +15,8 @@ import numpy as np
 
 from simulator.backends.linux.guarded import GuardedProcess
 from simulator.backends.linux.x11 import XConnection
-from simulator.backends.protocol import Frame
 from simulator.native.build import NativeError
+from simulator.protocol import Frame
 
 _START_S: Final = 20.0
 #: Big-endian 32-bit words of an XWD header (X11/XWDFile.h).

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from simulator.backends.protocol import Frame
 from simulator.native.build import NativeError
+from simulator.protocol import Frame
 
 _Z_PIXMAP: Final = 2
 _ALL_PLANES: Final = 2**64 - 1

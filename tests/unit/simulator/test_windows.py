@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from ops.gamepad import BENCHMARK
-from simulator.backends.protocol import GameEndedError
 from simulator.backends.windows import BUTTONS, WindowsBackend
 from simulator.games.spec import GameSpec, InputMap, Task
+from simulator.protocol import GameEndedError
 
 
 class Pad:

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from simulator.backends.linux.memory import ProcessMemory
-from simulator.backends.protocol import GameEndedError
+from simulator.protocol import GameEndedError
 
 PROGRAM = """
 #include <stdio.h>
