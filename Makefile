@@ -64,7 +64,7 @@ wine:
 	  || echo "no Wine, MinGW-w64 or Vulkan and no way to install them here: their tests will be skipped"
 
 soak-games: setup display  ## Four games side by side for ten minutes: nothing may leak (needs Kobo Deluxe)
-	$(BIN)/python -m simulator.soak
+	$(BIN)/python -m simulator.checks.soak
 
 # The UI test needs a browser. Root on a Debian-like system gets one, anyone else the test skipped with its reason.
 browser:

@@ -24,11 +24,11 @@ from bench import show
 
 from ops.gamepad import AXES, BENCHMARK
 from simulator.backends import make_backend
+from simulator.checks.replay import random_inputs
 from simulator.env import register
 from simulator.games import GAMES, environment_id, find_game
 from simulator.games.spec import GameSpec
 from simulator.install import game_status
-from simulator.replay import random_inputs
 
 _TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
 _FROZEN_S, _LATENCY_FRAMES = 10.0, 30

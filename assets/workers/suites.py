@@ -81,8 +81,8 @@ def play_episode(game: Game) -> Episode:
     Raises:
         ValueError: no such game, task or player, or a game that knows no real time.
     """
+    from simulator.checks.realtime import play_realtime
     from simulator.env import GameEnv
-    from simulator.realtime import play_realtime
     from simulator.rollout import rollout
 
     env = GameEnv(game.game, game.task, mode="realtime" if game.realtime else "stepped")

@@ -79,10 +79,10 @@ def replay_check(
     """Play the same inputs twice from the same start, with random pauses; exit code 1 where frames differ."""
     from ops.store.storage import to_json
     from simulator.backends import make_backend
+    from simulator.checks.replay import replay_check as check
     from simulator.games import find_game
     from simulator.native.build import NativeError
     from simulator.protocol import Backend, GameEndedError
-    from simulator.replay import replay_check as check
 
     try:
         spec = find_game(game)
@@ -128,12 +128,12 @@ def sheet(
 ) -> None:
     """Bring every installed game to play and write one picture of them all."""
     from ops.drawing.pictures import encode, film_strip, fit_width
+    from simulator.checks.replay import random_inputs
     from simulator.env import GameEnv
     from simulator.games import GAMES, find_game
     from simulator.install import game_status
     from simulator.native.build import NativeError
     from simulator.protocol import GameEndedError
-    from simulator.replay import random_inputs
 
     try:
         games = [find_game(name) for name in names or GAMES]

@@ -12,12 +12,12 @@ import pytest
 
 from ops.store.tables import table_to_trace
 from simulator.backends.linux import LinuxBackend
+from simulator.checks.replay import random_inputs, replay_check
 from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.install import game_status
 from simulator.policies import NoOpPolicy
 from simulator.record import RecordConfig, record
-from simulator.replay import random_inputs, replay_check
 from simulator.rollout import evaluate
 from simulator.scripted import PLAYERS, make_scripted
 from simulator.suites import SUITES

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from simulator.backends.linux import LinuxBackend
+from simulator.checks.replay import replay_check
 from simulator.games.linux import Hold, LinuxSetup
 from simulator.games.spec import GameSpec, InputMap, Task
-from simulator.replay import replay_check
 
 pytestmark = [
     pytest.mark.skipif(os.environ.get("OVERPLAY_TEST_GAMES") != "1", reason="needs Vulkan; run: make test-games"),

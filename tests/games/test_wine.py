@@ -13,10 +13,10 @@ import pytest
 from ops.gamepad import BENCHMARK
 from simulator.backends.linux import LinuxBackend
 from simulator.backends.linux.wine import compile_windows, find_windows_compiler, find_wine
+from simulator.checks.replay import replay_check
 from simulator.games.linux import Hold, LinuxSetup
 from simulator.games.spec import GameSpec, InputMap, Task
 from simulator.native.build import NativeError
-from simulator.replay import replay_check
 
 pytestmark = [
     pytest.mark.skipif(

@@ -14,12 +14,12 @@ import pytest
 from ops.gamepad import BENCHMARK
 from simulator.backends.linux import backend as backend_module
 from simulator.backends.linux.display import ServerCapture
+from simulator.checks.replay import replay_check
+from simulator.checks.soak import living
 from simulator.games.linux import Hold
 from simulator.games.spec import InputMap
 from simulator.native.build import NativeError
 from simulator.protocol import GameEndedError
-from simulator.replay import replay_check
-from simulator.soak import living
 from tests.unit.simulator.linux.conftest import SIZE, TOY
 
 REST = np.zeros(16, np.int8)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
+from simulator.checks.soak import Seen, measure
 from simulator.env import GameEnv
 from simulator.games import GAMES
-from simulator.soak import Seen, measure
 from tests.unit.simulator.linux.conftest import FULL_MAP, toy_spec
 from tests.unit.simulator.linux.test_backend import CENTRE, PLAY, REST, pressed
 

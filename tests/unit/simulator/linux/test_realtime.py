@@ -5,10 +5,10 @@ import time
 import numpy as np
 import pytest
 
+from simulator.checks.realtime import play_realtime
 from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.policies import ActionChunk, NoOpPolicy
-from simulator.realtime import play_realtime
 from tests.unit.simulator.linux.conftest import toy_spec
 from tests.unit.simulator.linux.test_backend import PLAY
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from simulator.checks.replay import replay_check
 from simulator.games.spec import InputMap
 from simulator.native.programs import is_static
-from simulator.replay import replay_check
 from tests.unit.simulator.linux.conftest import SIZE
 from tests.unit.simulator.linux.test_backend import CENTRE, REST, pressed
 

@@ -1,4 +1,4 @@
-"""Environments side by side for minutes, and what they leave: `python -m simulator.soak` (`make soak-games`)."""
+"""Environments side by side for minutes, and what they leave: `python -m simulator.checks.soak` (`make soak-games`)."""
 
 from __future__ import annotations
 

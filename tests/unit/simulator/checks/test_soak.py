@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 
-from simulator.soak import Seen, Use, leaks, measure
+from simulator.checks.soak import Seen, Use, leaks, measure
 
 CALM = Use(30.0, 100, 12, 400.0, 80, 4, 4)
 REST = Use(0.0, 0, 0, 90.0, 10, 0, 0)
