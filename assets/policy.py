@@ -47,7 +47,7 @@ class Rollouts(dg.Config):
 
     game: str = Field(default="Doom", description="A game of simulator.games.")
     task: str = Field(default="", description="A task of the game; empty for its first one.")
-    suite: str = Field(default="", description="A suite of simulator.suites, in the place of one game's task.")
+    suite: str = Field(default="", description="A suite of simulator.play.suites, in the place of one game's task.")
     num_episodes: int = Field(default=24, ge=2, description="Episodes per player and task, on the same seeds.")
     first_seed: int = Field(default=1000, ge=0, description="Seed of the first episode; recordings use lower ones.")
     replan_rows: int = Field(default=2, ge=1, description="Rows of a predicted chunk played before the next look.")
@@ -158,7 +158,7 @@ def _matches(config: Rollouts, store: Store, keys: list[str]) -> list[Match]:
     """Return the matches, those of slow players first."""
     if CHECKPOINT not in keys:
         raise FileNotFoundError(f"no policy in {store.uri(CHECKPOINT)}; materialize {CHECKPOINT} first")
-    from simulator.suites import find_suite
+    from simulator.play.suites import find_suite
 
     tasks = find_suite(config.suite) if config.suite else ((config.game, config.task or None),)
     seeds = tuple(range(config.first_seed, config.first_seed + config.num_episodes))
@@ -188,7 +188,7 @@ def _play(mapper: Mapper, matches: list[Match], folder: Path) -> dict[str, Any]:
     (folder / "film.jpg").write_bytes(encode(film_strip([film[number] for number in stills], texts), quality=80))
     if is_suite:
         return suite_facts(results)
-    from simulator.rollout import beats
+    from simulator.play.rollout import beats
 
     evaluations = {name: played[name][0].evaluation for name in names}
     beaten = {name: beats(evaluations[name], evaluations[RANDOM]) for name in names if name != RANDOM}
@@ -202,7 +202,7 @@ def suite_facts(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
     Args:
         results: `Evaluation.to_dict()` of each task, by player; the policy and the random one are among them.
     """
-    from simulator.suites import suite_table
+    from simulator.play.suites import suite_table
 
     tables = {name: suite_table(ones) for name, ones in results.items()}
     everything = {name: table[-1] for name, table in tables.items()}

@@ -3,7 +3,7 @@
 The overlay on a frame shows the pad state that answers this very frame: the game's next frame is the first to show its
 effect. Learning to act from frame i with the actions of row i on therefore meets the same situation in play.
 At twice the control rate every game frame is two video frames. It draws nothing itself (`ops.skins`) and judges no
-policy (`simulator.rollout`).
+policy (`simulator.play.rollout`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from ops.skins.procedural import make_skin
 from ops.store.storage import to_json
 from ops.store.tables import trace_to_table
 from simulator.env import GameEnv
-from simulator.policies import ActionChunk, NoOpPolicy, Policy, RandomPolicy
+from simulator.play.policies import ActionChunk, NoOpPolicy, Policy, RandomPolicy
+from simulator.play.rollout import PolicyFactory
 from simulator.protocol import Frame
-from simulator.rollout import PolicyFactory
 from simulator.scripted import make_scripted
 
 if TYPE_CHECKING:

@@ -24,7 +24,7 @@ _SIDE_BY_SIDE = 12
 
 
 class ActorPolicy:
-    """A `simulator.policies.Policy` that asks an actor again every few rows of its chunk.
+    """A `simulator.play.policies.Policy` that asks an actor again every few rows of its chunk.
 
     An actor's row k is meant for `action_shift + k` control periods after its frame; until then the chunk before it
     goes on. Rows last as many game frames as the two rates say.
@@ -50,7 +50,7 @@ class ActorPolicy:
 
     def act(self, observation: np.ndarray) -> Any:
         """Return the actions to play from this frame on, (height, width, 3) uint8 RGB."""
-        from simulator.policies import ActionChunk
+        from simulator.play.policies import ActionChunk
 
         now = self._actor(observation, int(self._rng.integers(2**31)))
         before = self._before or now
@@ -98,7 +98,7 @@ class Played:
     """What a match gave.
 
     Attributes:
-        evaluation: `simulator.rollout.Evaluation`.
+        evaluation: `simulator.play.rollout.Evaluation`.
         film: frames of the first episode, each (height, width, 3) uint8.
     """
 
@@ -108,7 +108,7 @@ class Played:
 
 def play_match(match: Match) -> Played:
     """Play a match's episodes and return how they went."""
-    from simulator.rollout import evaluate
+    from simulator.play.rollout import evaluate
 
     if match.checkpoint:
         return _play_together(match)
@@ -125,7 +125,7 @@ def play_match(match: Match) -> Played:
 def _play_together(match: Match) -> Played:
     """Play episodes side by side, so that a network looks at all of their frames at once (4x less work per frame)."""
     from simulator.env import GameEnv
-    from simulator.rollout import rollout
+    from simulator.play.rollout import rollout
 
     actor = _open_actor(match.store, match.checkpoint)
     reports: list[Any] = []
@@ -152,7 +152,7 @@ def _play_together(match: Match) -> Played:
 
 
 def _summarize(reports: list[Any], env: Any) -> Any:
-    from simulator.rollout import Evaluation, bootstrap_interval, wilson_interval
+    from simulator.play.rollout import Evaluation, bootstrap_interval, wilson_interval
 
     returns = tuple(report.episode_return for report in reports)
     successes = tuple(report.success for report in reports)
@@ -269,7 +269,7 @@ def _open_actor(store: Store, checkpoint: str) -> Any:
 
 
 def make_player(name: str, store: Store, checkpoint: str, env: Any, replan_rows: int) -> Any:
-    """Return a `simulator.policies.Policy`: the one published at a key or in a local folder, or one by name.
+    """Return a `simulator.play.policies.Policy`: the one published at a key or in a local folder, or one by name.
 
     Args:
         name: `NOOP`, `RANDOM` or `SCRIPTED`, where there is no checkpoint.
@@ -281,7 +281,7 @@ def make_player(name: str, store: Store, checkpoint: str, env: Any, replan_rows:
     Raises:
         ValueError: there is no player of this name.
     """
-    from simulator.policies import NoOpPolicy, RandomPolicy
+    from simulator.play.policies import NoOpPolicy, RandomPolicy
     from simulator.scripted import make_scripted
 
     if checkpoint:

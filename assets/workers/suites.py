@@ -83,7 +83,7 @@ def play_episode(game: Game) -> Episode:
     """
     from simulator.checks.realtime import play_realtime
     from simulator.env import GameEnv
-    from simulator.rollout import rollout
+    from simulator.play.rollout import rollout
 
     env = GameEnv(game.game, game.task, mode="realtime" if game.realtime else "stepped")
     checkpoint = "" if game.player in (NOOP, RANDOM, SCRIPTED) else game.player
@@ -128,7 +128,7 @@ def play_suite(
         folder: where the files go; made if absent.
         advance: told matches done, matches in all, and the next one.
     """
-    from simulator.suites import suite_table
+    from simulator.play.suites import suite_table
 
     store, results = Store(str(folder)), []
     for done, match in enumerate(matches):

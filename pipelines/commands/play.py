@@ -151,8 +151,8 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
     from assets.workers.suites import play_suite
     from ops.store.storage import Store
     from simulator.native.build import NativeError
+    from simulator.play.suites import find_suite
     from simulator.protocol import GameEndedError
-    from simulator.suites import find_suite
 
     checkpoint = "" if policy in _BY_NAME else policy
     folder = out / suite / Path(policy).name

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from ops.gamepad import AXES, BENCHMARK
 from simulator.env import GameEnv
-from simulator.policies import ActionChunk, Policy
+from simulator.play.policies import ActionChunk, Policy
 from simulator.protocol import Frame
 
 

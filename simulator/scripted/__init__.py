@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from simulator.env import GameEnv
-from simulator.policies import Policy
+from simulator.play.policies import Policy
 from simulator.scripted.doom import DoomGunner
 from simulator.scripted.doom_ports import DoomMarine
 from simulator.scripted.doom_walk import DoomWalker

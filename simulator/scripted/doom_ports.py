@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from simulator.games.doom_memory import DoomReader, Thing
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.protocol import Frame
 from simulator.scripted.doom_map import LevelMap, load_map
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.protocol import Frame
 from simulator.scripted.doom_map import LevelMap
 from simulator.scripted.human import Thumb

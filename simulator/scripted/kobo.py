@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.protocol import Frame
 
 if TYPE_CHECKING:

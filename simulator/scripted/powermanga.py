@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import numpy.typing as npt
 
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.protocol import Frame
 from simulator.scripted.human import Thumb
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.protocol import Frame
 from simulator.scripted.human import Thumb
 

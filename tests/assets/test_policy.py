@@ -9,7 +9,7 @@ from assets.policy import ROLLOUTS, checkpoint, offline, rollouts, suite_facts
 from assets.workers.play import ActorPolicy, SharedActor
 from ops.gamepad import BENCHMARK
 from ops.store.storage import Store
-from simulator.suites import SUITES
+from simulator.play.suites import SUITES
 from tests.assets.conftest import metadata_of
 from tests.factories.policy_data import make_dataset
 

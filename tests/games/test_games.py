@@ -16,11 +16,11 @@ from simulator.checks.replay import random_inputs, replay_check
 from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.install import game_status
-from simulator.policies import NoOpPolicy
+from simulator.play.policies import NoOpPolicy
+from simulator.play.rollout import evaluate
+from simulator.play.suites import SUITES
 from simulator.record import RecordConfig, record
-from simulator.rollout import evaluate
 from simulator.scripted import PLAYERS, make_scripted
-from simulator.suites import SUITES
 
 pytestmark = [
     pytest.mark.skipif(

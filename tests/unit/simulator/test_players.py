@@ -10,8 +10,8 @@ from simulator.games.doom_memory import DoomReader, Layout
 from simulator.games.neverball import read_view
 from simulator.games.openarena import probe as probe_arena
 from simulator.games.variables import read_variables
-from simulator.policies import NoOpPolicy
-from simulator.rollout import evaluate
+from simulator.play.policies import NoOpPolicy
+from simulator.play.rollout import evaluate
 from simulator.scripted import make_scripted
 from simulator.scripted.kobo import KoboPilot
 from simulator.scripted.neverball import BallRoller

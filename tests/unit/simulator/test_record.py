@@ -9,7 +9,7 @@ import pytest
 
 from ops.gamepad import DATASET
 from ops.store.tables import table_to_trace
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.record import RecordConfig, place_overlay, record
 from simulator.record_demo import CLIPS
 

@@ -8,7 +8,7 @@ import pytest
 from simulator.checks.realtime import play_realtime
 from simulator.env import GameEnv
 from simulator.games import GAMES
-from simulator.policies import ActionChunk, NoOpPolicy
+from simulator.play.policies import ActionChunk, NoOpPolicy
 from tests.unit.simulator.linux.conftest import toy_spec
 from tests.unit.simulator.linux.test_backend import PLAY
 

@@ -5,7 +5,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from simulator.games import GAMES
-from simulator.policies import ActionChunk
+from simulator.play.policies import ActionChunk
 from simulator.record import RecordConfig, record
 from tests.unit.simulator.linux.conftest import toy_spec
 from tests.unit.simulator.linux.test_backend import PLAY

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.env import GameEnv
-from simulator.policies import Policy
+from simulator.play.policies import Policy
 from simulator.protocol import Frame
 
 PolicyFactory = Callable[[GameEnv], Policy]

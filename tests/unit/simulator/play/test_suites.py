@@ -4,7 +4,7 @@ import pytest
 
 from simulator.games import find_game
 from simulator.games.spec import KINDS
-from simulator.suites import SUITES, counts, find_suite, suite_table
+from simulator.play.suites import SUITES, counts, find_suite, suite_table
 
 
 def result(game, task, successes):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from simulator.env import GameEnv
-from simulator.policies import ActionChunk, NoOpPolicy, RandomPolicy
-from simulator.rollout import Evaluation, beats, bootstrap_interval, evaluate, rollout, wilson_interval
+from simulator.play.policies import ActionChunk, NoOpPolicy, RandomPolicy
+from simulator.play.rollout import Evaluation, beats, bootstrap_interval, evaluate, rollout, wilson_interval
 from simulator.scripted import make_scripted
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ops.gamepad import BENCHMARK
-from simulator.policies import ActionChunk, LearnedPolicy, NoOpPolicy, RandomPolicy
+from simulator.play.policies import ActionChunk, LearnedPolicy, NoOpPolicy, RandomPolicy
 from simulator.scripted import make_scripted
 from simulator.scripted.human import Fidgets, Thumb
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from simulator.games import GAMES, find_game
 from simulator.games.spec import KINDS
-from simulator.rollout import wilson_interval
+from simulator.play.rollout import wilson_interval
 
 Result = Mapping[str, Any]
 
