@@ -87,7 +87,7 @@ ui: setup  ## Dagster UI on http://127.0.0.1:3000 over what the demo made
 	DAGSTER_HOME="$$($(BIN)/python -m pipelines.instance)" $(BIN)/dagster dev -w workspace.yaml -h 127.0.0.1 -p 3000
 
 demo-clips: setup  ## Record the demo's clips again
-	$(BIN)/python -m simulator.record_demo
+	$(BIN)/python -m simulator.recording.record_demo
 
 # PARSER_SKINS: options for skins that are not in the repository (--skins FOLDER --hold-out PATTERN …).
 train-parser: setup  ## Train the shipped parser again, in its four parts; goes on where it was stopped (hours)

@@ -122,7 +122,7 @@ def shards(
     context: dg.AssetExecutionContext, config: ShardSize, store: dg.ResourceParam[Store]
 ) -> dg.MaterializeResult:
     """Deterministic WebDataset tars, one sample per kept chunk: video, actions, facts."""
-    from training.leak import probe_shards
+    from training.evaluation.leak import probe_shards
 
     batches = context.partition_keys
     reports = {batch: shard_ops.build_shards(store, batch, config.to_op()) for batch in batches}

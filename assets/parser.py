@@ -26,7 +26,7 @@ _NUM_SAMPLES = 12
 class ParserRecipe(dg.Config):
     """Which parser is meant."""
 
-    recipe: str = Field(default=SHIPPED, description="A recipe of training.parser_config: shipped, smoke, paper.")
+    recipe: str = Field(default=SHIPPED, description="A recipe of training.parser.config: shipped, smoke, paper.")
 
 
 class ParserTraining(ParserRecipe):
@@ -47,7 +47,7 @@ class Benchmark(dg.Config):
 @dg.asset(**labelled(SYNTHETIC, _VERSION, {"opencv"}))
 def synthetic(config: ParserRecipe, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """The stream that the parser learns from: recipe and seed, from which each batch follows, with samples to see."""
-    from training.parser_config import get_parser_recipe
+    from training.parser.config import get_parser_recipe
 
     recipe = get_parser_recipe(config.recipe)
 
@@ -107,8 +107,8 @@ def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
 def _trainer(store: Store, recipe: str) -> Any:
     def train(folder: Path) -> dict[str, Any]:
         from models.overlay_parser.checkpoint import save_parser
-        from training.parser_config import get_parser_recipe
-        from training.parser_loop import train_parser
+        from training.parser.config import get_parser_recipe
+        from training.parser.loop import train_parser
 
         config = get_parser_recipe(recipe)
         run = f"parser/runs/{fingerprint(config.to_dict())[:16]}"
@@ -131,7 +131,7 @@ def _result(
 
 def _draw_samples(recipe: Any) -> Picture:
     """Return atlases of the last, hardest batch beside the state that they are to be read as."""
-    from training.parser_data import SyntheticPairs
+    from training.parser.data import SyntheticPairs
 
     batch = SyntheticPairs(recipe)[recipe.steps - 1]
     rows = range(0, len(batch.pairs), max(1, len(batch.pairs) // _NUM_SAMPLES))

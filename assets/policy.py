@@ -17,7 +17,7 @@ from ops.drawing.charts import line_chart
 from ops.drawing.pictures import encode, film_strip
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, to_json
-from training.config import EVALUATE_VERSION, TRAIN_VERSION
+from training.policy.config import EVALUATE_VERSION, TRAIN_VERSION
 
 OFFLINE = "policy/offline"
 ROLLOUTS = "policy/rollouts"
@@ -35,7 +35,9 @@ BEATS_RANDOM = "beats_random"
 class PolicyTraining(dg.Config):
     """How the policy is trained."""
 
-    recipe: str = Field(default="tiny", description="A recipe of training.recipes: tiny, small, paper, nitrogen-500m.")
+    recipe: str = Field(
+        default="tiny", description="A recipe of training.policy.recipes: tiny, small, paper, nitrogen-500m."
+    )
     control: bool = Field(
         default=True, description="Also train the control experiment: the same on shuffled labels, which must not play."
     )

@@ -307,8 +307,8 @@ def bench_generator() -> None:
 
     from torch.utils.data import DataLoader
 
-    from training.parser_config import get_parser_recipe
-    from training.parser_data import SyntheticPairs
+    from training.parser.config import get_parser_recipe
+    from training.parser.data import SyntheticPairs
 
     config = get_parser_recipe("longer")
     rows = []

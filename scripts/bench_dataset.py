@@ -26,9 +26,9 @@ from ops.dataset.shards import ShardConfig, build_shards
 from ops.outcomes import Outcome
 from ops.store.batch import Unit, manifest_key
 from ops.store.storage import Store
-from training.chunks import Source, decode_frames, list_sources, read_source
-from training.config import DataConfig
-from training.data import Loader, prefetch
+from training.policy.chunks import Source, decode_frames, list_sources, read_source
+from training.policy.config import DataConfig
+from training.policy.data import Loader, prefetch
 
 BATCH = "batch-000001"
 NAMES = ("gallery-01", "gallery-03")
@@ -197,7 +197,7 @@ def write_jpeg_tar(store: Store, sources: list[Source], path: Path, policy: Poli
     """Write every frame as a webdataset sample of a JPEG and its actions; return how many."""
     import webdataset as wds
 
-    from training.chunks import future_actions
+    from training.policy.chunks import future_actions
 
     written = 0
     with wds.TarWriter(str(path)) as tar:
@@ -223,8 +223,8 @@ def bench_wait(store: Store) -> None:
     """Share of a training's steps in which it waits for data, from the cold start on."""
     import torch
 
-    from training.loop import train
-    from training.recipes import tiny
+    from training.policy.loop import train
+    from training.policy.recipes import tiny
 
     torch.set_num_threads(1)
     plain = replace(tiny().optimizer, decay_steps=0)

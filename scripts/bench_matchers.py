@@ -32,7 +32,7 @@ from ops.skins.template import Pixels
 from ops.truth.degradation import through_h264
 from ops.truth.scores import box_iou
 from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
-from training.parser_data import load_footage
+from training.parser.data import load_footage
 
 WIDTHS = (150, 200, 280, 400)
 OPACITIES = (1.0, 0.75, 0.5)

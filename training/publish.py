@@ -13,12 +13,12 @@ from models.policy.checkpoint import save_policy
 from ops.crawl.optout import TRAINED_ON
 from ops.dataset.shards import dataset_content, read_index
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
-from training.checkpoint import load_state
-from training.config import EVALUATE_VERSION, TrainConfig
-from training.evaluate import EvalConfig, evaluate
-from training.infer import open_policy
-from training.loop import TrainReport, run_fingerprint, train
+from training.evaluation.evaluate import EvalConfig, evaluate
 from training.metrics import Progress
+from training.policy.checkpoint import load_state
+from training.policy.config import EVALUATE_VERSION, TrainConfig
+from training.policy.loop import TrainReport, run_fingerprint, train
+from training.serving.infer import open_policy
 
 CHECKPOINT: Final = "policy/checkpoint"
 OFFLINE: Final = "policy/offline"
@@ -56,7 +56,7 @@ def train_policy(
         return TrainReport(**_report_fields(stored), metrics=[json.loads(row) for row in rows], changed=False)
     run = f"policy/runs/{current[:16]}"
     if num_workers > 1:
-        from training.ray_train import train_on_ray
+        from training.policy.ray_train import train_on_ray
 
         report = train_on_ray(config, store, batches, run, num_workers)
     else:

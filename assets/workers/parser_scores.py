@@ -62,7 +62,7 @@ def _score_clip(parser: PredictorFor, skin_id: str, rng: np.random.Generator) ->
     from ops.labels.parse import Reading, reading_to_trace
     from ops.skins.procedural import make_skin
     from ops.truth.synthesize import SynthesisConfig, procedural_background
-    from training.parser_data import clip_pairs
+    from training.parser.data import clip_pairs
 
     skin = make_skin(skin_id)
     pairs, reference, buttons, places, _ = clip_pairs(rng, skin, procedural_background, SynthesisConfig())

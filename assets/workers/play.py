@@ -30,7 +30,7 @@ class ActorPolicy:
     goes on. Rows last as many game frames as the two rates say.
 
     Args:
-        actor: `training.infer.PolicyActor`, or anything with its call and rates.
+        actor: `training.serving.infer.PolicyActor`, or anything with its call and rates.
         game_hz: control frames per second of the game.
         replan_rows: rows played before the next look, at least 1.
     """
@@ -177,7 +177,7 @@ class SharedActor:
     episode alone is not the same as among others.
 
     Args:
-        actor: `training.infer.PolicyActor`, or anything with its `act`, `unpack` and rates.
+        actor: `training.serving.infer.PolicyActor`, or anything with its `act`, `unpack` and rates.
         num_seats: episodes.
     """
 
@@ -224,7 +224,7 @@ class SharedActor:
     def _answer(self, asked: list[tuple[np.ndarray, int]]) -> list[Any]:
         import torch
 
-        from training.infer import fit_view
+        from training.serving.infer import fit_view
 
         side = self._actor.config.vision.image_px
         views = np.stack([fit_view(observation, side) for observation, _ in asked])
@@ -262,7 +262,7 @@ class Seat:
 def _open_actor(store: Store, checkpoint: str) -> Any:
     import torch
 
-    from training.infer import load_policy, open_policy
+    from training.serving.infer import load_policy, open_policy
 
     torch.set_num_threads(1)  # players run side by side
     return load_policy(checkpoint) if Path(checkpoint).exists() else open_policy(store, checkpoint)

@@ -19,7 +19,7 @@ class TrainingJob:
     Attributes:
         store: holds the shards, receives the policy.
         key: where the policy is published.
-        recipe: name in `training.recipes`.
+        recipe: name in `training.policy.recipes`.
         shuffle_labels: train the control experiment.
         num_workers: that train it together.
         init: checkpoint (folder or a file like ng.pt) to fine-tune; the network is then the checkpoint's.
@@ -38,14 +38,14 @@ class TrainingJob:
 
 
 def run_training(job: TrainingJob, progress: Callable[[int, int, dict[str, Any]], None] | None = None) -> Any:
-    """Train what a job says on all shards of its store; return `training.loop.TrainReport`.
+    """Train what a job says on all shards of its store; return `training.policy.loop.TrainReport`.
 
     Args:
         job: what to train.
         progress: called with (step, steps of the run, row of metrics) in this process.
     """
+    from training.policy.recipes import fine_tuned, get_recipe, with_shuffled_labels
     from training.publish import train_policy
-    from training.recipes import fine_tuned, get_recipe, with_shuffled_labels
 
     config = fine_tuned(get_recipe(job.recipe), job.init, job.vision_init, job.freeze_vision)
     if job.shuffle_labels:

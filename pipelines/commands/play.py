@@ -117,8 +117,8 @@ def record(
     from assets.workers.play import make_player
     from ops.store.storage import Store
     from simulator.games import find_game
-    from simulator.record import POLICIES, RecordConfig
-    from simulator.record import record as write_recording
+    from simulator.recording.record import POLICIES, RecordConfig
+    from simulator.recording.record import record as write_recording
 
     def make(env: object):
         return make_player(policy, Store.from_environment(), "" if policy in _BY_NAME else policy, env, replan_rows)

@@ -29,8 +29,8 @@ def serve(
     import zmq
 
     from ops.store.storage import Store
-    from training.infer import load_policy, open_policy
-    from training.serve import PolicyServer, ServeConfig
+    from training.serving.infer import load_policy, open_policy
+    from training.serving.serve import PolicyServer, ServeConfig
 
     store, options = Store.from_environment(), {"device": device, "steps": steps or None, "half": half}
     try:

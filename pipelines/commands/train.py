@@ -55,8 +55,8 @@ def parser(
 
     from models.overlay_parser.checkpoint import save_parser
     from ops.store.storage import Store, fingerprint
-    from training.parser_config import get_parser_recipe
-    from training.parser_loop import train_parser
+    from training.parser.config import get_parser_recipe
+    from training.parser.loop import train_parser
 
     store = Store.from_environment()
     try:
@@ -92,7 +92,7 @@ def finder(
 ) -> None:
     """Train the network that finds the controls of a template given as a picture alone (minutes on one core)."""
     from models.control_finder.modeling import save_finder
-    from training.finder import FinderTrainConfig, train_finder
+    from training.parser.finder import FinderTrainConfig, train_finder
 
     config = FinderTrainConfig(num_skins=looks, steps=steps, skins=skins, held_out=tuple(hold_out or ()))
     with progress("train finder") as advance:
@@ -114,7 +114,7 @@ def matcher(
 ) -> None:
     """Train XFeat on templates and the frames that show them (an hour on one core; goes on where it was cut short)."""
     from models.matchers.xfeat import save_xfeat
-    from training.xfeat import XFeatTrainConfig, train_xfeat
+    from training.parser.xfeat import XFeatTrainConfig, train_xfeat
 
     config = XFeatTrainConfig(skins=skins, footage=footage, held_out=tuple(hold_out or ()), steps=steps)
     with progress("train matcher") as advance:

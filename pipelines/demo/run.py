@@ -84,7 +84,7 @@ def read_clips(config: DemoConfig) -> list[dict[str, Any]]:
     index = config.clips / "clips.json"
     if not index.is_file():
         raise FileNotFoundError(
-            f"no {index}; run the demo in a clone, or record clips: python -m simulator.record_demo"
+            f"no {index}; run the demo in a clone, or record clips: python -m simulator.recording.record_demo"
         )
     entries: list[dict[str, Any]] = json.loads(index.read_text())
     unknown = sorted(set(config.names) - {entry["name"] for entry in entries})

@@ -17,7 +17,7 @@ from tests.factories.policy_data import make_dataset
 @pytest.fixture
 def smoke(monkeypatch: pytest.MonkeyPatch) -> str:
     """A recipe of a few steps."""
-    from training import recipes
+    from training.policy import recipes
 
     def config():
         tiny = recipes.tiny()

@@ -75,7 +75,7 @@ def prepare(store: Store, clips: Path) -> None:
 
 def use_small_work(patch: pytest.MonkeyPatch) -> None:
     """Make the lineage's work small and its clock stand still, in this process and its forks."""
-    from training import recipes
+    from training.policy import recipes
 
     def few_steps() -> Any:
         tiny = recipes.tiny()

@@ -19,7 +19,7 @@ from simulator.install import game_status
 from simulator.play.policies import NoOpPolicy
 from simulator.play.rollout import evaluate
 from simulator.play.suites import SUITES
-from simulator.record import RecordConfig, record
+from simulator.recording.record import RecordConfig, record
 from simulator.scripted import PLAYERS, make_scripted
 
 pytestmark = [

@@ -27,7 +27,7 @@ def patch():
 
 @pytest.fixture(scope="module")
 def store(tmp_path_factory: pytest.TempPathFactory, patch: pytest.MonkeyPatch) -> Store:
-    from training import recipes
+    from training.policy import recipes
 
     def few_steps():
         tiny = recipes.tiny()

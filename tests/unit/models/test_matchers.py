@@ -11,7 +11,7 @@ from ops.outcomes import BadInputError
 from ops.overlay.locate import LocateConfig, TemplateIndex, index_file
 from ops.skins.procedural import make_skin
 from ops.truth.synthesize import procedural_background
-from training.xfeat import XFeatTrainConfig, draw_pair
+from training.parser.xfeat import XFeatTrainConfig, draw_pair
 
 
 def _picture() -> np.ndarray:

@@ -7,10 +7,10 @@ import torch
 
 from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
-from training.config import OptimizerConfig
-from training.evaluate import EvalConfig
+from training.evaluation.evaluate import EvalConfig
+from training.policy.config import OptimizerConfig
+from training.policy.recipes import tiny, with_shuffled_labels
 from training.publish import build_offline, train_policy
-from training.recipes import tiny, with_shuffled_labels
 
 BATCHES = ["batch-000001"]
 

@@ -10,10 +10,10 @@ import torch
 from ops.gamepad import BENCHMARK
 from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
-from tests.unit.training.test_loop import BATCHES, KilledError, kill_at, mini
-from training.evaluate import EvalConfig, evaluate
-from training.infer import fit_view, open_policy
+from tests.unit.training.policy.test_loop import BATCHES, KilledError, kill_at, mini
+from training.evaluation.evaluate import EvalConfig, evaluate
 from training.publish import build_offline, train_policy
+from training.serving.infer import fit_view, open_policy
 
 QUICK = EvalConfig(frame_stride=15, num_samples=1, num_resamples=50, train_chunks=2, block_s=1.5)
 
@@ -117,7 +117,7 @@ def test_what_sees_the_picture_beats_what_does_not(store):
 def test_two_workers_train_what_one_trains(store):
     """One worker is killed, two go on through Ray Train (gloo), and one ends it: the losses are those of one alone."""
     ray = pytest.importorskip("ray")
-    from training.ray_train import train_on_ray
+    from training.policy.ray_train import train_on_ray
 
     policy = dataclasses.replace(
         mini().policy,
@@ -126,7 +126,7 @@ def test_two_workers_train_what_one_trains(store):
     )
     plain = dict.fromkeys(("brightness", "contrast", "crop"), 0)
     config = mini(policy=policy, augment=dataclasses.replace(mini().augment, **plain), steps=6)
-    from training.loop import train
+    from training.policy.loop import train
 
     alone = train(config, store, BATCHES, "runs/alone")
     with pytest.raises(KilledError):

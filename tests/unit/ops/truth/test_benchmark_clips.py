@@ -11,7 +11,7 @@ from ops.truth.benchmark_clips import CHANGES, HARD, PICTURES, TEMPLATES, Benchm
 from ops.truth.benchmark_looks import muted
 from ops.truth.recordings import list_recordings
 from tests.factories.media import write_clip as write_footage
-from training.parser_skins import FIRST_TRAINING_VARIANT
+from training.parser.skins import FIRST_TRAINING_VARIANT
 
 SKINS = [make_skin("ps4-flat-01"), make_skin("xbox_one-line-02")]
 KNOWN = {skin.skin_id: skin for skin in SKINS}

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 
 from simulator.games import GAMES
 from simulator.play.policies import ActionChunk
-from simulator.record import RecordConfig, record
+from simulator.recording.record import RecordConfig, record
 from tests.unit.simulator.linux.conftest import toy_spec
 from tests.unit.simulator.linux.test_backend import PLAY
 
