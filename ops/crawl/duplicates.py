@@ -20,8 +20,8 @@ from ops.crawl.catalog import Video, catalog_lock, read_catalog, write_catalog
 from ops.crawl.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
 from ops.outcomes import Outcome
 from ops.overlay.crop import FRAME_TABLE, GAME_CLIP
-from ops.stages.labels import CROPS, sibling
 from ops.store.batch import Unit, Work, manifest_key, read_batch
+from ops.store.layout import CROPS, sibling
 from ops.store.storage import Store, sha256_file
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from ops.dataset.chunks import LABELS, VIDEOS, ChunkConfig, chunk_id, chunk_span
 from ops.gamepad import PadTrace
 from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members
 from ops.overlay.tracks import longest_within
-from ops.stages.labels import ACTION_TABLE, LOCATIONS, RAW_ACTIONS, track_from
+from ops.stages.labels import track_from
 from ops.store.batch import Unit, read_batch
+from ops.store.layout import ACTION_TABLE, LOCATIONS, RAW_ACTIONS
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 

@@ -13,7 +13,7 @@ from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any
 
-from ops.gamepad import STICKS, PadTrace
+from ops.gamepad import STICKS
 from ops.labels.delay import DelayConfig, delay_facts
 from ops.labels.parse import PredictorFor, read_spans
 from ops.labels.refine import RefineConfig, RefineSpan, label_quality, refine_spans
@@ -34,12 +34,9 @@ from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.overlay.tracks import Track, locate_video
 from ops.skins.template import Template
 from ops.store.batch import Work
+from ops.store.layout import ACTION_TABLE, CROPS, RAW_ACTIONS, VIDEOS, sibling, write_trace
 from ops.store.storage import Store, sha256_file
-from ops.store.tables import table_to_trace, trace_to_table
-
-VIDEOS, LOCATIONS, CROPS = "raw/videos", "overlay/locations", "overlay/crops"
-RAW_ACTIONS, ACTIONS = "labels/raw_actions", "labels/actions"
-ACTION_TABLE = "actions.parquet"
+from ops.store.tables import table_to_trace
 
 LOCATE_LIMITS = Limits(wall_s=900.0, cpu_s=300.0, memory_bytes=4 << 30)
 
@@ -47,12 +44,6 @@ LOCATE_LIMITS = Limits(wall_s=900.0, cpu_s=300.0, memory_bytes=4 << 30)
 def crop_limits(duration_s: float) -> Limits:
     """Return what a crop pass may use: ten times what a 1080p60 video of this length takes on one core."""
     return Limits(wall_s=300 + 20 * duration_s, cpu_s=120 + 10 * duration_s, memory_bytes=3 << 30)
-
-
-def sibling(work: Work, asset: str, name: str) -> str:
-    """Return the key of a file that another stage wrote for the same video."""
-    batch, video_id = work.folder.split("/")[-2:]
-    return f"{asset}/{batch}/{video_id}/{name}"
 
 
 @lru_cache(maxsize=4)
@@ -242,10 +233,3 @@ def refine_span(span: CropSpan, templates: Mapping[str, Template]) -> RefineSpan
     areas = [template.controls.get(stick) for stick in STICKS]
     travel_px = [scale * area.travel if area is not None else 0.0 for area in areas]
     return RefineSpan(span.start, span.stop, template.known_travel, travel_px)
-
-
-def write_trace(work: Work, trace: PadTrace) -> str:
-    """Write a trace as the unit's action table; return its sha256."""
-    work.store.write_table(work.key(ACTION_TABLE), trace_to_table(trace))
-    with work.store.reading(work.key(ACTION_TABLE)) as path:
-        return sha256_file(path)

@@ -15,12 +15,6 @@ from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
 from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.skins.procedural import make_skin
 from ops.stages.labels import (
-    ACTION_TABLE,
-    ACTIONS,
-    CROPS,
-    LOCATIONS,
-    RAW_ACTIONS,
-    VIDEOS,
     CropVideo,
     LocateVideo,
     ReadActions,
@@ -29,6 +23,7 @@ from ops.stages.labels import (
     track_from,
 )
 from ops.store.batch import Stage, Unit, run_batch
+from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, LOCATIONS, RAW_ACTIONS, VIDEOS
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
