@@ -24,7 +24,8 @@ from models.policy.config import PolicyConfig
 from ops.dataset.chunks import ChunkConfig, build_chunks
 from ops.dataset.shards import ShardConfig, build_shards
 from ops.outcomes import Outcome
-from ops.store.batch import Unit, manifest_key
+from ops.store.batch import Unit
+from ops.store.layout import manifest_key
 from ops.store.storage import Store
 from training.policy.chunks import Source, decode_frames, list_sources, read_source
 from training.policy.config import DataConfig

@@ -11,7 +11,8 @@ import dagster as dg
 from assets.support.metadata import batch_metadata
 from assets.support.naming import to_key
 from assets.support.progress import Progress
-from ops.store.batch import BatchReport, Stage, StageFunction, Unit, manifest_key, read_batch, run_batch
+from ops.store.batch import BatchReport, Stage, StageFunction, Unit, read_batch, run_batch
+from ops.store.layout import manifest_key
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint, sha256_file
 

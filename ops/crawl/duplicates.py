@@ -20,8 +20,9 @@ from ops.crawl.catalog import Video, catalog_lock, read_catalog, write_catalog
 from ops.crawl.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
 from ops.outcomes import Outcome
 from ops.overlay.crop import FRAME_TABLE, GAME_CLIP
-from ops.store.batch import Unit, Work, manifest_key, read_batch
-from ops.store.layout import CROPS, sibling
+from ops.stages.labels import CROPS, sibling
+from ops.store.batch import Unit, Work, read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, sha256_file
 
 if TYPE_CHECKING:

@@ -17,7 +17,8 @@ from ops.gamepad import DATASET_BUTTONS, SCHEMA_VERSION, STICKS
 from ops.media.sandbox import Limits, call
 from ops.media.video import sample_frames
 from ops.outcomes import BadInputError
-from ops.store.batch import manifest_key, read_batch
+from ops.store.batch import read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint
 
 ASSET: Final = "dataset/card"

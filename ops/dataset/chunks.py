@@ -18,7 +18,8 @@ import numpy.typing as npt
 
 from ops.crawl.catalog import read_catalog
 from ops.gamepad import STICK_ACTIVE, PadTrace
-from ops.store.batch import manifest_key, read_batch
+from ops.store.batch import read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 

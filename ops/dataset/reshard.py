@@ -17,7 +17,8 @@ from ops.dataset.chunks import ASSET as CHUNKS
 from ops.dataset.chunks import LABELS, chunks_to_table, read_chunks, summarize, table_key
 from ops.dataset.shards import ASSET as SHARDS
 from ops.dataset.shards import INDEX, IndexRow, read_index, shard_key
-from ops.store.batch import manifest_key, read_batch
+from ops.store.batch import read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint, sha256_file
 
 _EDITION: Final = re.compile(r"(?:-e(\d+))?(\.\w+)$")

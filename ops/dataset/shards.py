@@ -18,7 +18,8 @@ from ops.dataset.chunks import ASSET as CHUNKS
 from ops.dataset.chunks import LABELS, Chunk, read_chunks
 from ops.gamepad import SCHEMA_VERSION
 from ops.media.remux import cut_packets
-from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.batch import Unit, read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from ops.crawl.catalog import Video, read_catalog
 from ops.dataset.chunks import Chunk, read_chunks
 from ops.gamepad import DATASET_BUTTONS, STICK_ACTIVE, STICKS, PadTrace
 from ops.outcomes import reason_class
-from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.batch import Unit, read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 

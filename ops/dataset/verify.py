@@ -18,7 +18,7 @@ import numpy as np
 from ops.dataset.chunks import ASSET as CHUNKS
 from ops.dataset.chunks import read_chunks
 from ops.dataset.shards import ASSET, EXTENSIONS, IndexRow, iterate_tar, read_index, shard_key
-from ops.store.batch import manifest_key
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, sha256_file
 
 #: A frame's time in the clip and its label's may differ by the rounding of both.

@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET, PadTrace
-from ops.store.batch import Unit, manifest_key, read_batch
-from ops.store.layout import ACTION_TABLE, ACTIONS, RAW_ACTIONS
+from ops.stages.labels import ACTION_TABLE, ACTIONS, RAW_ACTIONS
+from ops.store.batch import Unit, read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 

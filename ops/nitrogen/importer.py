@@ -19,7 +19,8 @@ from ops.crawl.catalog import Video
 from ops.crawl.optout import opted_out, read_optouts
 from ops.nitrogen.layout import PublishedChunk, parse_member, read_chunk
 from ops.outcomes import BadInputError, Outcome, reason_class
-from ops.store.batch import Unit, manifest_key, read_batch
+from ops.store.batch import Unit, read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, fingerprint, sha256_file
 from ops.store.tables import trace_to_table
 

@@ -26,8 +26,8 @@ from ops.outcomes import BadInputError, Outcome, RejectedError
 from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, CropConfig, write_game_view
 from ops.stages.labels import crop_limits
 from ops.stages.videos import PROBE_LIMITS
-from ops.store.batch import BatchReport, Stage, Unit, Work, manifest_key, read_batch, run_batch
-from ops.store.layout import ACTION_TABLE, sibling, write_trace
+from ops.store.batch import BatchReport, Stage, Unit, Work, read_batch, run_batch
+from ops.store.layout import manifest_key
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace

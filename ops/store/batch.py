@@ -11,11 +11,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ops.outcomes import Outcome, OutcomeKind, count_outcomes, count_reasons
+from ops.store.layout import UNIT, manifest_key, unit_key
 from ops.store.parallel import Mapper
-from ops.store.storage import Store, fingerprint
+from ops.store.storage import Store, fingerprint, sha256_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -75,9 +80,9 @@ class Stage:
     config: Any = None
     inputs: tuple[str, ...] = ()
 
-    def unit_key(self, batch: str, video_id: str, name: str = "unit.json") -> str:
+    def unit_key(self, batch: str, video_id: str, name: str = UNIT) -> str:
         """Return the key of a file in a unit's folder."""
-        return f"{self.asset}/{batch}/{video_id}/{name}"
+        return unit_key(self.asset, batch, video_id, name)
 
     def fingerprint(self, unit: Unit) -> str:
         """Return the fingerprint that the output for an input unit will carry."""
@@ -101,6 +106,22 @@ class Work:
     def key(self, name: str) -> str:
         """Return the key of an output file of this unit."""
         return f"{self.folder}/{name}"
+
+    def sibling(self, asset: str, name: str) -> str:
+        """Return the key of a file that another stage wrote for the same video."""
+        batch, video_id = self.folder.split("/")[-2:]
+        return unit_key(asset, batch, video_id, name)
+
+    def write_table(self, name: str, table: pa.Table) -> str:
+        """Write a table as an output file of this unit; return its sha256."""
+        self.store.write_table(self.key(name), table)
+        with self.store.reading(self.key(name)) as path:
+            return sha256_file(path)
+
+    def copy_file(self, name: str, path: Path) -> str:
+        """Write a local file as an output file of this unit; return its sha256."""
+        self.store.write_bytes(self.key(name), path.read_bytes())
+        return sha256_file(path)
 
 
 #: Does one video: writes files under `work.folder` through the store and returns an outcome and their sha256 by name.
@@ -129,11 +150,6 @@ class BatchReport:
     def reasons(self, kind: OutcomeKind) -> dict[str, int]:
         """How many outcomes of a kind there are by class of reason."""
         return count_reasons((unit.outcome for unit in self.units), kind)
-
-
-def manifest_key(asset: str, batch: str) -> str:
-    """Return the key of a batch's manifest."""
-    return f"{asset}/{batch}/manifest.json"
 
 
 def read_batch(store: Store, asset: str, batch: str) -> tuple[Unit, ...]:

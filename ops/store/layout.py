@@ -1,31 +1,54 @@
-"""Where the stages of the lineage keep their files: each asset key and file name, once."""
+"""What everything in the store is called: asset keys, file names, and how a key is put together.
+
+A key is `<asset>/<batch>/<video>/<file>` for one video, `<asset>/<batch>/<file>` for a batch, and `<asset>/<file>`
+for the rest. An asset key is its layer and a noun; Dagster's graph shows the same keys.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from ops.gamepad import PadTrace
-from ops.store.batch import Work
-from ops.store.storage import sha256_file
-from ops.store.tables import trace_to_table
-
+CATALOG: Final = "raw/catalog"
 VIDEOS: Final = "raw/videos"
+TEMPLATES: Final = "overlay/templates"
 LOCATIONS: Final = "overlay/locations"
 CROPS: Final = "overlay/crops"
+FINGERPRINTS: Final = "overlay/fingerprints"
+PUBLISHED: Final = "labels/published"
 RAW_ACTIONS: Final = "labels/raw_actions"
 ACTIONS: Final = "labels/actions"
-#: The labels of one video, in `labels/raw_actions` and in `labels/actions`.
+CHUNKS: Final = "dataset/chunks"
+SHARDS: Final = "dataset/shards"
+CARD: Final = "dataset/card"
+SYNTHETIC: Final = "parser/synthetic"
+PARSER: Final = "parser/checkpoint"
+BENCHMARK: Final = "parser/benchmark"
+POLICY: Final = "policy/checkpoint"
+#: The control of `policy/offline`: the same policy, trained on shuffled labels.
+SHUFFLED: Final = "policy/shuffled"
+OFFLINE: Final = "policy/offline"
+ROLLOUTS: Final = "policy/rollouts"
+
+#: Record of one video: its outcome and its files. Written last, it makes the video done.
+UNIT: Final = "unit.json"
+#: Record of a batch, or of an asset that is one folder. Written last; readers follow it alone.
+MANIFEST: Final = "manifest.json"
+#: Folder of the template library in `overlay/templates`.
+LIBRARY: Final = "library"
+LIBRARY_KEY: Final = f"{TEMPLATES}/{LIBRARY}"
+#: `overlay/crops`: the rectified gamepad, the masked game view, and the time of each frame of both.
+GAMEPAD_CLIP: Final = "gamepad.mp4"
+GAME_CLIP: Final = "game.mp4"
+FRAME_TABLE: Final = "frames.parquet"
+#: `labels/*`: one row per frame of the video (`ops.store.tables`).
 ACTION_TABLE: Final = "actions.parquet"
 
 
-def sibling(work: Work, asset: str, name: str) -> str:
-    """Return the key of a file that another stage wrote for the same video."""
-    batch, video_id = work.folder.split("/")[-2:]
+def manifest_key(asset: str, batch: str) -> str:
+    """Return the key of a batch's manifest."""
+    return f"{asset}/{batch}/{MANIFEST}"
+
+
+def unit_key(asset: str, batch: str, video_id: str, name: str = UNIT) -> str:
+    """Return the key of a video's file; that of its record by default."""
     return f"{asset}/{batch}/{video_id}/{name}"
-
-
-def write_trace(work: Work, trace: PadTrace) -> str:
-    """Write a trace as the unit's action table; return its sha256."""
-    work.store.write_table(work.key(ACTION_TABLE), trace_to_table(trace))
-    with work.store.reading(work.key(ACTION_TABLE)) as path:
-        return sha256_file(path)

@@ -13,7 +13,8 @@ from ops.dataset.chunks import Chunk, ChunkConfig, build_chunks, chunk_spans, sp
 from ops.dataset.shards import ShardConfig, build_shards
 from ops.gamepad import DATASET, PadTrace
 from ops.outcomes import Outcome
-from ops.store.batch import Unit, manifest_key
+from ops.store.batch import Unit
+from ops.store.layout import manifest_key
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table
 

@@ -13,7 +13,8 @@ from ops.crawl.fingerprints import VERSION
 from ops.crawl.optout import OptOut, add_optout
 from ops.dataset.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.outcomes import Outcome
-from ops.store.batch import Stage, Unit, manifest_key, run_batch
+from ops.store.batch import Stage, Unit, run_batch
+from ops.store.layout import manifest_key
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table

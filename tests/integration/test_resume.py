@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.store.batch import manifest_key, read_batch
+from ops.store.batch import read_batch
+from ops.store.layout import manifest_key
 from ops.store.storage import Store
 from tests.integration.toy_batch import BATCH, STAGE, UNITS, main
 

@@ -23,7 +23,7 @@ from ops.dataset.shards import (
 )
 from ops.dataset.verify import verify_dataset, verify_shards
 from ops.media.remux import cut_packets
-from ops.store.batch import manifest_key
+from ops.store.layout import manifest_key
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
 from tests.factories.policy_data import make_chunk, write_videos

@@ -20,7 +20,8 @@ from ops.dataset.statistics import (
 )
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, PadTrace
 from ops.outcomes import Outcome
-from ops.store.batch import Unit, manifest_key
+from ops.store.batch import Unit
+from ops.store.layout import manifest_key
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table
 from tests.factories.media import write_clip

@@ -23,7 +23,8 @@ from ops.nitrogen.importer import PUBLISHED, TABLE, import_labels
 from ops.nitrogen.join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.nitrogen.layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
 from ops.outcomes import RejectedError
-from ops.store.batch import Unit, manifest_key
+from ops.store.batch import Unit
+from ops.store.layout import manifest_key
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.store.batch import Stage, Unit, Work, manifest_key, read_batch, run_batch
+from ops.store.batch import Stage, Unit, Work, read_batch, run_batch
+from ops.store.layout import manifest_key
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store, fingerprint
 
