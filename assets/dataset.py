@@ -16,12 +16,8 @@ from ops.dataset import shards as shard_ops
 from ops.dataset.verify import verify_shards
 from ops.drawing.charts import bar_chart
 from ops.drawing.pictures import encode
+from ops.store.layout import ACTIONS, CARD, CATALOG, CHUNKS, CROPS, LOCATIONS, SHARDS, VIDEOS
 from ops.store.storage import Store, fingerprint
-
-CHUNKS = chunk_ops.ASSET
-SHARDS = shard_ops.ASSET
-CARD = card_ops.ASSET
-CATALOG = "raw/catalog"
 
 KEPT_RATIO = "kept_ratio"
 LABEL_DENSITY = "label_density"
@@ -58,7 +54,7 @@ class ShardSize(dg.Config):
 
 
 @dg.asset(
-    **labelled_by_batch(CHUNKS, chunk_ops.VERSION, {"pyarrow"}, ["labels/actions", "raw/videos"]),
+    **labelled_by_batch(CHUNKS, chunk_ops.VERSION, {"pyarrow"}, [ACTIONS, VIDEOS]),
     check_specs=[
         dg.AssetCheckSpec(KEPT_RATIO, asset=to_key(CHUNKS), description="The kept share of hours is as usual."),
         dg.AssetCheckSpec(
@@ -103,7 +99,7 @@ def chunks(
 
 
 @dg.asset(
-    **labelled_by_batch(SHARDS, shard_ops.VERSION, {"webdataset"}, [CHUNKS, "overlay/crops", "labels/actions"]),
+    **labelled_by_batch(SHARDS, shard_ops.VERSION, {"webdataset"}, [CHUNKS, CROPS, ACTIONS]),
     check_specs=[
         dg.AssetCheckSpec(
             SHARDS_SOUND,
@@ -165,7 +161,7 @@ def shards(
         CARD,
         card_ops.VERSION,
         {"pandas", "pyarrow"},
-        [CATALOG, "raw/videos", "overlay/locations", "labels/actions", CHUNKS, SHARDS],
+        [CATALOG, VIDEOS, LOCATIONS, ACTIONS, CHUNKS, SHARDS],
     )
 )
 def card(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:

@@ -6,7 +6,6 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
-from assets.overlay import LIBRARY_KEY, TEMPLATES
 from assets.support.folders import input_content
 from assets.support.metadata import md_picture, md_table
 from assets.support.naming import labelled_by_batch
@@ -19,12 +18,10 @@ from ops.labels import refine as refine_ops
 from ops.labels.generations import generation_id, held_units, keep, read_pins
 from ops.stages import labels as stages
 from ops.store.batch import Stage, Unit
+from ops.store.layout import ACTIONS, CROPS, LIBRARY_KEY, PARSER, RAW_ACTIONS, TEMPLATES
 from ops.store.parallel import Mapper
 from ops.store.storage import Store
 
-RAW_ACTIONS = stages.RAW_ACTIONS
-ACTIONS = stages.ACTIONS
-PARSER = "parser/checkpoint"
 _MAX_PICTURES = 2
 _MAX_ROWS = 50
 _JPEG_QUALITY = 85
@@ -41,9 +38,7 @@ class Refining(dg.Config):
 
 
 @dg.asset(
-    **labelled_by_batch(
-        RAW_ACTIONS, parse_ops.VERSION, {"pytorch"}, ["overlay/crops", TEMPLATES, PARSER], "gpu", pool="gpu"
-    ),
+    **labelled_by_batch(RAW_ACTIONS, parse_ops.VERSION, {"pytorch"}, [CROPS, TEMPLATES, PARSER], "gpu", pool="gpu"),
     check_specs=stage_checks(RAW_ACTIONS),
 )
 def raw_actions(
@@ -57,7 +52,7 @@ def raw_actions(
     stage = Stage(RAW_ACTIONS, parse_ops.VERSION, None, (library, weights))
     read = stages.ReadActions(LIBRARY_KEY, library, OpenStoredParser(store, PARSER, weights))
     preview, held = _preview_labels(RAW_ACTIONS), _held(RAW_ACTIONS)
-    return materialize_stage(context, store, mapper, stage, read_inputs("overlay/crops"), read, preview, held)
+    return materialize_stage(context, store, mapper, stage, read_inputs(CROPS), read, preview, held)
 
 
 @dg.asset(**labelled_by_batch(ACTIONS, refine_ops.VERSION, {"numpy"}, [RAW_ACTIONS]), check_specs=stage_checks(ACTIONS))

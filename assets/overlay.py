@@ -25,16 +25,10 @@ from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
 from ops.stages import labels as stages
 from ops.store.batch import Stage, Unit, read_batch
+from ops.store.layout import CROPS, FINGERPRINTS, LIBRARY, LIBRARY_KEY, LOCATIONS, TEMPLATES, VIDEOS
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint, sha256_file
 
-TEMPLATES = "overlay/templates"
-LOCATIONS = stages.LOCATIONS
-CROPS = stages.CROPS
-FINGERPRINTS = duplicates_ops.ASSET
-#: Folder of the library inside `overlay/templates`.
-LIBRARY = "library"
-LIBRARY_KEY = f"{TEMPLATES}/{LIBRARY}"
 _TEMPLATES_VERSION = f"{LIBRARY_VERSION}-{locate_ops.VERSION}"
 _MAX_TEMPLATES = 24
 _MAX_PICTURES = 4
@@ -101,7 +95,7 @@ def templates(config: TemplateLibrary, store: dg.ResourceParam[Store]) -> dg.Mat
 
 
 @dg.asset(
-    **labelled_by_batch(LOCATIONS, locate_ops.VERSION, {"opencv"}, ["raw/videos", TEMPLATES], pool="decode"),
+    **labelled_by_batch(LOCATIONS, locate_ops.VERSION, {"opencv"}, [VIDEOS, TEMPLATES], pool="decode"),
     check_specs=stage_checks(LOCATIONS),
 )
 def locations(
@@ -114,11 +108,11 @@ def locations(
     content, matchers = input_content(store, TEMPLATES), choose_matchers(config.matcher)
     stage = Stage(LOCATIONS, locate_ops.VERSION, config.to_op(), (content, *_names(matchers)))
     locate = stages.LocateVideo(matchers, LIBRARY_KEY, content, config.to_op())
-    return materialize_stage(context, store, mapper, stage, read_inputs("raw/videos"), locate, _preview_locations)
+    return materialize_stage(context, store, mapper, stage, read_inputs(VIDEOS), locate, _preview_locations)
 
 
 @dg.asset(
-    **labelled_by_batch(CROPS, crop_ops.VERSION, {"ffmpeg"}, ["raw/videos", LOCATIONS, TEMPLATES], pool="decode"),
+    **labelled_by_batch(CROPS, crop_ops.VERSION, {"ffmpeg"}, [VIDEOS, LOCATIONS, TEMPLATES], pool="decode"),
     check_specs=stage_checks(CROPS),
 )
 def crops(
@@ -169,7 +163,7 @@ def _preview_library(library: Sequence[Template]) -> str:
 
 
 def _preview_locations(store: Store, batch: str, units: Sequence[Unit]) -> str:
-    videos = {unit.video_id: unit for unit in read_batch(store, "raw/videos", batch)}
+    videos = {unit.video_id: unit for unit in read_batch(store, VIDEOS, batch)}
     pictures = [draw_location(store, batch, videos[unit.video_id], unit) for unit in find_ok(units, _MAX_PICTURES)]
     return md_picture(encode(grid(pictures, 2), _JPEG_QUALITY), "Found boxes") if pictures else ""
 

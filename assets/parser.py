@@ -12,11 +12,9 @@ from assets.support.metadata import folder_metadata, md_picture, md_table
 from assets.support.naming import labelled
 from assets.workers.parser_scores import score_families
 from ops.drawing.pictures import Picture, beside, encode, fit_width, grid, pad_panel
+from ops.store.layout import BENCHMARK, PARSER, SYNTHETIC
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 
-SYNTHETIC = "parser/synthetic"
-CHECKPOINT = "parser/checkpoint"
-BENCHMARK = "parser/benchmark"
 #: The recipe whose result comes with the repository.
 SHIPPED = "shipped"
 _VERSION = "1"
@@ -61,7 +59,7 @@ def synthetic(config: ParserRecipe, store: dg.ResourceParam[Store]) -> dg.Materi
     return _result(store, SYNTHETIC, report, report.facts, preview)
 
 
-@dg.asset(**labelled(CHECKPOINT, _VERSION, {"pytorch"}, [SYNTHETIC], "gpu", pool="gpu"))
+@dg.asset(**labelled(PARSER, _VERSION, {"pytorch"}, [SYNTHETIC], "gpu", pool="gpu"))
 def checkpoint(config: ParserTraining, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """The parser that reads overlays: the repository's own, or one trained by a recipe (a killed training goes on)."""
     from models.overlay_parser.checkpoint import MAIN, PROCEDURAL
@@ -78,17 +76,17 @@ def checkpoint(config: ParserTraining, store: dg.ResourceParam[Store]) -> dg.Mat
         build, source = _trainer(store, config.recipe), fingerprint(config.recipe)
     else:
         build, source = copy_shipped, fingerprint([sha256_file(file) for file in files])
-    report = build_folder(store, CHECKPOINT, _VERSION, config.model_dump(), {"weights": source}, build)
-    return _result(store, CHECKPOINT, report, report.facts)
+    report = build_folder(store, PARSER, _VERSION, config.model_dump(), {"weights": source}, build)
+    return _result(store, PARSER, report, report.facts)
 
 
-@dg.asset(**labelled(BENCHMARK, _VERSION, {"pytorch"}, [CHECKPOINT, SYNTHETIC]))
+@dg.asset(**labelled(BENCHMARK, _VERSION, {"pytorch"}, [PARSER, SYNTHETIC]))
 def benchmark(config: Benchmark, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """How well the parser reads each skin family: synthetic clips of designs that are not in its training stream."""
-    inputs = {CHECKPOINT: input_content(store, CHECKPOINT)}
+    inputs = {PARSER: input_content(store, PARSER)}
 
     def build(folder: Path) -> dict[str, Any]:
-        with local_folder(store, CHECKPOINT) as weights:
+        with local_folder(store, PARSER) as weights:
             rows = score_families(weights, config.num_clips, config.seed)
         (folder / "scores.json").write_bytes(to_json([_without_nan(row) for row in rows]))
         return {"rows": [_without_nan(row) for row in rows]}

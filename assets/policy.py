@@ -11,18 +11,18 @@ from assets.support.folders import build_folder
 from assets.support.metadata import folder_metadata, md_picture, md_table
 from assets.support.naming import labelled, to_key
 from assets.workers.play import NOOP, RANDOM, Match, Played, play_match
-from assets.workers.training_work import CHECKPOINT, CONTROL, TrainingJob, run_training
+from assets.workers.training_work import TrainingJob, run_training
 from ops.dataset.shards import list_shard_batches
 from ops.drawing.charts import line_chart
 from ops.drawing.pictures import encode, film_strip
+from ops.store.layout import OFFLINE, POLICY, ROLLOUTS, SHARDS, SHUFFLED
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, to_json
 from training.policy.config import EVALUATE_VERSION, TRAIN_VERSION
 
-OFFLINE = "policy/offline"
-ROLLOUTS = "policy/rollouts"
-POLICY = "policy"
-SHUFFLED = "shuffled labels"
+#: Names of the players that were trained, in tables and charts.
+TRAINED = "policy"
+CONTROL = "shuffled labels"
 #: Of the way that episodes are played and summed up.
 _ROLLOUTS_VERSION = "1"
 #: Frames of the film strip.
@@ -55,7 +55,7 @@ class Rollouts(dg.Config):
     replan_rows: int = Field(default=2, ge=1, description="Rows of a predicted chunk played before the next look.")
 
 
-@dg.asset(**labelled(CHECKPOINT, TRAIN_VERSION, {"pytorch"}, ["dataset/shards"], "gpu", pool="gpu"))
+@dg.asset(**labelled(POLICY, TRAIN_VERSION, {"pytorch"}, [SHARDS], "gpu", pool="gpu"))
 def checkpoint(
     context: dg.AssetExecutionContext,
     config: PolicyTraining,
@@ -66,15 +66,15 @@ def checkpoint(
 
     Beside it, under `policy/shuffled`, the control experiment: the same recipe on shuffled labels.
     """
-    keys = [CHECKPOINT, CONTROL] if config.control else [CHECKPOINT]
-    jobs = [TrainingJob(store, key, config.recipe, key == CONTROL, config.num_workers) for key in keys]
+    keys = [POLICY, SHUFFLED] if config.control else [POLICY]
+    jobs = [TrainingJob(store, key, config.recipe, key == SHUFFLED, config.num_workers) for key in keys]
     reports = {}
     for job, report in mapper.map(run_training, jobs):
         if isinstance(report, Exception):
             raise report
         context.log.info(f"{job.key}: {report.steps} steps, loss {report.loss:.4f}, {report.wall_s:.0f} s")
         reports[job.key] = report
-    report = reports[CHECKPOINT]
+    report = reports[POLICY]
     facts = {
         "num_steps": report.steps,
         "resumed_from": report.resumed_from,
@@ -82,22 +82,22 @@ def checkpoint(
         "loss": report.loss,
         "steps_per_s": report.steps_per_s,
     }
-    curves = {POLICY if key == CHECKPOINT else SHUFFLED: reports[key].metrics for key in keys}
+    curves = {TRAINED if key == POLICY else CONTROL: reports[key].metrics for key in keys}
     num_done = sum(report.changed for report in reports.values())
     wall_s = sum(report.wall_s for report in reports.values() if report.changed)
     return dg.MaterializeResult(
-        metadata=folder_metadata(store.uri(CHECKPOINT), num_done, wall_s, facts, _preview_training(curves)),
+        metadata=folder_metadata(store.uri(POLICY), num_done, wall_s, facts, _preview_training(curves)),
         data_version=dg.DataVersion(report.fingerprint),
     )
 
 
-@dg.asset(**labelled(OFFLINE, EVALUATE_VERSION, {"pytorch"}, [CHECKPOINT, "dataset/shards"]))
+@dg.asset(**labelled(OFFLINE, EVALUATE_VERSION, {"pytorch"}, [POLICY, SHARDS]))
 def offline(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     """What the policy predicts on held-out videos, against predictors that know nothing of the picture."""
     from training.publish import build_offline
 
     started, before = time.monotonic(), _fingerprint_of(store, OFFLINE)
-    metrics = build_offline(store, list_shard_batches(store), CHECKPOINT, OFFLINE)
+    metrics = build_offline(store, list_shard_batches(store), POLICY, OFFLINE)
     current = _fingerprint_of(store, OFFLINE)
     rows = offline_table(metrics)
     facts = {name: value for name, value in rows[0].items() if isinstance(value, float)}
@@ -109,7 +109,7 @@ def offline(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
 
 
 @dg.asset(
-    **labelled(ROLLOUTS, _ROLLOUTS_VERSION, {"gymnasium"}, [CHECKPOINT]),
+    **labelled(ROLLOUTS, _ROLLOUTS_VERSION, {"gymnasium"}, [POLICY]),
     check_specs=[
         dg.AssetCheckSpec(
             BEATS_RANDOM,
@@ -122,7 +122,7 @@ def rollouts(
     config: Rollouts, store: dg.ResourceParam[Store], mapper: dg.ResourceParam[Mapper]
 ) -> dg.MaterializeResult:
     """Returns and success rates in the simulator on fixed seeds, beside random, no-op and the shuffled control."""
-    inputs = {key: _fingerprint_of(store, key) for key in (CHECKPOINT, CONTROL) if _fingerprint_of(store, key)}
+    inputs = {key: _fingerprint_of(store, key) for key in (POLICY, SHUFFLED) if _fingerprint_of(store, key)}
     matches = _matches(config, store, list(inputs))
     report = build_folder(
         store, ROLLOUTS, _ROLLOUTS_VERSION, config.model_dump(), inputs, lambda folder: _play(mapper, matches, folder)
@@ -141,7 +141,7 @@ def rollouts(
         check_results=[
             dg.AssetCheckResult(
                 check_name=BEATS_RANDOM,
-                passed=report.facts["beats_random"][POLICY],
+                passed=report.facts["beats_random"][TRAINED],
                 severity=dg.AssetCheckSeverity.WARN,
                 metadata={name: bool(value) for name, value in report.facts["beats_random"].items()},
             )
@@ -158,15 +158,15 @@ def _fingerprint_of(store: Store, key: str) -> str:
 
 def _matches(config: Rollouts, store: Store, keys: list[str]) -> list[Match]:
     """Return the matches, those of slow players first."""
-    if CHECKPOINT not in keys:
-        raise FileNotFoundError(f"no policy in {store.uri(CHECKPOINT)}; materialize {CHECKPOINT} first")
+    if POLICY not in keys:
+        raise FileNotFoundError(f"no policy in {store.uri(POLICY)}; materialize {POLICY} first")
     from simulator.play.suites import find_suite
 
     tasks = find_suite(config.suite) if config.suite else ((config.game, config.task or None),)
     seeds = tuple(range(config.first_seed, config.first_seed + config.num_episodes))
-    players = {POLICY: CHECKPOINT, SHUFFLED: CONTROL if CONTROL in keys else "", RANDOM: "", NOOP: ""}
+    players = {TRAINED: POLICY, CONTROL: SHUFFLED if SHUFFLED in keys else "", RANDOM: "", NOOP: ""}
     return [
-        Match(name, store, key, game, task, seeds, config.replan_rows, _FILM_EVERY if name == POLICY else 0)
+        Match(name, store, key, game, task, seeds, config.replan_rows, _FILM_EVERY if name == TRAINED else 0)
         for name, key in players.items()
         if key or name in (RANDOM, NOOP)
         for game, task in tasks
@@ -181,10 +181,10 @@ def _play(mapper: Mapper, matches: list[Match], folder: Path) -> dict[str, Any]:
         played.setdefault(match.player, []).append(result)
     names = list(dict.fromkeys(match.player for match in matches))
     results = {name: [one.evaluation.to_dict() for one in played[name]] for name in names}
-    is_suite = len(results[POLICY]) > 1
+    is_suite = len(results[TRAINED]) > 1
     players = results if is_suite else {name: ones[0] for name, ones in results.items()}
     (folder / "evaluations.json").write_bytes(to_json(players))
-    film = played[POLICY][0].film
+    film = played[TRAINED][0].film
     stills = range(0, len(film), max(1, len(film) // _NUM_STILLS))
     texts = [f"frame {number * _FILM_EVERY}" for number in stills]
     (folder / "film.jpg").write_bytes(encode(film_strip([film[number] for number in stills], texts), quality=80))
@@ -212,7 +212,7 @@ def suite_facts(results: dict[str, list[dict[str, Any]]]) -> dict[str, Any]:
         "players": results,
         "rows": [{"player": name, **row} for name in sorted(tables, key=_rank) for row in tables[name]],
         "metadata": {
-            **{f"success/{row['what']}": row["success"] for row in tables[POLICY]},
+            **{f"success/{row['what']}": row["success"] for row in tables[TRAINED]},
             **{f"success_{name.replace(' ', '_')}": row["success"] for name, row in everything.items()},
         },
         "beats_random": {
@@ -238,7 +238,7 @@ def rollout_table(players: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _rank(player: str) -> int:
     """Return a player's place in tables: what is judged, then its control, then those that know nothing."""
-    order = (POLICY, SHUFFLED, RANDOM, NOOP)
+    order = (TRAINED, CONTROL, RANDOM, NOOP)
     return order.index(player) if player in order else len(order)
 
 
@@ -246,7 +246,7 @@ def offline_table(metrics: dict[str, Any]) -> list[dict[str, Any]]:
     """Return a row per predictor: policy first, then the baselines."""
     return [
         {"predictor": name, **{score: entry["value"] for score, entry in scores.items()}}
-        for name, scores in sorted(metrics["scores"].items(), key=lambda item: (item[0] != POLICY, item[0]))
+        for name, scores in sorted(metrics["scores"].items(), key=lambda item: (item[0] != TRAINED, item[0]))
     ]
 
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import dagster as dg
 from pydantic import Field
 
-from assets.overlay import LIBRARY_KEY, TEMPLATES
 from assets.support.folders import input_content
 from assets.support.metadata import md_table
 from assets.support.naming import labelled, labelled_by_batch
@@ -20,11 +19,10 @@ from ops.crawl.duplicates import find_duplicates
 from ops.crawl.liveness import probe_liveness
 from ops.stages import videos as video_ops
 from ops.store.batch import Unit
+from ops.store.layout import CATALOG, LIBRARY_KEY, TEMPLATES, VIDEOS
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint
 
-CATALOG = "raw/catalog"
-VIDEOS = video_ops.ASSET
 _CATALOG_VERSION = "1"
 _MAX_ROWS = 50
 

@@ -18,14 +18,12 @@ from typing import Final
 from ops.crawl.catalog import Video, batch_ids, catalog_lock, is_committed, read_catalog, write_catalog
 from ops.crawl.duplicates import drop_fingerprints
 from ops.crawl.optout import TRAINED_ON, emptied, flag_opted_out, read_optouts
-from ops.dataset.card import ASSET as CARD
 from ops.dataset.card import build_card
-from ops.dataset.chunks import ASSET as CHUNKS
 from ops.dataset.reshard import drop_chunks, drop_samples
-from ops.dataset.shards import ASSET as SHARDS
 from ops.dataset.shards import list_shard_batches, read_index
-from ops.nitrogen.importer import PUBLISHED, published_videos
+from ops.nitrogen.importer import published_videos
 from ops.nitrogen.join import MISSING, write_missing
+from ops.store.layout import CARD, CHUNKS, PUBLISHED, SHARDS
 from ops.store.storage import Store
 
 #: What is said of a checkpoint that learned from a video which is gone; beside its files.

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
+
 RATES_KEY: Final = "cost/rates.json"
 _HOUR_S: Final = 3600.0
 
@@ -146,7 +148,7 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     from ops.labels.parse import read_spans
     from ops.labels.refine import RefineConfig, refine
     from ops.media.probe import probe
-    from ops.overlay.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, crop_video
+    from ops.overlay.crop import CropConfig, crop_video
     from ops.overlay.locate import LocateConfig
     from ops.skins.template import Template
     from ops.stages.labels import locate_in

@@ -25,7 +25,7 @@ from ops.dataset.chunks import ChunkConfig, build_chunks
 from ops.dataset.shards import ShardConfig, build_shards
 from ops.outcomes import Outcome
 from ops.store.batch import Unit
-from ops.store.layout import manifest_key
+from ops.store.layout import ACTIONS, CROPS, VIDEOS, manifest_key
 from ops.store.storage import Store
 from training.policy.chunks import Source, decode_frames, list_sources, read_source
 from training.policy.config import DataConfig
@@ -47,7 +47,7 @@ def build_store(root: Path) -> Store:
     from ops.skins.procedural import make_skin
 
     store = Store(str(root))
-    units: dict[str, list[Unit]] = {"raw/videos": [], "overlay/crops": [], "labels/actions": []}
+    units: dict[str, list[Unit]] = {VIDEOS: [], CROPS: [], ACTIONS: []}
     for clip in (clip for clip in demo_clips() if clip["name"] in NAMES):
         template, name = make_skin(clip["skin_id"]).template(), clip["name"]
         x, y, width, _ = template.drawn_box()
@@ -60,7 +60,7 @@ def build_store(root: Path) -> Store:
                 shutil.copyfile(Path(folder) / "game.mp4", path)
         truth = (CLIPS / clip["file"]).with_suffix(".parquet").read_bytes()
         store.write_bytes(f"labels/actions/{BATCH}/{name}/actions.parquet", truth)
-        about = {"raw/videos": Outcome.ok(channel=name, game="Doom"), "overlay/crops": Outcome.ok(game={"masks": []})}
+        about = {VIDEOS: Outcome.ok(channel=name, game="Doom"), CROPS: Outcome.ok(game={"masks": []})}
         for asset, made in units.items():
             made.append(Unit(name, about.get(asset, Outcome.ok()), fingerprint=name))
     for asset, made in units.items():

@@ -12,6 +12,7 @@ from typing import Any, Final
 from models.policy.checkpoint import save_policy
 from ops.crawl.optout import TRAINED_ON
 from ops.dataset.shards import dataset_content, read_index
+from ops.store.layout import OFFLINE, POLICY
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 from training.evaluation.evaluate import EvalConfig, evaluate
 from training.metrics import Progress
@@ -20,8 +21,6 @@ from training.policy.config import EVALUATE_VERSION, TrainConfig
 from training.policy.loop import TrainReport, run_fingerprint, train
 from training.serving.infer import open_policy
 
-CHECKPOINT: Final = "policy/checkpoint"
-OFFLINE: Final = "policy/offline"
 DEFAULT_EVAL: Final = EvalConfig()
 _REPORT: Final = "report.json"
 _METRICS: Final = "metrics.jsonl"
@@ -31,7 +30,7 @@ def train_policy(
     store: Store,
     batches: Sequence[str],
     config: TrainConfig,
-    key: str = CHECKPOINT,
+    key: str = POLICY,
     recipe: str = "",
     progress: Progress | None = None,
     num_workers: int = 1,
@@ -94,7 +93,7 @@ def publish_folder(store: Store, key: str, folder: Path, current: str) -> None:
 def build_offline(
     store: Store,
     batches: Sequence[str],
-    key: str = CHECKPOINT,
+    key: str = POLICY,
     out: str = OFFLINE,
     config: EvalConfig = DEFAULT_EVAL,
 ) -> dict[str, Any]:

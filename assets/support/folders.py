@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops.store.layout import MANIFEST
 from ops.store.storage import Store, fingerprint, sha256_file
-
-MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,10 @@ from ops.drawing.pictures import Picture, beside, caption, draw_box, fit_width, 
 from ops.gamepad import PadTrace
 from ops.media.sandbox import Limits, call
 from ops.store.batch import Unit
+from ops.store.layout import CROPS, VIDEOS
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 
-VIDEOS = "raw/videos"
-CROPS = "overlay/crops"
 _LIMITS = Limits(wall_s=60.0, cpu_s=60.0, memory_bytes=2 << 30)
 #: Longest stretch of stick traces in one picture: beyond it lines run into each other.
 _TRACE_S = 20.0

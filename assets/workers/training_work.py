@@ -7,10 +7,6 @@ from typing import Any
 from ops.dataset.shards import list_shard_batches
 from ops.store.storage import Store
 
-CHECKPOINT = "policy/checkpoint"
-#: The control experiment: what learned nothing from the picture must not play.
-CONTROL = "policy/shuffled"
-
 
 @dataclass(frozen=True)
 class TrainingJob:

@@ -19,16 +19,14 @@ import numpy.typing as npt
 from ops.crawl.catalog import Video, catalog_lock, read_catalog, write_catalog
 from ops.crawl.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
 from ops.outcomes import Outcome
-from ops.overlay.crop import FRAME_TABLE, GAME_CLIP
-from ops.stages.labels import CROPS, sibling
+from ops.stages.labels import 
 from ops.store.batch import Unit, Work, read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import CROPS, FINGERPRINTS, FRAME_TABLE, GAME_CLIP, manifest_key
 from ops.store.storage import Store, sha256_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-ASSET: Final = "overlay/fingerprints"
 FILE: Final = "fingerprint.parquet"
 INDEX_KEY: Final = "raw/catalog/fingerprints.parquet"
 STATE_KEY: Final = "raw/catalog/fingerprints.json"
@@ -44,10 +42,10 @@ def fingerprint_video(work: Work) -> tuple[Outcome, dict[str, str]]:
     """overlay/crops -> overlay/fingerprints, from the game view: its overlay is masked, so it counts for nothing."""
     from ops.media.video import decode_frames, open_video
 
-    pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
+    pts_s = work.store.read_table(work.sibling(CROPS, FRAME_TABLE))["pts_s"].to_numpy()
 
     def frames() -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
-        with work.store.reading(sibling(work, CROPS, GAME_CLIP)) as clip, open_video(clip) as video:
+        with work.store.reading(work.sibling(CROPS, GAME_CLIP)) as clip, open_video(clip) as video:
             for time_s, frame in zip(pts_s, decode_frames(video), strict=False):
                 luma = frame.reformat(_SIDE, _SIDE, format="gray", interpolation="AREA", threads=1)
                 yield float(time_s), luma.to_ndarray()
@@ -152,7 +150,9 @@ def find_duplicates(store: Store) -> DuplicatesReport:
     fresh = {batch: content for batch, content in _contents(store).items() if state.get(batch) != content}
     if not fresh:
         return DuplicatesReport()
-    units = {batch: [unit for unit in read_batch(store, ASSET, batch) if _usable(unit, ledger)] for batch in fresh}
+    units = {
+        batch: [unit for unit in read_batch(store, FINGERPRINTS, batch) if _usable(unit, ledger)] for batch in fresh
+    }
     prints = {
         unit.video_id: _read(store, batch, unit.video_id) for batch, found in sorted(units.items()) for unit in found
     }
@@ -172,8 +172,10 @@ def find_duplicates(store: Store) -> DuplicatesReport:
 
 def _contents(store: Store) -> dict[str, str]:
     """Return a hash of each batch's manifest of fingerprints."""
-    batches = sorted({key.split("/")[2] for key in store.list(ASSET) if key.endswith("/manifest.json")})
-    return {batch: hashlib.sha256(store.read_bytes(manifest_key(ASSET, batch))).hexdigest()[:16] for batch in batches}
+    batches = sorted({key.split("/")[2] for key in store.list(FINGERPRINTS) if key.endswith("/manifest.json")})
+    return {
+        batch: hashlib.sha256(store.read_bytes(manifest_key(FINGERPRINTS, batch))).hexdigest()[:16] for batch in batches
+    }
 
 
 def _usable(unit: Unit, ledger: Collection[str]) -> bool:
@@ -181,7 +183,7 @@ def _usable(unit: Unit, ledger: Collection[str]) -> bool:
 
 
 def _read(store: Store, batch: str, video_id: str) -> Fingerprint:
-    return from_table(store.read_table(f"{ASSET}/{batch}/{video_id}/{FILE}"))
+    return from_table(store.read_table(f"{FINGERPRINTS}/{batch}/{video_id}/{FILE}"))
 
 
 def _matches(

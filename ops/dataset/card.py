@@ -18,13 +18,10 @@ from ops.media.sandbox import Limits, call
 from ops.media.video import sample_frames
 from ops.outcomes import BadInputError
 from ops.store.batch import read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import CARD, LOCATIONS, MANIFEST, VIDEOS, manifest_key
 from ops.store.storage import Store, fingerprint
 
-ASSET: Final = "dataset/card"
 VERSION: Final = "2"
-_VIDEOS: Final = "raw/videos"
-_LOCATIONS: Final = "overlay/locations"
 _NUM_PICTURES: Final = 12
 _PICTURE_LIMITS: Final = Limits(wall_s=60.0, cpu_s=30.0, memory_bytes=2 << 30)
 _MAX_ROWS: Final = 30
@@ -65,29 +62,29 @@ def build_card(store: Store, batches: Sequence[str], name: str = "overplay datas
         batches: partition keys, all of them.
         name: how the dataset is called.
     """
-    statistics = collect_statistics(store, batches, f"{ASSET}/batches")
+    statistics = collect_statistics(store, batches, f"{CARD}/batches")
     located = [store.read_json(key) if store.exists(key) else None for key in _location_manifests(batches)]
     current = fingerprint(VERSION, name, list(batches), statistics.to_record(), located)
-    key = f"{ASSET}/manifest.json"
+    key = f"{CARD}/{MANIFEST}"
     stored = store.read_json(key) if store.exists(key) else {}
     if stored.get("fingerprint") == current:
-        pictures = {file: store.read_bytes(f"{ASSET}/{file}") for file in stored["files"] if file.endswith(".png")}
-        return CardReport(statistics, store.read_bytes(f"{ASSET}/README.md").decode(), pictures, current, False)
+        pictures = {file: store.read_bytes(f"{CARD}/{file}") for file in stored["files"] if file.endswith(".png")}
+        return CardReport(statistics, store.read_bytes(f"{CARD}/README.md").decode(), pictures, current, False)
     pictures = _draw(statistics)
     sheet = contact_sheet(store, batches)
     if sheet is not None:
         pictures["located.png"] = encode(sheet)
     readme = write_readme(statistics, name, tuple(pictures))
     for file, data in pictures.items():
-        store.write_bytes(f"{ASSET}/{file}", data)
-    store.write_json(f"{ASSET}/card.json", describe(statistics))
-    store.write_bytes(f"{ASSET}/README.md", readme.encode())
+        store.write_bytes(f"{CARD}/{file}", data)
+    store.write_json(f"{CARD}/card.json", describe(statistics))
+    store.write_bytes(f"{CARD}/README.md", readme.encode())
     store.write_json(key, {"fingerprint": current, "files": ["README.md", "card.json", *sorted(pictures)]})
     return CardReport(statistics, readme, pictures, current, True)
 
 
 def _location_manifests(batches: Sequence[str]) -> list[str]:
-    return [manifest_key(_LOCATIONS, batch) for batch in batches]
+    return [manifest_key(LOCATIONS, batch) for batch in batches]
 
 
 def describe(statistics: Statistics) -> dict[str, Any]:
@@ -175,8 +172,8 @@ def contact_sheet(store: Store, batches: Sequence[str], count: int = _NUM_PICTUR
     tiles: list[Picture] = []
     for batch in batches:
         try:
-            videos = {unit.video_id: unit for unit in read_batch(store, _VIDEOS, batch)}
-            located = read_batch(store, _LOCATIONS, batch)
+            videos = {unit.video_id: unit for unit in read_batch(store, VIDEOS, batch)}
+            located = read_batch(store, LOCATIONS, batch)
         except FileNotFoundError:
             continue
         for unit in located:
@@ -185,7 +182,7 @@ def contact_sheet(store: Store, batches: Sequence[str], count: int = _NUM_PICTUR
             if unit.outcome.kind != "ok" or unit.video_id not in videos:
                 continue
             track = unit.outcome.data["tracks"][0]
-            key = f"{_VIDEOS}/{batch}/{unit.video_id}/{videos[unit.video_id].outcome.data['path']}"
+            key = f"{VIDEOS}/{batch}/{unit.video_id}/{videos[unit.video_id].outcome.data['path']}"
             frame = _middle_frame(store, key)
             if frame is not None:
                 label = f"{track['template_id']} {track['score']:.2f}"

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from ops.crawl.catalog import read_catalog
 from ops.gamepad import STICK_ACTIVE, PadTrace
 from ops.store.batch import read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import ACTION_TABLE, ACTIONS, CHUNKS, VIDEOS, manifest_key, unit_key
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION: Final = "1"
-ASSET: Final = "dataset/chunks"
-LABELS: Final = "labels/actions"
-VIDEOS: Final = "raw/videos"
 
 Split = Literal["train", "val"]
 
@@ -238,7 +235,7 @@ def table_to_chunks(table: pa.Table) -> list[Chunk]:
 
 def table_key(batch: str) -> str:
     """Return the key of a batch's table of chunks."""
-    return f"{ASSET}/{batch}/chunks.parquet"
+    return f"{CHUNKS}/{batch}/chunks.parquet"
 
 
 def read_chunks(store: Store, batch: str) -> list[Chunk]:
@@ -247,7 +244,7 @@ def read_chunks(store: Store, batch: str) -> list[Chunk]:
     Raises:
         FileNotFoundError: chunks have not been selected for this batch.
     """
-    store.read_json(manifest_key(ASSET, batch))
+    store.read_json(manifest_key(CHUNKS, batch))
     return table_to_chunks(store.read_table(table_key(batch)))
 
 
@@ -256,21 +253,21 @@ def build_chunks(store: Store, batch: str, config: ChunkConfig = ChunkConfig()) 
 
     Nothing is written when the stored manifest was made from the same labels, facts and config.
     """
-    labelled = [unit for unit in read_batch(store, LABELS, batch) if unit.outcome.kind == "ok"]
+    labelled = [unit for unit in read_batch(store, ACTIONS, batch) if unit.outcome.kind == "ok"]
     facts = {unit.video_id: unit.outcome.data for unit in read_batch(store, VIDEOS, batch)}
     names = {unit.video_id: _names(facts.get(unit.video_id, {})) for unit in labelled}
     duplicates = {} if config.keep_duplicates else _duplicates(store, batch, names)
     current = fingerprint(
-        ASSET, VERSION, config, [unit.content for unit in labelled], names, *filter(None, [duplicates])
+        CHUNKS, VERSION, config, [unit.content for unit in labelled], names, *filter(None, [duplicates])
     )
-    key = manifest_key(ASSET, batch)
+    key = manifest_key(CHUNKS, batch)
     if store.exists(key):
         stored = store.read_json(key)
         if stored["fingerprint"] == current:
             return ChunksReport(**stored, changed=False)
     chunks: list[Chunk] = []
     for unit in labelled:
-        table = store.read_table(f"{LABELS}/{batch}/{unit.video_id}/actions.parquet")
+        table = store.read_table(unit_key(ACTIONS, batch, unit.video_id, ACTION_TABLE))
         scored = score_video(table_to_trace(table), unit.video_id, *names[unit.video_id], config)
         original = duplicates.get(unit.video_id)
         if original is not None:

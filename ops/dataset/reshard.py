@@ -13,12 +13,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ops.dataset.chunks import ASSET as CHUNKS
-from ops.dataset.chunks import LABELS, chunks_to_table, read_chunks, summarize, table_key
-from ops.dataset.shards import ASSET as SHARDS
+from ops.dataset.chunks import chunks_to_table, read_chunks, summarize, table_key
 from ops.dataset.shards import INDEX, IndexRow, read_index, shard_key
 from ops.store.batch import read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import ACTIONS, CHUNKS, SHARDS, manifest_key
 from ops.store.storage import Store, fingerprint, sha256_file
 
 _EDITION: Final = re.compile(r"(?:-e(\d+))?(\.\w+)$")
@@ -42,9 +40,9 @@ def drop_chunks(store: Store, batch: str, videos: Collection[str]) -> tuple[str,
 
 
 def _num_labelled(store: Store, batch: str, videos: Collection[str]) -> int:
-    if not store.exists(manifest_key(LABELS, batch)):
+    if not store.exists(manifest_key(ACTIONS, batch)):
         return 0
-    units = read_batch(store, LABELS, batch)
+    units = read_batch(store, ACTIONS, batch)
     return sum(unit.outcome.kind == "ok" and unit.video_id not in videos for unit in units)
 
 

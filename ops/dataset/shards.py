@@ -14,20 +14,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from ops.dataset.chunks import ASSET as CHUNKS
-from ops.dataset.chunks import LABELS, Chunk, read_chunks
+from ops.dataset.chunks import Chunk, read_chunks
 from ops.gamepad import SCHEMA_VERSION
 from ops.media.remux import cut_packets
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import ACTION_TABLE, ACTIONS, CHUNKS, CROPS, GAME_CLIP, SHARDS, manifest_key, unit_key
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 VERSION: Final = "1"
-ASSET: Final = "dataset/shards"
-CROPS: Final = "overlay/crops"
 INDEX: Final = "index.parquet"
 EXTENSIONS: Final = ("actions.parquet", "json", "mp4")
 
@@ -113,18 +110,18 @@ class ShardsReport:
 
 def shard_key(batch: str, name: str) -> str:
     """Return the key of a file of a batch's shards."""
-    return f"{ASSET}/{batch}/{name}"
+    return f"{SHARDS}/{batch}/{name}"
 
 
 def list_shard_batches(store: Store) -> tuple[str, ...]:
     """Return the batches whose shards are complete, sorted."""
-    keys = (key.split("/") for key in store.list(ASSET))
+    keys = (key.split("/") for key in store.list(SHARDS))
     return tuple(sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json"))
 
 
 def dataset_content(store: Store, batches: Iterable[str]) -> str:
     """Return a hash of what the shards of some batches hold."""
-    manifests = {batch: store.read_json(manifest_key(ASSET, batch)) for batch in sorted(batches)}
+    manifests = {batch: store.read_json(manifest_key(SHARDS, batch)) for batch in sorted(batches)}
     return fingerprint({batch: [manifest["shards"], manifest["index"]] for batch, manifest in manifests.items()})
 
 
@@ -135,12 +132,12 @@ def build_shards(store: Store, batch: str, config: ShardConfig = ShardConfig()) 
     """
     kept = [chunk for chunk in read_chunks(store, batch) if chunk.kept]
     crops = {unit.video_id: unit for unit in read_batch(store, CROPS, batch)}
-    labels = {unit.video_id: unit for unit in read_batch(store, LABELS, batch)}
+    labels = {unit.video_id: unit for unit in read_batch(store, ACTIONS, batch)}
     videos = sorted({chunk.video_id for chunk in kept})
     contents = [[crops[video].content, labels[video].content] for video in videos]
     chunks_fingerprint = store.read_json(manifest_key(CHUNKS, batch))["fingerprint"]
-    current = fingerprint(ASSET, VERSION, SCHEMA_VERSION, config, chunks_fingerprint, contents)
-    key = manifest_key(ASSET, batch)
+    current = fingerprint(SHARDS, VERSION, SCHEMA_VERSION, config, chunks_fingerprint, contents)
+    key = manifest_key(SHARDS, batch)
     if store.exists(key):
         stored = store.read_json(key)
         if stored["fingerprint"] == current:
@@ -168,8 +165,8 @@ def make_samples(store: Store, batch: str, crop: Unit, chunks: list[Chunk]) -> l
     Raises:
         ValueError: labels and clip have different numbers of frames, or a chunk does not start at a keyframe.
     """
-    table = store.read_table(f"{LABELS}/{batch}/{crop.video_id}/actions.parquet")
-    with store.reading(f"{CROPS}/{batch}/{crop.video_id}/game.mp4") as path:
+    table = store.read_table(unit_key(ACTIONS, batch, crop.video_id, ACTION_TABLE))
+    with store.reading(unit_key(CROPS, batch, crop.video_id, GAME_CLIP)) as path:
         clips = cut_packets(path, [(chunk.start_frame, chunk.stop_frame) for chunk in chunks], table.num_rows)
     facts = crop.outcome.data
     return [
@@ -292,7 +289,7 @@ def read_index(store: Store, batch: str) -> list[IndexRow]:
     Raises:
         FileNotFoundError: the batch has no complete shards.
     """
-    manifest = store.read_json(manifest_key(ASSET, batch))
+    manifest = store.read_json(manifest_key(SHARDS, batch))
     return [IndexRow(**row) for row in store.read_table(shard_key(batch, manifest["index"]["name"])).to_pylist()]
 
 
@@ -329,7 +326,7 @@ def iterate_samples(store: Store, batch: str) -> Iterator[tuple[str, dict[str, b
         FileNotFoundError: the batch has no manifest, or a shard that it lists is missing.
         tarfile.ReadError: a shard is truncated.
     """
-    for shard in store.read_json(manifest_key(ASSET, batch))["shards"]:
+    for shard in store.read_json(manifest_key(SHARDS, batch))["shards"]:
         with store.reading(shard_key(batch, shard["name"])) as path:
             yield from iterate_tar(path)
 
@@ -361,7 +358,7 @@ def _member_bytes(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
 
 def _remove_strays(store: Store, batch: str, manifest: dict[str, Any]) -> None:
     known = {shard_key(batch, shard["name"]) for shard in manifest["shards"]}
-    for key in store.list(f"{ASSET}/{batch}"):
+    for key in store.list(f"{SHARDS}/{batch}"):
         if key.endswith(".tar") and key not in known:
             store.remove(key)
 

@@ -19,19 +19,27 @@ from ops.dataset.chunks import Chunk, read_chunks
 from ops.gamepad import DATASET_BUTTONS, STICK_ACTIVE, STICKS, PadTrace
 from ops.outcomes import reason_class
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import (
+    ACTION_TABLE,
+    ACTIONS,
+    CHUNKS,
+    CROPS,
+    LOCATIONS,
+    RAW_ACTIONS,
+    VIDEOS,
+    manifest_key,
+    unit_key,
+)
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 
 VERSION: Final = "1"
-_ACTIONS: Final = "labels/actions"
-_CHUNKS: Final = "dataset/chunks"
 #: Stages of the funnel after `found`, with the assets whose losses count there; the last one is chunks.
 _STAGES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    ("downloaded", ("raw/videos",)),
-    ("located", ("overlay/locations",)),
-    ("cropped", ("overlay/crops",)),
-    ("read", ("labels/raw_actions", _ACTIONS)),
+    ("downloaded", (VIDEOS,)),
+    ("located", (LOCATIONS,)),
+    ("cropped", (CROPS,)),
+    ("read", (RAW_ACTIONS, ACTIONS)),
 )
 STAGES: Final = ("found", *(name for name, _ in _STAGES), "kept")
 NOT_DONE: Final = "not done yet"
@@ -182,14 +190,14 @@ def batch_statistics(store: Store, batch: str, videos: Sequence[Video]) -> Stati
                     _lose(statistics, stage, reason, seconds[video_id])
                     continue
                 data = units[video_id].outcome.data
-                if asset == "raw/videos":
+                if asset == VIDEOS:
                     facts[video_id] = data
                     seconds[video_id] = float(data.get("probe", {}).get("duration_s") or seconds[video_id])
                 family[video_id] = _family(data) or family.get(video_id, "")
         for video_id in left:
             statistics.funnel[stage].add(seconds[video_id])
     for video_id in sorted(left):
-        count_trace(statistics, table_to_trace(store.read_table(f"{_ACTIONS}/{batch}/{video_id}/actions.parquet")))
+        count_trace(statistics, table_to_trace(store.read_table(unit_key(ACTIONS, batch, video_id, ACTION_TABLE))))
     _count_chunks(statistics, store, batch, left, facts, family)
     return statistics
 
@@ -279,7 +287,7 @@ def collect_statistics(store: Store, batches: Sequence[str], cache: str = "datas
 def _batch_fingerprint(store: Store, batch: str, videos: Sequence[Video]) -> str:
     rows = [(video.video_id, video.duration_s, video.opt_out) for video in videos]
     manifests = []
-    for asset in (*(asset for _, assets in _STAGES for asset in assets), _CHUNKS):
+    for asset in (*(asset for _, assets in _STAGES for asset in assets), CHUNKS):
         key = manifest_key(asset, batch)
         manifests.append(store.read_json(key) if store.exists(key) else None)
     return fingerprint(VERSION, rows, manifests)

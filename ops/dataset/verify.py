@@ -15,10 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from ops.dataset.chunks import ASSET as CHUNKS
 from ops.dataset.chunks import read_chunks
-from ops.dataset.shards import ASSET, EXTENSIONS, IndexRow, iterate_tar, read_index, shard_key
-from ops.store.layout import manifest_key
+from ops.dataset.shards import EXTENSIONS, IndexRow, iterate_tar, read_index, shard_key
+from ops.store.layout import CHUNKS, SHARDS, manifest_key
 from ops.store.storage import Store, sha256_file
 
 #: A frame's time in the clip and its label's may differ by the rounding of both.
@@ -34,7 +33,7 @@ def verify_dataset(store: Store, report: Callable[[str], object] = lambda batch:
         store: holds the shards; any batch that has chunks or a file of shards must be whole.
         report: called with each batch before it is read.
     """
-    folders = {key.split("/")[-2] for asset in (ASSET, CHUNKS) for key in store.list(asset)}
+    folders = {key.split("/")[-2] for asset in (SHARDS, CHUNKS) for key in store.list(asset)}
     problems: dict[str, tuple[str, ...]] = {}
     keys: dict[str, str] = {}
     sides: dict[str, tuple[str, str]] = {}
@@ -65,15 +64,15 @@ def _try_index(store: Store, batch: str) -> list[IndexRow]:
 
 def verify_shards(store: Store, batch: str) -> tuple[str, ...]:
     """Return what is wrong with the shards of a batch, one line each; nothing wrong gives an empty tuple."""
-    if not store.exists(manifest_key(ASSET, batch)):
-        return (f"{manifest_key(ASSET, batch)} is missing: the batch is not complete",)
+    if not store.exists(manifest_key(SHARDS, batch)):
+        return (f"{manifest_key(SHARDS, batch)} is missing: the batch is not complete",)
     problems: list[str] = []
     try:
-        manifest = store.read_json(manifest_key(ASSET, batch))
+        manifest = store.read_json(manifest_key(SHARDS, batch))
         index = _read_sound_index(store, batch, manifest, problems)
         shards = [(str(shard["name"]), shard) for shard in manifest["shards"]]
     except (ValueError, KeyError, TypeError) as error:
-        return (f"{manifest_key(ASSET, batch)} is damaged: {error!r}",)
+        return (f"{manifest_key(SHARDS, batch)} is damaged: {error!r}",)
     keys: Counter[str] = Counter()
     for name, shard in shards:
         try:
@@ -82,7 +81,7 @@ def verify_shards(store: Store, batch: str) -> tuple[str, ...]:
                 problems += [f"{name}: {problem}" for problem in _shard_problems(path, shard, rows, keys)]
         except FileNotFoundError:
             problems.append(f"{name}: missing")
-    strays = {key.rsplit("/", 1)[-1] for key in store.list(f"{ASSET}/{batch}") if key.endswith(".tar")}
+    strays = {key.rsplit("/", 1)[-1] for key in store.list(f"{SHARDS}/{batch}") if key.endswith(".tar")}
     problems += [f"{name}: not in the manifest" for name in sorted(strays - {name for name, _ in shards})]
     problems += [f"key {key!r} occurs {count} times" for key, count in sorted(keys.items()) if count > 1]
     return (*problems, *_gap_problems(store, batch, manifest, set(keys)))

@@ -15,9 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET, PadTrace
-from ops.stages.labels import ACTION_TABLE, ACTIONS, RAW_ACTIONS
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import ACTION_TABLE, ACTIONS, RAW_ACTIONS, manifest_key
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from ops.dataset.chunks import LABELS, VIDEOS, ChunkConfig, chunk_id, chunk_spans
+from ops.dataset.chunks import ChunkConfig, chunk_id, chunk_spans
 from ops.gamepad import PadTrace
 from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members
 from ops.overlay.tracks import longest_within
 from ops.stages.labels import track_from
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import ACTION_TABLE, LOCATIONS, RAW_ACTIONS
+from ops.store.layout import ACTION_TABLE, ACTIONS, LOCATIONS, RAW_ACTIONS, VIDEOS, unit_key
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 
@@ -61,7 +61,7 @@ def export_labels(
         progress: called with (videos done, videos in all, id).
     """
     videos = [
-        (batch, unit) for batch in batches for unit in read_batch(store, LABELS, batch) if unit.outcome.kind == "ok"
+        (batch, unit) for batch in batches for unit in read_batch(store, ACTIONS, batch) if unit.outcome.kind == "ok"
     ]
     skipped: dict[str, str] = {}
     written = num_shards = num_chunks = 0
@@ -94,8 +94,8 @@ def make_chunks(store: Store, batch: str, unit: Unit) -> Iterator[tuple[str, dic
         ValueError: raw and processed labels have different numbers of rows.
     """
     video_id = unit.video_id
-    processed = table_to_trace(store.read_table(f"{LABELS}/{batch}/{video_id}/{ACTION_TABLE}"))
-    raw_key = f"{RAW_ACTIONS}/{batch}/{video_id}/{ACTION_TABLE}"
+    processed = table_to_trace(store.read_table(unit_key(ACTIONS, batch, video_id, ACTION_TABLE)))
+    raw_key = unit_key(RAW_ACTIONS, batch, video_id, ACTION_TABLE)
     raw: PadTrace | None = table_to_trace(store.read_table(raw_key)) if store.exists(raw_key) else None
     if raw is not None and raw.num_frames != processed.num_frames:
         raise ValueError(f"{raw.num_frames} rows of raw labels, {processed.num_frames} of processed ones")

@@ -20,11 +20,10 @@ from ops.crawl.optout import opted_out, read_optouts
 from ops.nitrogen.layout import PublishedChunk, parse_member, read_chunk
 from ops.outcomes import BadInputError, Outcome, reason_class
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import PUBLISHED, manifest_key
 from ops.store.storage import Store, fingerprint, sha256_file
 from ops.store.tables import trace_to_table
 
-PUBLISHED: Final = "labels/published"
 VERSION: Final = "1"
 TABLE: Final = "published.parquet"
 

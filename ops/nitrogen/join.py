@@ -16,18 +16,16 @@ from typing import Any, Final, Literal
 import numpy as np
 import numpy.typing as npt
 
-from ops.dataset.chunks import LABELS, VIDEOS
-from ops.dataset.shards import CROPS
 from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import call
-from ops.nitrogen.importer import PUBLISHED, TABLE, VERSION
+from ops.nitrogen.importer import TABLE, VERSION
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, CropConfig, write_game_view
+from ops.overlay.crop import CropConfig, write_game_view
 from ops.stages.labels import crop_limits
 from ops.stages.videos import PROBE_LIMITS
 from ops.store.batch import BatchReport, Stage, Unit, Work, read_batch, run_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, FRAME_TABLE, GAME_CLIP, PUBLISHED, VIDEOS, manifest_key
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
@@ -141,12 +139,12 @@ class AlignLabels:
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Write the labels of one video."""
         data = work.unit.outcome.data
-        pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
-        published = table_to_trace(work.store.read_table(sibling(work, PUBLISHED, TABLE)))
+        pts_s = work.store.read_table(work.sibling(CROPS, FRAME_TABLE))["pts_s"].to_numpy()
+        published = table_to_trace(work.store.read_table(work.sibling(PUBLISHED, TABLE)))
         trace = align(published, data["chunks"], pts_s, data["by_frame"])
         facts = {"num_frames": trace.num_frames, "template_id": TEMPLATE, "family": data["family"]}
         active = round(float(trace.active().mean()), 6)
-        return Outcome.ok(**facts, active_share=active, quality={}), {ACTION_TABLE: write_trace(work, trace)}
+        return Outcome.ok(**facts, active_share=active, quality={}), {ACTION_TABLE: work.write_table(ACTION_TABLE, trace_to_table(trace))}
 
 
 def align(published: PadTrace, chunks: Sequence[Sequence[float]], pts_s: npt.ArrayLike, by_frame: bool) -> PadTrace:
@@ -247,7 +245,7 @@ def join_videos(
     for stage, function in (
         (Stage(VIDEOS, version), FindVideo(paths)),
         (Stage(CROPS, version, config), ViewVideo(paths, config)),
-        (Stage(LABELS, version), AlignLabels()),
+        (Stage(ACTIONS, version), AlignLabels()),
     ):
 
         def advance(done: int, todo: int, unit: Unit, name: str = stage.asset) -> None:

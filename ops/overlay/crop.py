@@ -21,11 +21,9 @@ import numpy.typing as npt
 from ops.media.clip_writer import ClipWriter
 from ops.overlay.tracks import Track
 from ops.skins.template import Template
+from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 
 VERSION = "3"
-GAMEPAD_CLIP = "gamepad.mp4"
-GAME_CLIP = "game.mp4"
-FRAME_TABLE = "frames.parquet"
 
 _FRAMES_WAITING = 8
 #: Times that differ by less are one frame's; a span that ends this near the end of the video ends with it.

@@ -25,12 +25,13 @@ from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import Limits, call
 from ops.nitrogen.layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
-from ops.overlay.crop import GAME_CLIP, GAMEPAD_CLIP, CropConfig, CropReport, crop_video
+from ops.overlay.crop import CropConfig, CropReport, crop_video
 from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig
 from ops.overlay.tracks import Track, longest_within
 from ops.skins.template import Template
 from ops.stages.labels import LOCATE_LIMITS, crop_limits, locate_in, refine_span
+from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 from ops.store.storage import to_json
 
 REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"

@@ -19,24 +19,23 @@ from ops.labels.parse import PredictorFor, read_spans
 from ops.labels.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.media.sandbox import Limits, call
 from ops.outcomes import Outcome
-from ops.overlay.crop import (
-    FRAME_TABLE,
-    GAME_CLIP,
-    GAMEPAD_CLIP,
-    CropConfig,
-    CropReport,
-    CropSpan,
-    crop_data,
-    crop_video,
-)
+from ops.overlay.crop import CropConfig, CropReport, CropSpan, crop_data, crop_video
 from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.overlay.tracks import Track, locate_video
 from ops.skins.template import Template
 from ops.store.batch import Work
-from ops.store.layout import ACTION_TABLE, CROPS, RAW_ACTIONS, VIDEOS, sibling, write_trace
+from ops.store.layout import (
+    ACTION_TABLE,
+    CROPS,
+    FRAME_TABLE,
+    GAME_CLIP,
+    GAMEPAD_CLIP,
+    RAW_ACTIONS,
+    VIDEOS,
+)
 from ops.store.storage import Store, sha256_file
-from ops.store.tables import table_to_trace
+from ops.store.tables import table_to_trace, trace_to_table
 
 LOCATE_LIMITS = Limits(wall_s=900.0, cpu_s=300.0, memory_bytes=4 << 30)
 
@@ -101,7 +100,7 @@ class LocateVideo:
         """Find the overlay of one video."""
         probe = work.unit.outcome.data["probe"]
         folder = local_library(work.store, self.library, self.content)
-        with work.store.reading(sibling(work, VIDEOS, work.unit.outcome.data["path"])) as path:
+        with work.store.reading(work.sibling(VIDEOS, work.unit.outcome.data["path"])) as path:
             tracks = call(
                 locate_in, path, (folder,), self.matchers, self.config, probe["duration_s"], probe["height"],
                 limits=LOCATE_LIMITS,
@@ -129,7 +128,7 @@ class CropVideo:
         tracks = [track_from(record) for record in data["tracks"]]
         templates = _templates(local_library(work.store, self.library, self.content), tracks)
         with (
-            work.store.reading(sibling(work, VIDEOS, data["video"])) as path,
+            work.store.reading(work.sibling(VIDEOS, data["video"])) as path,
             tempfile.TemporaryDirectory(prefix="overplay-crop-") as scratch,
         ):
             limits = crop_limits(max(track.stop_s for track in tracks))
@@ -184,8 +183,8 @@ class ReadActions:
         data = work.unit.outcome.data
         spans = [CropSpan(**record) for record in data["gamepad"]["spans"]]
         templates = _templates(local_library(work.store, self.library, self.content), spans)
-        pts_s = work.store.read_table(sibling(work, CROPS, FRAME_TABLE))["pts_s"].to_numpy()
-        with work.store.reading(sibling(work, CROPS, GAMEPAD_CLIP)) as clip:
+        pts_s = work.store.read_table(work.sibling(CROPS, FRAME_TABLE))["pts_s"].to_numpy()
+        with work.store.reading(work.sibling(CROPS, GAMEPAD_CLIP)) as clip:
             raw = read_spans(clip, pts_s, spans, templates, self.open_parser())
         outcome = Outcome.ok(
             num_frames=raw.num_frames,
@@ -194,7 +193,7 @@ class ReadActions:
             spans=[refine_span(span, templates)._asdict() for span in spans],
             quality=label_quality(raw),
         )
-        return outcome, {ACTION_TABLE: write_trace(work, raw)}
+        return outcome, {ACTION_TABLE: work.write_table(ACTION_TABLE, trace_to_table(raw))}
 
 
 @dataclass(frozen=True)
@@ -212,9 +211,9 @@ class RefineActions:
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Clean one video's labels."""
         data = work.unit.outcome.data
-        raw = table_to_trace(work.store.read_table(sibling(work, RAW_ACTIONS, ACTION_TABLE)))
+        raw = table_to_trace(work.store.read_table(work.sibling(RAW_ACTIONS, ACTION_TABLE)))
         trace = refine_spans(raw, [RefineSpan(**record) for record in data["spans"]], self.config)
-        with work.store.reading(sibling(work, CROPS, GAME_CLIP)) as game:
+        with work.store.reading(work.sibling(CROPS, GAME_CLIP)) as game:
             delay = delay_facts(game, trace, self.delay)
         outcome = Outcome.ok(
             num_frames=trace.num_frames,
@@ -224,7 +223,7 @@ class RefineActions:
             quality=label_quality(trace),
             **delay,
         )
-        return outcome, {ACTION_TABLE: write_trace(work, trace)}
+        return outcome, {ACTION_TABLE: work.write_table(ACTION_TABLE, trace_to_table(trace))}
 
 
 def refine_span(span: CropSpan, templates: Mapping[str, Template]) -> RefineSpan:
@@ -233,3 +232,5 @@ def refine_span(span: CropSpan, templates: Mapping[str, Template]) -> RefineSpan
     areas = [template.controls.get(stick) for stick in STICKS]
     travel_px = [scale * area.travel if area is not None else 0.0 for area in areas]
     return RefineSpan(span.start, span.stop, template.known_travel, travel_px)
+
+

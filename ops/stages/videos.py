@@ -30,9 +30,9 @@ from ops.overlay.features import Matcher
 from ops.overlay.locate import LocateConfig, locate_frames
 from ops.stages.labels import load_index, local_library
 from ops.store.batch import Stage, Unit, Work
+from ops.store.layout import VIDEOS
 from ops.store.storage import Store, sha256_file
 
-ASSET: Final = "raw/videos"
 #: Changes when a download or its probe would give other results.
 VERSION: Final = "1"
 #: Reading every packet of the longest broadcasts from a slow disk takes minutes, and hardly any CPU.
@@ -48,7 +48,7 @@ _FACTS: Final = ("title", "channel", "game", "genre", "licence")
 
 def videos_stage(options: CrawlOptions) -> Stage:
     """Return the stage; only what shapes the files makes them stale (not pauses, cookies or hosts)."""
-    return Stage(ASSET, VERSION, {"format": format_string(options.max_height), "max_bytes": options.max_bytes})
+    return Stage(VIDEOS, VERSION, {"format": format_string(options.max_height), "max_bytes": options.max_bytes})
 
 
 @dataclass(frozen=True)

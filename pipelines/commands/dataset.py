@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ops.store.layout import ACTIONS
 from ops.store.storage import Store
 from pipelines.commands.console import fail, progress, say, show_table
 
@@ -104,14 +105,13 @@ def export_nitrogen(
     batch: Annotated[list[str] | None, typer.Option(help="Only this batch; may be repeated.")] = None,
 ) -> None:
     """Write all labels of the store in the layout of nvidia/NitroGen."""
-    from ops.dataset.chunks import LABELS
     from ops.nitrogen.exporter import export_labels
 
     store = Store.from_environment()
-    keys = (key.split("/") for key in store.list(LABELS))
+    keys = (key.split("/") for key in store.list(ACTIONS))
     batches = batch or sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json")
     if not batches:
-        raise fail(f"no labels in {store.uri(LABELS)}; make some with `overplay demo` or materialize them")
+        raise fail(f"no labels in {store.uri(ACTIONS)}; make some with `overplay demo` or materialize them")
     with progress("export") as advance:
         try:
             report = export_labels(store, batches, Store(str(out)), progress=advance)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from assets.workers.play import NOOP, RANDOM, SCRIPTED
+from ops.store.layout import POLICY
 from pipelines.commands.console import fail, progress, say, show_table
 
 _Policy = Annotated[
@@ -29,7 +30,7 @@ _BY_NAME = (NOOP, RANDOM, SCRIPTED)
 
 
 def play(
-    policy: _Policy = "policy/checkpoint",
+    policy: _Policy = POLICY,
     game: _Game = "Doom",
     task: _Task = "",
     seed: _Seed = 0,
@@ -61,7 +62,7 @@ def play(
 
 
 def evaluate(
-    policy: _Policy = "policy/checkpoint",
+    policy: _Policy = POLICY,
     game: _Game = "Doom",
     task: _Task = "",
     episodes: Annotated[int, typer.Option(min=1, help="Episodes, on consecutive seeds.")] = 24,

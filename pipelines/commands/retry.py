@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ops.store.layout import ACTIONS, CROPS, LOCATIONS, RAW_ACTIONS, VIDEOS
 from pipelines.commands.console import fail, quiet_libraries, say
 
 

@@ -6,12 +6,13 @@ from typing import Annotated
 
 import typer
 
+from ops.store.layout import POLICY
 from pipelines.commands.console import fail, say
 
 
 def serve(
     checkpoint: Annotated[Path | None, typer.Argument(help="Folder or ng.pt; by default what --key publishes.")] = None,
-    key: Annotated[str, typer.Option(help="Policy of the store that OVERPLAY_HOME names.")] = "policy/checkpoint",
+    key: Annotated[str, typer.Option(help="Policy of the store that OVERPLAY_HOME names.")] = POLICY,
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a token.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 5555,
     token: Annotated[

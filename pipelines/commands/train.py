@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ops.store.layout import POLICY
 from pipelines.commands.console import fail, progress, say
 
 app = typer.Typer(no_args_is_help=True, help="Train the parser or the policy by a named recipe.")
@@ -13,7 +14,7 @@ app = typer.Typer(no_args_is_help=True, help="Train the parser or the policy by 
 @app.command()
 def policy(
     recipe: Annotated[str, typer.Option(help="tiny, small, paper or nitrogen-500m.")] = "tiny",
-    key: Annotated[str, typer.Option(help="Where in the store to publish the policy.")] = "policy/checkpoint",
+    key: Annotated[str, typer.Option(help="Where in the store to publish the policy.")] = POLICY,
     shuffled: Annotated[bool, typer.Option("--shuffled", help="The control experiment: labels shuffled.")] = False,
     workers: Annotated[int, typer.Option(min=1, help="Workers that train it together, through Ray.")] = 1,
     init: Annotated[str, typer.Option(help="Fine-tune this checkpoint: a folder, or a file like ng.pt.")] = "",

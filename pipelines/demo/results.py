@@ -7,18 +7,18 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from assets.policy import OFFLINE, ROLLOUTS, offline_table, rollout_table
+from assets.policy import offline_table, rollout_table
 from ops.gamepad import PadTrace
 from ops.outcomes import count_outcomes
 from ops.store.batch import Unit, read_batch
+from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, LOCATIONS, OFFLINE, RAW_ACTIONS, ROLLOUTS, VIDEOS, unit_key
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from ops.truth.scores import LabelScores, score_trace
 from pipelines.demo.run import demo_batches, video_id
 
 #: Stages that treat videos one by one, in order.
-STAGES = ("raw/videos", "overlay/locations", "overlay/crops", "labels/raw_actions", "labels/actions")
-LABELS = "labels/actions"
+STAGES = (VIDEOS, LOCATIONS, CROPS, RAW_ACTIONS, ACTIONS)
 
 Row = dict[str, Any]
 
@@ -135,11 +135,11 @@ def _clip_result(store: Store, clip: Row, folder: Path, units: dict[str, list[tu
     }
     stage = [name for name in STAGES if name in found][-1]
     batch, last = found[stage]
-    result = {"clip": clip, "batch": batch, "outcome": last, "stage": stage, "video": found["raw/videos"][1]}
-    if "overlay/locations" in found:
-        result["location"] = found["overlay/locations"][1]
-    if stage == LABELS and last.outcome.kind == "ok":
-        trace = table_to_trace(store.read_table(f"{LABELS}/{batch}/{last.video_id}/actions.parquet"))
+    result = {"clip": clip, "batch": batch, "outcome": last, "stage": stage, "video": found[VIDEOS][1]}
+    if LOCATIONS in found:
+        result["location"] = found[LOCATIONS][1]
+    if stage == ACTIONS and last.outcome.kind == "ok":
+        trace = table_to_trace(store.read_table(unit_key(ACTIONS, batch, last.video_id, ACTION_TABLE)))
         truth = table_to_trace(pq.read_table(folder / clip["truth"]))
         result |= {"trace": trace, "truth": truth, "scores": score_trace(trace, truth)}
     return ClipResult(**result)

@@ -19,6 +19,7 @@ from ops.crawl.catalog import clean_id, read_catalog
 from ops.crawl.discovery import Source
 from ops.crawl.errors import Backoff
 from ops.crawl.ytdlp import CrawlOptions
+from ops.store.layout import VIDEOS
 from ops.store.storage import Store
 from pipelines.demo.server import ClipPage, ClipServer, running
 from pipelines.environment import Environment
@@ -70,7 +71,7 @@ class DemoRun:
     @property
     def num_done(self) -> int:
         """Things that were made now; what failed again does not count."""
-        num_failed = sum(step.metadata.get("num_failed", 0) for step in self.steps if step.key == "raw/videos")
+        num_failed = sum(step.metadata.get("num_failed", 0) for step in self.steps if step.key == VIDEOS)
         return sum(int(step.metadata.get("num_done", 0)) for step in self.steps) - num_failed
 
 

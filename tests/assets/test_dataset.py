@@ -1,7 +1,8 @@
 import dagster as dg
 import pytest
 
-from assets.dataset import CARD, CHUNKS, SHARDS, card, chunks, shards
+from assets.dataset import card, chunks, shards
+from ops.store.layout import CARD, CHUNKS, SHARDS
 from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 from tests.factories.policy_data import write_videos

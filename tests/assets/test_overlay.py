@@ -3,9 +3,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from assets.labels import ACTIONS, RAW_ACTIONS, actions, raw_actions
-from assets.overlay import CROPS, LIBRARY_KEY, LOCATIONS, TEMPLATES, crops, locations, templates
-from assets.parser import BENCHMARK, CHECKPOINT, SYNTHETIC, benchmark, checkpoint, synthetic
+from assets.labels import actions, raw_actions
+from assets.overlay import crops, locations, templates
+from assets.parser import benchmark, checkpoint, synthetic
 from assets.raw import catalog, videos
 from assets.workers.sources import write_plan
 from ops.gamepad import DATASET
@@ -13,6 +13,17 @@ from ops.outcomes import BadInputError
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
 from ops.store.batch import read_batch
+from ops.store.layout import (
+    ACTIONS,
+    BENCHMARK,
+    CROPS,
+    LIBRARY_KEY,
+    LOCATIONS,
+    PARSER,
+    RAW_ACTIONS,
+    SYNTHETIC,
+    TEMPLATES,
+)
 from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
 from tests.assets.test_raw import plan_for
@@ -62,11 +73,11 @@ def test_parser_is_trained_once_or_comes_with_the_repository(materialize, store:
     shipped = materialize(
         [synthetic, checkpoint], run_config={"ops": {"parser__synthetic": SMOKE["ops"]["parser__synthetic"]}}
     )
-    assert metadata_of(shipped, CHECKPOINT)["recipe"] == "shipped"
+    assert metadata_of(shipped, PARSER)["recipe"] == "shipped"
     assert "data:image/png" in metadata_of(shipped, SYNTHETIC)["preview"]
     trained, again = (materialize([synthetic, checkpoint], run_config=SMOKE) for _ in range(2))
-    assert (metadata_of(trained, CHECKPOINT)["num_done"], metadata_of(again, CHECKPOINT)["num_done"]) == (1, 0)
-    assert store.exists(f"{CHECKPOINT}/model.safetensors")
+    assert (metadata_of(trained, PARSER)["num_done"], metadata_of(again, PARSER)["num_done"]) == (1, 0)
+    assert store.exists(f"{PARSER}/model.safetensors")
 
 
 def test_benchmark_scores_each_family(materialize, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from assets.overlay import templates
-from assets.raw import VIDEOS, catalog, videos
+from assets.raw import catalog, videos
 from assets.workers.sources import CrawlPlan, write_plan
 from ops.crawl.discovery import Source
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import Unit, read_batch
+from ops.store.layout import VIDEOS
 from ops.store.storage import Store
 from pipelines.demo.server import ClipPage
 from tests.assets.conftest import BATCH

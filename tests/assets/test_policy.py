@@ -5,9 +5,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from assets.policy import ROLLOUTS, checkpoint, offline, rollouts, suite_facts
+from assets.policy import checkpoint, offline, rollouts, suite_facts
 from assets.workers.play import ActorPolicy, SharedActor
 from ops.gamepad import BENCHMARK
+from ops.store.layout import ROLLOUTS
 from ops.store.storage import Store
 from simulator.play.suites import SUITES
 from tests.assets.conftest import metadata_of

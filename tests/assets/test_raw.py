@@ -3,11 +3,12 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.raw import CATALOG, VIDEOS, catalog, videos
+from assets.raw import catalog, videos
 from assets.workers.sources import SOURCES_KEY, CrawlPlan, read_plan, write_plan
 from ops.crawl.discovery import Source
 from ops.crawl.ytdlp import CrawlOptions
 from ops.store.batch import read_batch
+from ops.store.layout import CATALOG, VIDEOS
 from ops.store.storage import Store
 from pipelines.demo.server import ClipPage, serve_clips
 from tests.assets.conftest import BATCH, metadata_of

@@ -4,13 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from assets.dataset import SHARDS, chunks, shards
-from assets.labels import ACTIONS, actions, raw_actions
-from assets.overlay import LOCATIONS, crops, locations, templates
+from assets.dataset import chunks, shards
+from assets.labels import actions, raw_actions
+from assets.overlay import crops, locations, templates
 from assets.parser import checkpoint, synthetic
 from assets.raw import catalog, videos
 from assets.workers.sources import write_plan
 from ops.store.batch import read_batch
+from ops.store.layout import ACTIONS, LOCATIONS, SHARDS
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from ops.truth.recordings import list_recordings

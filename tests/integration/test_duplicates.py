@@ -8,13 +8,13 @@ import pyarrow as pa
 import pytest
 
 from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
-from ops.crawl.duplicates import ASSET, INDEX_KEY, find_duplicates, fingerprint_video, read_index
+from ops.crawl.duplicates import INDEX_KEY, find_duplicates, fingerprint_video, read_index
 from ops.crawl.fingerprints import VERSION
 from ops.crawl.optout import OptOut, add_optout
 from ops.dataset.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.outcomes import Outcome
 from ops.store.batch import Stage, Unit, run_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import FINGERPRINTS, manifest_key
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.store.tables import trace_to_table
@@ -46,7 +46,7 @@ def write_crops(store: Store, batch: str, names: list[str]) -> None:
         units.append(Unit(name, Outcome.ok(num_frames=len(times_s))))
     for asset in ("raw/videos", "overlay/crops", "labels/actions"):
         store.write_json(manifest_key(asset, batch), {"units": [unit.to_record() for unit in units]})
-    stage = Stage(ASSET, VERSION)
+    stage = Stage(FINGERPRINTS, VERSION)
     assert run_batch(store, stage, batch, units, fingerprint_video, SerialMapper()).counts["ok"] == len(names)
 
 

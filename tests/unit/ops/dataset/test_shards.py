@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from ops.dataset.chunks import ChunkConfig, build_chunks
 from ops.dataset.shards import (
-    ASSET,
     Sample,
     ShardConfig,
     build_shards,
@@ -23,7 +22,7 @@ from ops.dataset.shards import (
 )
 from ops.dataset.verify import verify_dataset, verify_shards
 from ops.media.remux import cut_packets
-from ops.store.layout import manifest_key
+from ops.store.layout import SHARDS, manifest_key
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
 from tests.factories.policy_data import make_chunk, write_videos
@@ -57,11 +56,11 @@ def shard_path(store: Store, name: str = "shard-000000.tar") -> Path:
 
 def forge_manifest(store: Store) -> None:
     """Make sizes and hashes of the manifest fit the damaged files, so that only deeper tests can see it."""
-    manifest = store.read_json(manifest_key(ASSET, BATCH))
+    manifest = store.read_json(manifest_key(SHARDS, BATCH))
     for shard in manifest["shards"]:
         path = shard_path(store, shard["name"])
         shard |= {"sha256": sha256_file(path), "size_bytes": path.stat().st_size}
-    store.write_json(manifest_key(ASSET, BATCH), manifest)
+    store.write_json(manifest_key(SHARDS, BATCH), manifest)
 
 
 def test_samples_hold_what_the_chunks_say(store):
@@ -85,14 +84,14 @@ def test_samples_hold_what_the_chunks_say(store):
 def test_sound_shards_verify_and_are_listed(store):
     assert verify_shards(store, BATCH) == ()
     assert list_shard_batches(store) == (BATCH,)
-    assert len(store.read_json(manifest_key(ASSET, BATCH))["shards"]) > 1
+    assert len(store.read_json(manifest_key(SHARDS, BATCH))["shards"]) > 1
 
 
 def test_same_input_same_bytes(store, made):
     names = ["shard-000000.tar", "shard-000001.tar", "index.parquet", "manifest.json"]
     before = [store.read_bytes(shard_key(BATCH, name)) for name in names]
     content = dataset_content(store, [BATCH])
-    store.remove(ASSET)
+    store.remove(SHARDS)
     assert build_shards(store, BATCH, ShardConfig(150_000)).changed
     assert [store.read_bytes(shard_key(BATCH, name)) for name in names] == before
     assert dataset_content(store, [BATCH]) == content
@@ -102,7 +101,7 @@ def test_same_input_same_bytes(store, made):
 def test_fewer_shards_leave_no_strays(store):
     report = build_shards(store, BATCH, ShardConfig())
     assert report.num_shards == 1
-    assert [key for key in store.list(ASSET) if key.endswith(".tar")] == [shard_key(BATCH, "shard-000000.tar")]
+    assert [key for key in store.list(SHARDS) if key.endswith(".tar")] == [shard_key(BATCH, "shard-000000.tar")]
     assert verify_shards(store, BATCH) == ()
 
 
@@ -137,7 +136,7 @@ def test_verify_finds_a_truncated_tar(store, cut_bytes, forged):
 def test_verify_finds_a_missing_shard_and_a_missing_manifest(store):
     shard_path(store).unlink()
     assert "shard-000000.tar: missing" in verify_shards(store, BATCH)
-    store.remove(manifest_key(ASSET, BATCH))
+    store.remove(manifest_key(SHARDS, BATCH))
     assert "missing" in verify_shards(store, BATCH)[0]
 
 
@@ -214,7 +213,7 @@ def test_verify_finds_an_overlay_that_shows(store):
 
 
 def test_verify_finds_a_lost_manifest_a_damaged_one_and_strays(store):
-    path = Path(store.uri(manifest_key(ASSET, BATCH)))
+    path = Path(store.uri(manifest_key(SHARDS, BATCH)))
     whole = path.read_bytes()
     assert verify_dataset(store) == {BATCH: ()}
     shard_path(store, "shard-000009.tar").write_bytes(b"")
@@ -223,7 +222,7 @@ def test_verify_finds_a_lost_manifest_a_damaged_one_and_strays(store):
     assert "is damaged" in verify_dataset(store)[BATCH][0]
     path.unlink()
     assert "is missing" in verify_dataset(store)[BATCH][0]
-    store.remove(ASSET)
+    store.remove(SHARDS)
     assert "is missing" in verify_dataset(store)[BATCH][0]  # its chunks say that it should be there
 
 
@@ -231,7 +230,7 @@ def test_verify_finds_a_key_in_two_batches_and_a_video_on_both_sides(store):
     import pyarrow as pa
 
     other = "batch-000002"
-    for key in store.list(f"{ASSET}/{BATCH}"):
+    for key in store.list(f"{SHARDS}/{BATCH}"):
         store.write_bytes(key.replace(BATCH, other), store.read_bytes(key))
     problems = verify_dataset(store)
     assert problems[BATCH] == ()
@@ -272,7 +271,7 @@ def test_any_samples_survive_packing_in_bounded_shards(sizes, limit, tmp_path_fa
         for n, size in enumerate(sizes)
     ]
     shards, index = write_shards(store, "b", samples, ShardConfig(limit))
-    store.write_json(manifest_key(ASSET, "b"), {"shards": shards, "index": index})
+    store.write_json(manifest_key(SHARDS, "b"), {"shards": shards, "index": index})
     assert dict(iterate_samples(store, "b")) == {sample.chunk.chunk_id: sample.members for sample in samples}
     for row in read_index(store, "b"):
         assert read_sample(store, "b", row) == samples[int(row.chunk_id[-4:])].members

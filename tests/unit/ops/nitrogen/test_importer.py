@@ -19,12 +19,12 @@ from ops.dataset.shards import build_shards, iterate_samples
 from ops.dataset.verify import verify_shards
 from ops.gamepad import CONTROLS, DATASET, DATASET_BUTTONS, PadTrace
 from ops.nitrogen.exporter import export_labels
-from ops.nitrogen.importer import PUBLISHED, TABLE, import_labels
+from ops.nitrogen.importer import TABLE, import_labels
 from ops.nitrogen.join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.nitrogen.layout import ChunkSource, chunk_members, clip_box, parse_member, read_area, tidy_game
 from ops.outcomes import RejectedError
 from ops.store.batch import Unit
-from ops.store.layout import manifest_key
+from ops.store.layout import PUBLISHED, manifest_key
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace

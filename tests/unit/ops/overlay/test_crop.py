@@ -6,19 +6,10 @@ import pytest
 
 from ops.dataset.chunks import chunk_spans
 from ops.outcomes import BadInputError
-from ops.overlay.crop import (
-    GAME_CLIP,
-    GAMEPAD_CLIP,
-    CropConfig,
-    CropReport,
-    CropSpan,
-    crop_data,
-    crop_video,
-    mask_box,
-    overlay_region,
-)
+from ops.overlay.crop import CropConfig, CropReport, CropSpan, crop_data, crop_video, mask_box, overlay_region
 from ops.overlay.tracks import Track
 from ops.skins.form import SkinRenderer
+from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 from tests.factories.media import read_index, write_clip
 from tests.factories.overlays import place, write_overlay_clip
 

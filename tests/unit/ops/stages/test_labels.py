@@ -11,19 +11,21 @@ from ops.gamepad import DATASET
 from ops.labels.parse import Reading
 from ops.labels.refine import RefineConfig
 from ops.outcomes import Outcome
-from ops.overlay.crop import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP
 from ops.overlay.locate import LocateConfig, TemplateIndex
 from ops.skins.procedural import make_skin
-from ops.stages.labels import (
-    CropVideo,
-    LocateVideo,
-    ReadActions,
-    RefineActions,
-    local_library,
-    track_from,
-)
+from ops.stages.labels import CropVideo, LocateVideo, ReadActions, RefineActions, local_library, track_from
 from ops.store.batch import Stage, Unit, run_batch
-from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, LOCATIONS, RAW_ACTIONS, VIDEOS
+from ops.store.layout import (
+    ACTION_TABLE,
+    ACTIONS,
+    CROPS,
+    FRAME_TABLE,
+    GAME_CLIP,
+    GAMEPAD_CLIP,
+    LOCATIONS,
+    RAW_ACTIONS,
+    VIDEOS,
+)
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
