@@ -19,7 +19,6 @@ import numpy.typing as npt
 from ops.crawl.catalog import Video, catalog_lock, read_catalog, write_catalog
 from ops.crawl.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
 from ops.outcomes import Outcome
-from ops.stages.labels import 
 from ops.store.batch import Unit, Work, read_batch
 from ops.store.layout import CROPS, FINGERPRINTS, FRAME_TABLE, GAME_CLIP, manifest_key
 from ops.store.storage import Store, sha256_file

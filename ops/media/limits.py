@@ -97,9 +97,7 @@ def limits_for(step: StepName, size: VideoSize) -> Limits:
 def probe_limits(size_bytes: int) -> Limits:
     """Return what a probe may take: all that is known of a file then is how large it is."""
     cpu_s = _SLACK * (30.0 + _PROBE_CPU_S_PER_BYTE * size_bytes)
-    return Limits(
-        wall_s=_WALL_BASE_S + cpu_s + size_bytes / _SLOW_DISK_BYTES_PER_S, cpu_s=cpu_s, memory_bytes=2 * _GIB
-    )
+    return Limits(wall_s=_WALL_BASE_S + cpu_s + size_bytes / _SLOW_DISK_BYTES_PER_S, cpu_s=cpu_s, memory_bytes=2 * _GIB)
 
 
 #: For a picture or a few: their number does not depend on the video.

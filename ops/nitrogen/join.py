@@ -28,7 +28,7 @@ from ops.store.batch import BatchReport, Stage, Unit, Work, read_batch, run_batc
 from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, FRAME_TABLE, GAME_CLIP, PUBLISHED, VIDEOS, manifest_key
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, sha256_file
-from ops.store.tables import table_to_trace
+from ops.store.tables import table_to_trace, trace_to_table
 
 #: Labels are CC BY-NC 4.0; the videos are their creators'.
 LICENCE: Final = "labels CC BY-NC 4.0 (nvidia/NitroGen)"
@@ -144,7 +144,8 @@ class AlignLabels:
         trace = align(published, data["chunks"], pts_s, data["by_frame"])
         facts = {"num_frames": trace.num_frames, "template_id": TEMPLATE, "family": data["family"]}
         active = round(float(trace.active().mean()), 6)
-        return Outcome.ok(**facts, active_share=active, quality={}), {ACTION_TABLE: work.write_table(ACTION_TABLE, trace_to_table(trace))}
+        files = {ACTION_TABLE: work.write_table(ACTION_TABLE, trace_to_table(trace))}
+        return Outcome.ok(**facts, active_share=active, quality={}), files
 
 
 def align(published: PadTrace, chunks: Sequence[Sequence[float]], pts_s: npt.ArrayLike, by_frame: bool) -> PadTrace:

@@ -232,5 +232,3 @@ def refine_span(span: CropSpan, templates: Mapping[str, Template]) -> RefineSpan
     areas = [template.controls.get(stick) for stick in STICKS]
     travel_px = [scale * area.travel if area is not None else 0.0 for area in areas]
     return RefineSpan(span.start, span.stop, template.known_travel, travel_px)
-
-

@@ -46,7 +46,6 @@ def retry(
 def _show(store: object, batch: str, videos: list[str]) -> bool:
     """Print what became of videos; return whether one failed."""
     from ops.store.batch import read_batch
-    from ops.store.layout import ACTIONS, CROPS, LOCATIONS, RAW_ACTIONS, VIDEOS
     from ops.store.storage import Store
 
     assert isinstance(store, Store)
