@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from assets.policy import CHECKPOINT, CONTROL, POLICY, SHUFFLED, training_curve
+from assets.policy import CONTROL, TRAINED, training_curve
 from assets.workers.drawing import draw_location, draw_states, draw_traces
 from ops.drawing.pictures import Picture, data_uri, encode, grid
+from ops.store.layout import POLICY, SHUFFLED
 from ops.store.storage import Store
 from pipelines.demo.results import ClipResult, DemoResults, Row
 from pipelines.demo.run import DemoRun
@@ -95,13 +96,13 @@ def summary_rows(results: DemoResults) -> list[Row]:
     for name in ("button_f1", "stick_r2", "stick_mae"):
         beside = ", ".join(f"{row['predictor']} {_text(row[name])}" for row in others)
         rows.append({"figure": f"policy, held-out {name.replace('_', ' ')}", "value": first[name], "beside": beside})
-    for name in (POLICY, SHUFFLED):
+    for name in (TRAINED, CONTROL):
         if name in players:
             beats = "beats random" if results.beats_random.get(name) else "does not beat random"
             others_text = ", ".join(f"{row['player']} {row['mean return']:.3g}" for row in results.rollouts)
             rows.append(
                 {
-                    "figure": f"return of {'the policy' if name == POLICY else 'the same on ' + name}",
+                    "figure": f"return of {'the policy' if name == TRAINED else 'the same on ' + name}",
                     "value": players[name]["mean return"],
                     "beside": f"{beats} ({others_text})",
                 }
@@ -167,7 +168,7 @@ def _curves(store: Store) -> dict[str, list[dict[str, Any]]]:
     import json
 
     curves = {}
-    for name, key in ((POLICY, CHECKPOINT), (SHUFFLED, CONTROL)):
+    for name, key in ((TRAINED, POLICY), (CONTROL, SHUFFLED)):
         if store.exists(f"{key}/metrics.jsonl"):
             lines = store.read_bytes(f"{key}/metrics.jsonl").decode().splitlines()
             curves[name] = [json.loads(line) for line in lines]
