@@ -23,7 +23,7 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $@
 
 lock: $(STAMP)  ## Resolve requirements.lock again (constraints, no CUDA lines; see lock-uv.toml)
-	$(BIN)/uv --config-file lock-uv.toml pip compile --universal --python-version 3.11 --extra dev --no-header --quiet pyproject.toml -o requirements.lock
+	$(BIN)/uv --config-file lock-uv.toml pip compile --universal --python-version 3.11 --extra dev --extra kuberay --no-header --quiet pyproject.toml -o requirements.lock
 
 lint: setup  ## Style, format and import layers
 	$(BIN)/ruff check .

@@ -1,8 +1,10 @@
 """The code location: all assets with the resources of the environment."""
 
 import os
+from pathlib import Path
 
 import dagster as dg
+from dagster_ray import RayResource
 
 from assets import dataset, labels, overlay, parser, policy, raw
 from ops.store.storage import Store
@@ -10,10 +12,13 @@ from pipelines.automation import with_automation
 from pipelines.environment import Environment, get_environment
 from pipelines.jobs import JOBS
 from pipelines.listening import listener
+from pipelines.resources import sessions
 from pipelines.resources.mapping import RayMapper, SerialMapper
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
 
+#: A node that goes takes the work of all its processes along; it is done again elsewhere.
+_CLUSTER_RETRIES = 3
 ASSET_MODULES = [raw, overlay, labels, dataset, parser, policy]
 
 
@@ -24,10 +29,23 @@ def load_assets() -> list[dg.AssetsDefinition]:
 
 def build_resources(environment: Environment) -> dict[str, object]:
     """Return what assets ask for, by name."""
-    # A node that goes takes the work of all its processes along; it is done again elsewhere.
-    cluster = RayMapper(address=os.environ.get("RAY_ADDRESS", "auto"), max_retries=3)
-    mapper = {"test": SerialMapper(), "local": RayMapper(), "cluster": cluster}[environment]
+    if environment == "test":
+        mapper: SerialMapper | RayMapper = SerialMapper()
+    elif environment == "local":
+        mapper = RayMapper(ray=sessions.on_this_machine())
+    else:
+        mapper = RayMapper(ray=_cluster(environment), max_retries=_CLUSTER_RETRIES)
     return {"store": Store.from_environment(), "mapper": mapper}
+
+
+def _cluster(environment: Environment) -> RayResource:
+    """Return the cluster that `RAY_ADDRESS` names, or one per run after the manifest in `OVERPLAY_RAY_CLUSTER`."""
+    if environment == "cluster":
+        return sessions.at_address(os.environ.get("RAY_ADDRESS", "auto"))
+    manifest = os.environ.get("OVERPLAY_RAY_CLUSTER", "")
+    if not manifest:
+        raise ValueError("OVERPLAY_ENVIRONMENT is kuberay: OVERPLAY_RAY_CLUSTER has to name the RayCluster's manifest")
+    return sessions.of_the_run(Path(manifest), os.environ.get("OVERPLAY_NAMESPACE", "overplay"))
 
 
 def build_definitions(environment: Environment) -> dg.Definitions:

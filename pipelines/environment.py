@@ -1,9 +1,17 @@
-"""Where this process runs: in tests, on one machine, or beside a cluster. `OVERPLAY_ENVIRONMENT` says which."""
+"""Where this process runs. `OVERPLAY_ENVIRONMENT` says which of four.
+
+| name | videos are done |
+|---|---|
+| `test` | one after the other, in this process |
+| `local` | by a Ray session of this machine |
+| `cluster` | on the Ray cluster at `RAY_ADDRESS` |
+| `kuberay` | on a Ray cluster of the run's own, which the KubeRay operator makes after `OVERPLAY_RAY_CLUSTER` |
+"""
 
 import os
 from typing import Literal, cast, get_args
 
-Environment = Literal["test", "local", "cluster"]
+Environment = Literal["test", "local", "cluster", "kuberay"]
 
 
 def get_environment() -> Environment:

@@ -15,6 +15,7 @@ from pipelines.instance import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
 KUBERNETES = DEPLOY / "kubernetes"
+KUBERAY = DEPLOY / "kuberay"
 _SECRET = re.compile(r"password|token|secret|access_key", re.IGNORECASE)
 
 
@@ -115,7 +116,37 @@ def test_the_image_holds_all_packages() -> None:
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl builds the manifests, and is not installed")
 def test_kustomize_builds_them() -> None:
-    done = subprocess.run(["kubectl", "kustomize", str(KUBERNETES)], capture_output=True, text=True, check=True)
-    built = [document for document in yaml.safe_load_all(done.stdout) if document]
+    built = _built(KUBERNETES)
     assert len(built) == len(_objects()) + 2
     assert all(item["kind"] == "Namespace" or item["metadata"]["namespace"] == "overplay" for item in built)
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl builds the manifests, and is not installed")
+@pytest.mark.parametrize("folder", [KUBERNETES, KUBERAY], ids=lambda folder: folder.name)
+def test_pods_find_the_settings_that_are_made_for_them(folder: Path) -> None:
+    """Ray's too: kustomize does not follow names into kinds that it does not know."""
+    built = _built(folder)
+    settings = {item["metadata"]["name"] for item in built if item["kind"] == "ConfigMap"}
+    assert set(re.findall(r"configMapRef:\s+name: (\S+)", yaml.safe_dump_all(built))) == {"overplay-settings"}
+    assert "overplay-settings" in settings and "overplay-dagster" in settings
+
+
+@pytest.mark.skipif(shutil.which("kubectl") is None, reason="kubectl builds the manifests, and is not installed")
+def test_a_cluster_per_run_replaces_the_standing_one() -> None:
+    built = _built(KUBERAY)
+    by_kind = {item["kind"]: item for item in built}
+    assert "RayCluster" not in by_kind
+    (settings,) = (item["data"] for item in built if item["metadata"]["name"] == "overplay-settings")
+    assert settings["OVERPLAY_ENVIRONMENT"] == "kuberay" and settings["OVERPLAY_HOME"] == "s3://overplay/data"
+    pods = {
+        item["metadata"]["name"]: item["spec"]["template"]["spec"] for item in built if item["kind"] == "Deployment"
+    }
+    assert {name for name, pod in pods.items() if pod["automountServiceAccountToken"]} == {"code"}
+    assert pods["code"]["serviceAccountName"] == by_kind["ServiceAccount"]["metadata"]["name"]
+    mounts = {mount["mountPath"]: mount["subPath"] for mount in pods["code"]["containers"][0]["volumeMounts"][1:]}
+    assert mounts[settings["OVERPLAY_RAY_CLUSTER"]] == "ray.yaml"
+
+
+def _built(folder: Path) -> list[dict[str, Any]]:
+    done = subprocess.run(["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True)
+    return [document for document in yaml.safe_load_all(done.stdout) if document]

@@ -1,17 +1,19 @@
 from pathlib import Path
 
+import dagster as dg
 import pytest
 
-from pipelines.environment import get_environment
+from ops.store.parallel import Mapper
 from pipelines.resources.mapping import RayMapper, SerialMapper
-from tests.unit.pipelines.work import die_at_two, die_once, double
+from pipelines.resources.sessions import on_this_machine
+from tests.unit.pipelines.resources.work import die_at_two, die_once, double
 
 
 @pytest.fixture(scope="module")
 def ray_mapper():
     import ray
 
-    yield RayMapper(num_cpus=2, max_in_flight=2, max_retries=1)
+    yield RayMapper(ray=on_this_machine(2), max_in_flight=2, max_retries=1)
     ray.shutdown()
 
 
@@ -24,8 +26,8 @@ def test_serial_gives_each_item_its_result_or_exception() -> None:
 def test_one_item_starts_no_session() -> None:
     import ray
 
-    assert list(RayMapper().map(double, [2])) == [(2, 4)]
-    assert list(RayMapper().map(double, [])) == []
+    assert list(RayMapper(ray=on_this_machine()).map(double, [2])) == [(2, 4)]
+    assert list(RayMapper(ray=on_this_machine()).map(double, [])) == []
     assert not ray.is_initialized()
 
 
@@ -51,7 +53,17 @@ def test_a_worker_that_dies_once_is_tried_again(ray_mapper: RayMapper, tmp_path:
     }
 
 
-def test_unknown_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OVERPLAY_ENVIRONMENT", "moon")
-    with pytest.raises(ValueError, match="expected one of test, local, cluster"):
-        get_environment()
+def test_runs_of_one_process_share_the_session(ray_mapper: RayMapper) -> None:
+    """A session takes ten seconds to start; a process has one, whatever becomes of its runs."""
+    import ray
+
+    @dg.asset
+    def doubled(mapper: dg.ResourceParam[Mapper]) -> list[int]:
+        return sorted(result for _, result in mapper.map(double, [1, 2]))
+
+    list(ray_mapper.map(double, [1, 2]))
+    session = ray.get_runtime_context().get_job_id()
+    for _ in range(2):
+        result = dg.materialize([doubled], resources={"mapper": RayMapper(ray=on_this_machine())})
+        assert result.output_for_node("doubled") == [2, 4]
+        assert ray.get_runtime_context().get_job_id() == session
