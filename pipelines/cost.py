@@ -148,8 +148,8 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     from ops.labels.parse import read_spans
     from ops.labels.refine import RefineConfig, refine
     from ops.media.probe import probe
+    from ops.overlay.config import LocateConfig
     from ops.overlay.crop import CropConfig, crop_video
-    from ops.overlay.locate import LocateConfig
     from ops.skins.template import Template
     from ops.stages.labels import locate_in
     from ops.store.tables import trace_to_table

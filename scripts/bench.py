@@ -175,9 +175,10 @@ def bench_locate() -> None:
     from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
     from ops.outcomes import RejectedError
-    from ops.overlay.locate import LocateConfig, TemplateIndex
+    from ops.overlay.boxes import box_iou
+    from ops.overlay.config import LocateConfig
+    from ops.overlay.index import TemplateIndex
     from ops.overlay.tracks import locate_video
-    from ops.truth.scores import box_iou
 
     cv2.setNumThreads(1)
     config, folder = LocateConfig(), cached_library()
@@ -215,11 +216,14 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
     from models.matchers.library import cached_library
     from ops.media.video import sample_frames
     from ops.outcomes import RejectedError
+    from ops.overlay.appearance import drawn_box
+    from ops.overlay.boxes import box_iou
+    from ops.overlay.config import LocateConfig
     from ops.overlay.features import pooled_matches
-    from ops.overlay.fit import drawn_box, fit_place
-    from ops.overlay.locate import LocateConfig, SampledFrames, TemplateIndex
+    from ops.overlay.fit import fit_place
+    from ops.overlay.frames import SampledFrames
+    from ops.overlay.index import TemplateIndex
     from ops.overlay.tracks import locate_video
-    from ops.truth.scores import box_iou
 
     cv2.setNumThreads(1)
     config = LocateConfig()

@@ -25,12 +25,13 @@ from models.matchers.choice import choose_matchers
 from models.matchers.library import cached_library
 from ops.media.probe import probe
 from ops.outcomes import BadInputError, RejectedError
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
-from ops.overlay.locate import LocateConfig
 from ops.overlay.tracks import Track
 from ops.stages.labels import load_index, locate_in
 from ops.truth.recordings import Recording, list_recordings
-from ops.truth.scores import BoxSpan, box_iou, score_spans
+from ops.truth.scores import BoxSpan, score_spans
 
 CONFIG = LocateConfig()
 _RIGHT_IOU = 0.5

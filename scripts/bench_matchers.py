@@ -22,15 +22,17 @@ from bench import show
 
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
+from ops.overlay.appearance import drawn_box
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
 from ops.overlay.features import Features, Matcher, pooled_matches
-from ops.overlay.fit import drawn_box, fit_place
-from ops.overlay.locate import LocateConfig, TemplateIndex
+from ops.overlay.fit import fit_place
+from ops.overlay.index import TemplateIndex
 from ops.skins.files import load_skin
 from ops.skins.form import Skin, SkinRenderer
 from ops.skins.procedural import FAMILIES, STYLES, make_skin
 from ops.skins.template import Pixels
 from ops.truth.degradation import through_h264
-from ops.truth.scores import box_iou
 from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
 from training.parser.data import load_footage
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from ops.gamepad import PadTrace
 from ops.labels.parse import PredictorFor
+from ops.overlay.boxes import box_iou
 from ops.store.tables import table_to_trace
 from ops.truth.recordings import Recording, list_recordings
 from ops.truth.scores import (
@@ -20,7 +21,6 @@ from ops.truth.scores import (
     BoxSpan,
     LabelScores,
     always_released,
-    box_iou,
     copy_last,
     hide_doubt,
     on_frames,

@@ -12,8 +12,9 @@ from pathlib import Path
 from models.matchers.choice import choose_matchers
 from ops.outcomes import BadInputError
 from ops.overlay import locate
+from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
-from ops.overlay.locate import LocateConfig, TemplateIndex
+from ops.overlay.index import TemplateIndex
 from ops.skins.procedural import CORE, make_skin, skin_ids
 from ops.skins.template import Template, load_library
 from ops.store.storage import fingerprint

@@ -14,8 +14,7 @@ from typing import Any, Final
 from ops.dataset.chunks import ChunkConfig, chunk_id, chunk_spans
 from ops.gamepad import PadTrace
 from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members
-from ops.overlay.tracks import longest_within
-from ops.stages.labels import track_from
+from ops.overlay.tracks import longest_within, track_from
 from ops.store.batch import Unit, read_batch
 from ops.store.layout import ACTION_TABLE, ACTIONS, LOCATIONS, RAW_ACTIONS, VIDEOS, unit_key
 from ops.store.storage import Store

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.media.video import Frame, decode_frames, open_video, to_rgb
-from ops.overlay.fit import drawn_look
+from ops.overlay.appearance import drawn_look
 from ops.skins.template import Pixels, Template
 
 #: Correlation from which an overlay counts as shown.

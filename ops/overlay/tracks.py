@@ -9,14 +9,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ops.media.video import open_video, sample_frames
 from ops.outcomes import RejectedError
-from ops.overlay.fit import drawn_box
-from ops.overlay.locate import Box, Found, LocateConfig, SampledFrames, TemplateIndex, search_frames
+from ops.overlay.appearance import drawn_box
+from ops.overlay.boxes import Box
+from ops.overlay.config import LocateConfig
+from ops.overlay.frames import SampledFrames
+from ops.overlay.index import TemplateIndex
+from ops.overlay.locate import Found, search_frames
 from ops.overlay.presence import Presence, find_change, shown_runs
 
 #: More overlays than this are not looked for, and none in fewer frames than the second.
@@ -181,6 +185,12 @@ def _numbered(tracks: Sequence[Track]) -> list[Track]:
         for number, overlay in enumerate(overlays)
         for track in sorted(overlay, key=lambda t: t.start_s)
     ]
+
+
+def track_from(record: dict[str, Any]) -> Track:
+    """Return the track that a unit's JSON holds."""
+    rows = tuple(tuple(row) for row in record["affine"])
+    return Track(**{**record, "affine": rows, "box": tuple(record["box"])})
 
 
 def longest_within(tracks: Sequence[Track], start_s: float, stop_s: float) -> Track:

@@ -25,9 +25,9 @@ from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import Limits, call
 from ops.nitrogen.layout import ChunkSource, write_chunk
 from ops.outcomes import Outcome
+from ops.overlay.config import LocateConfig
 from ops.overlay.crop import CropConfig, CropReport, crop_video
 from ops.overlay.features import Matcher
-from ops.overlay.locate import LocateConfig
 from ops.overlay.tracks import Track, longest_within
 from ops.skins.template import Template
 from ops.stages.labels import LOCATE_LIMITS, crop_limits, locate_in, refine_span

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache, reduce
 from pathlib import Path
-from typing import Any
 
 from ops.gamepad import STICKS
 from ops.labels.delay import DelayConfig, delay_facts
@@ -19,10 +18,11 @@ from ops.labels.parse import PredictorFor, read_spans
 from ops.labels.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.media.sandbox import Limits, call
 from ops.outcomes import Outcome
+from ops.overlay.config import LocateConfig
 from ops.overlay.crop import CropConfig, CropReport, CropSpan, crop_data, crop_video
 from ops.overlay.features import Matcher
-from ops.overlay.locate import LocateConfig, TemplateIndex
-from ops.overlay.tracks import Track, locate_video
+from ops.overlay.index import TemplateIndex
+from ops.overlay.tracks import Track, locate_video, track_from
 from ops.skins.template import Template
 from ops.store.batch import Work
 from ops.store.layout import (
@@ -147,12 +147,6 @@ def _write_times(work: Work, report: CropReport) -> str:
     work.store.write_table(work.key(FRAME_TABLE), pa.table({"pts_s": report.pts_s}))
     with work.store.reading(work.key(FRAME_TABLE)) as path:
         return sha256_file(path)
-
-
-def track_from(record: dict[str, Any]) -> Track:
-    """Return the track that a unit's JSON holds."""
-    rows = tuple(tuple(row) for row in record["affine"])
-    return Track(**{**record, "affine": rows, "box": tuple(record["box"])})
 
 
 @lru_cache(maxsize=64)

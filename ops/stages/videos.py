@@ -26,8 +26,9 @@ from ops.media.probe import probe
 from ops.media.sandbox import Limits, call
 from ops.media.video import Frame, sniff_format
 from ops.outcomes import BadInputError, Outcome
+from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
-from ops.overlay.locate import LocateConfig, locate_frames
+from ops.overlay.locate import locate_frames
 from ops.stages.labels import load_index, local_library
 from ops.store.batch import Stage, Unit, Work
 from ops.store.layout import VIDEOS

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, DATASET, PadTrace
+from ops.overlay.boxes import box_iou
 
 #: Frames of read and truth belong together when their times are this close.
 _SAME_FRAME_S = 0.004
@@ -245,14 +246,6 @@ def match_frames(
     nearest = np.where(np.abs(theirs[before] - mine) <= np.abs(theirs[after] - mine), before, after)
     same = np.abs(theirs[nearest] - mine) <= _SAME_FRAME_S
     return np.flatnonzero(same), nearest[same]
-
-
-def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return the intersection over union of two boxes x, y, w, h."""
-    low = np.maximum(first[:2], second[:2])
-    high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
-    common = float(np.prod(np.maximum(high - low, 0)))
-    return common / (first[2] * first[3] + second[2] * second[3] - common)
 
 
 class BoxSpan(NamedTuple):

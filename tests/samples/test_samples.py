@@ -7,11 +7,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from models.overlay_parser.checkpoint import CheckpointReader
-from ops.overlay.locate import LocateConfig
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
 from ops.stages.label_file import LabelJob
 from ops.store.tables import table_to_trace
 from ops.truth.recordings import Recording, list_recordings
-from ops.truth.scores import box_iou, score_trace
+from ops.truth.scores import score_trace
 from pipelines.instance import REPOSITORY
 
 SAMPLES = REPOSITORY.parent / "shared" / "samples"

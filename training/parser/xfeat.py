@@ -20,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
 from ops.gamepad import Floats
-from ops.overlay.locate import LocateConfig, fixed_parts
+from ops.overlay.config import LocateConfig
+from ops.overlay.index import fixed_parts
 from ops.skins.form import Skin, SkinRenderer
 from ops.truth.degradation import through_h264
 from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 HEIGHT_PX, WIDTH_PX = 320, 416
 _CELL = 8
 _TEMPERATURE = 0.1
-#: Grey around a template, as `ops.overlay.locate` describes it.
+#: Grey around a template, as `ops.overlay.index` describes it.
 _GREY = 128
 #: Correspondences that a pair must have.
 _LEAST_POINTS = 16

@@ -8,7 +8,8 @@ from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
 from ops.outcomes import BadInputError
-from ops.overlay.locate import LocateConfig, TemplateIndex, index_file
+from ops.overlay.config import LocateConfig
+from ops.overlay.index import TemplateIndex, index_file
 from ops.skins.procedural import make_skin
 from ops.truth.synthesize import procedural_background
 from training.parser.xfeat import XFeatTrainConfig, draw_pair

@@ -7,11 +7,12 @@ import pytest
 
 from models.overlay_parser.checkpoint import CheckpointReader
 from ops.gamepad import PadTrace
-from ops.overlay.locate import LocateConfig
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
 from ops.skins.procedural import make_skin
 from ops.stages.label_file import REPORT, LabelJob
 from ops.store.tables import ACTION_SCHEMA, table_to_trace
-from ops.truth.scores import box_iou, score_trace
+from ops.truth.scores import score_trace
 from tests.factories import media
 from tests.factories.overlays import place, write_overlay_clip
 

@@ -8,13 +8,17 @@ from models.matchers.choice import choose_matchers
 from models.matchers.sift import SiftMatcher
 from ops.outcomes import RejectedError
 from ops.overlay import features, locate
+from ops.overlay import index as index_module
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
 from ops.overlay.features import DescriptorIndex, Features, pooled_matches
 from ops.overlay.fit import fit_place
-from ops.overlay.locate import LocateConfig, SampledFrames, TemplateIndex, locate_frames, search_frames, temporal_median
+from ops.overlay.frames import SampledFrames, temporal_median
+from ops.overlay.index import TemplateIndex
+from ops.overlay.locate import locate_frames, search_frames
 from ops.overlay.tracks import locate_video
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
-from ops.truth.scores import box_iou
 from tests.factories.overlays import overlay_frames, place, write_overlay_clip
 
 CONFIG = LocateConfig(num_frames=4)
@@ -79,7 +83,7 @@ def test_a_saved_index_is_used_while_it_fits(index: TemplateIndex, tmp_path: Pat
     def never(*_: object) -> Features:
         raise AssertionError("described again")
 
-    monkeypatch.setattr(locate, "_describe_template", never)
+    monkeypatch.setattr(index_module, "_describe_template", never)
     loaded = TemplateIndex.load(tmp_path, MATCHER, CONFIG)
     assert [template.template_id for template in loaded.templates] == list(IDS)
     for mine, theirs in zip(loaded.features, index.features, strict=True):

@@ -10,14 +10,16 @@ import pytest
 from models.matchers.sift import SiftMatcher
 from models.overlay_parser.checkpoint import CheckpointReader
 from ops.gamepad import PadTrace
-from ops.overlay.locate import LocateConfig, TemplateIndex
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
+from ops.overlay.index import TemplateIndex
 from ops.overlay.presence import shown_runs
 from ops.overlay.tracks import Track, locate_video, longest_within
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
 from ops.stages.label_file import LabelJob
 from ops.store.tables import table_to_trace
-from ops.truth.scores import box_iou, score_trace
+from ops.truth.scores import score_trace
 from tests.factories.overlays import place, write_overlay_clip
 
 CONFIG, MATCHER, SIZE = LocateConfig(), SiftMatcher(), (960, 540)

@@ -11,9 +11,12 @@ from ops.gamepad import DATASET
 from ops.labels.parse import Reading
 from ops.labels.refine import RefineConfig
 from ops.outcomes import Outcome
-from ops.overlay.locate import LocateConfig, TemplateIndex
+from ops.overlay.boxes import box_iou
+from ops.overlay.config import LocateConfig
+from ops.overlay.index import TemplateIndex
+from ops.overlay.tracks import track_from
 from ops.skins.procedural import make_skin
-from ops.stages.labels import CropVideo, LocateVideo, ReadActions, RefineActions, local_library, track_from
+from ops.stages.labels import CropVideo, LocateVideo, ReadActions, RefineActions, local_library
 from ops.store.batch import Stage, Unit, run_batch
 from ops.store.layout import (
     ACTION_TABLE,
@@ -29,7 +32,6 @@ from ops.store.layout import (
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
-from ops.truth.scores import box_iou
 from tests.factories.overlays import place, write_overlay_clip
 
 BATCH, LIBRARY = "batch-000001", "overlay/templates/library"
