@@ -214,7 +214,7 @@ def bench_naive_locate(names: Sequence[str] = ()) -> None:
 
     from models.matchers.choice import choose_matchers
     from models.matchers.library import cached_library
-    from ops.media.video import sample_frames
+    from ops.media.readers import sample_frames
     from ops.outcomes import RejectedError
     from ops.overlay.appearance import drawn_box
     from ops.overlay.boxes import box_iou

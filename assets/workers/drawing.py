@@ -25,7 +25,7 @@ _FRAME_PX = 640
 
 def read_frames(store: Store, key: str, count: int) -> list[tuple[float, Picture]]:
     """Return (seconds, picture) of some frames spread over a stored video."""
-    from ops.media.video import sample_frames
+    from ops.media.readers import sample_frames
 
     with store.reading(key) as path:
         frames: list[tuple[float, Picture]] = call(sample_frames, Path(path), count, limits=_LIMITS)
@@ -101,6 +101,6 @@ def draw_changes(
 
 def _frame_at(path: Path, row: int) -> Picture:
     """Return one frame of one of our clips; runs in the sandbox."""
-    from ops.media.video import iter_frames
+    from ops.media.readers import iter_frames
 
     return next(frame for number, (_, frame) in enumerate(iter_frames(path)) if number == row)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ops.gamepad import PadTrace
-from ops.labels.parse import PredictorFor
+from ops.labels.reading import PredictorFor
 from ops.overlay.boxes import box_iou
 from ops.store.tables import table_to_trace
 from ops.truth.recordings import Recording, list_recordings
@@ -59,7 +59,7 @@ def score_families(checkpoint: Path, num_clips: int, seed: int) -> list[Row]:
 
 
 def _score_clip(parser: PredictorFor, skin_id: str, rng: np.random.Generator) -> LabelScores:
-    from ops.labels.parse import Reading, reading_to_trace
+    from ops.labels.reading import Reading, reading_to_trace
     from ops.skins.procedural import make_skin
     from ops.truth.synthesize import SynthesisConfig, procedural_background
     from training.parser.data import clip_pairs

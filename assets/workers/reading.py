@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ops.labels.parse import PredictorFor
+from ops.labels.reading import PredictorFor
 from ops.stages.labels import local_library
 from ops.store.storage import Store
 

@@ -22,7 +22,7 @@ from models.overlay_parser.config import ParserConfig
 from models.overlay_parser.modeling import OverlayParser, stick_certainty
 from models.overlay_parser.runtime import RUNTIMES, Run, runtime_for
 from ops.gamepad import Floats
-from ops.labels.parse import Reading
+from ops.labels.reading import Reading
 from ops.outcomes import BadInputError
 from ops.skins.procedural import is_procedural
 from ops.skins.template import Pixels, Template

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+from ops.media.readers import iter_frames, sample_keyframes
 from ops.media.sandbox import Limits, call
-from ops.media.video import Frame, iter_frames, sample_keyframes
+from ops.media.video import Frame
 from ops.outcomes import BadInputError
 
 Result = TypeVar("Result")

@@ -14,8 +14,8 @@ from ops.dataset.statistics import STAGES, Statistics, collect_statistics
 from ops.drawing.charts import bar_chart, line_chart
 from ops.drawing.pictures import Picture, caption, draw_box, encode, grid
 from ops.gamepad import DATASET_BUTTONS, SCHEMA_VERSION, STICKS
+from ops.media.readers import sample_frames
 from ops.media.sandbox import Limits, call
-from ops.media.video import sample_frames
 from ops.outcomes import BadInputError
 from ops.store.batch import read_batch
 from ops.store.layout import CARD, LOCATIONS, MANIFEST, VIDEOS, manifest_key

@@ -57,6 +57,12 @@ def cell(control: str) -> tuple[int, int, int]:
     return STICK_PX + (index % _COLUMNS) * BUTTON_PX, (index // _COLUMNS) * BUTTON_PX, BUTTON_PX
 
 
+def stick_windows(atlases: Pixels, stick: str) -> Pixels:
+    """Return a stick's windows (..., S, S, 3) of atlases (..., H, W, 3)."""
+    left, top, side = cell(stick)
+    return atlases[..., top : top + side, left : left + side, :]
+
+
 def stick_travel(area: ControlArea) -> float:
     """Return a stick's full travel in template pixels, the assumed one where the template does not tell."""
     return area.travel or ASSUMED_TRAVEL * area.half_width

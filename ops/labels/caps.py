@@ -1,47 +1,101 @@
 """Follow a stick's cap by its look, to a fraction of a pixel, guided by a rough reading.
 
-A network that must read any skin says roughly where a cap is. How far the cap moved is told far better by the video
-itself: the cap looks the same wherever it goes, so its usual look is searched around the rough place in every frame
-(normalised cross-correlation, the peak by a parabola). What is found counts only where it agrees with the rough
-reading; a cap that cannot be told from what shines through it stays with that.
+A network that must read any skin says roughly where a cap is. The video itself tells far better how far it moved: the
+cap looks the same wherever it goes, so its usual look is searched around the rough place in every frame
+(`ops.labels.cap_search`). What is found counts only where it agrees with the rough reading. A cap that cannot be told
+from what shines through it stays with that.
+
+Numbers without another source were chosen on the 28 videos of docs/benchmarks.md ("caps followed by their looks").
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from ops.gamepad import Floats
-from ops.skins.template import Pixels
+from ops.gamepad import STICKS, Floats
+from ops.labels import atlas
+from ops.labels.cap_search import Matrix, Plane, correlation_maps, cut_at, disc, find_peaks, half_side
+from ops.labels.reading import PIECE_FRAMES, Reading
+from ops.skins.template import Pixels, Template
 
-Matrix = npt.NDArray[np.float64]
+#: Frames that are taken by time to learn a look from.
+_TIME_FRAMES: Final = 130
+#: Further frames for it: those in which the stick is farthest from where it usually is.
+_FAR_FRAMES: Final = 70
 
 #: Looks are discs of these shares of the cap's radius: its inside alone, for caps with a texture, and with its edge.
-_SHARES = (0.8, 1.1)
+_SHARES: Final = (0.8, 1.1)
 #: A look is made anew from the caps that it found, so many times.
-_ROUNDS = 3
+_ROUNDS: Final = 3
 #: Share of the best found caps that a look is made of.
-_BEST = 0.7
-#: Correlation that a place loses at the distance of one spread from where it is expected.
-_PULL = 0.1
-#: Least and greatest spread around the expected place, in travels.
-_SPREAD = (0.25, 0.7)
-#: A look is taken if what it finds by itself is no further (root mean square, in travels) from what is expected, and
-#: moves so many times as far as the rough reading: those fall short, and a cap that is not seen does not move at all.
-_MOST_ERROR = 0.25
-_GAIN = (0.5, 2.5)
-#: Where a look correlates less than this the expected place is nearer to the truth than the found one.
-_LEAST_SCORE = 0.45
-#: Share of the places that are right (to within a quarter of full deflection), by their correlation, on 28 videos.
-_SCORES, _SHARE_RIGHT = (0.0, 0.4, 0.55, 0.65, 0.8, 1.0), (0.7, 0.75, 0.9, 0.95, 0.975, 0.99)
-#: The same share, of all places of a video, by how far what the look finds is from what is expected (as above).
-_ERRORS, _SHARE_TRUSTED = (0.11, 0.16, 0.25), (1.0, 0.85, 0.6)
-#: Frames count as moved from so many travels on; so many are needed to judge.
-_MOVED, _LEAST_MOVED = 0.3, 5
+_BEST: Final = 0.7
+#: A pixel counts half where it changes by so many grey levels from cap to cap. Chosen by eye.
+_CHANGE_LEVELS: Final = 3.0
+
+#: How far a look is searched at first, in travels,
+_SEARCHED: Final = 1.25
+#: and in pixels beyond that. Both chosen by eye.
+_SLACK_PX: Final = 1.5
+#: How far around the expected place it is searched when it is followed, in spreads. Chosen by eye.
+_REACH_SPREADS: Final = 2.5
+#: No cap is expected farther from the middle than this, in travels. Chosen by eye.
+_FARTHEST_TRAVELS: Final = 1.4
+
+#: Places and their map from rough ones are fitted in turn, so many times.
+_FIT_ROUNDS: Final = 2
+#: Spreads of the found places that the next search allows for. Chosen by eye.
+_SPREADS_KEPT: Final = 2.0
+#: Least spread around the expected place, in travels.
+_LEAST_SPREAD: Final = 0.25
+#: Greatest spread around it, in travels.
+_MOST_SPREAD: Final = 0.7
+
+#: A look is taken if what it finds by itself is no further (root mean square, in travels) from what is expected.
+_MOST_ERROR: Final = 0.25
+#: A look is taken if the cap moves at least so many times as far as the rough reading: one not seen does not move.
+_LEAST_GAIN: Final = 0.5
+#: And at most so many times as far: rough readings fall short.
+_MOST_GAIN: Final = 2.5
+#: Frames count as moved from so many travels on.
+_MOVED: Final = 0.3
+#: So many moved frames are needed to judge.
+_LEAST_MOVED: Final = 5
+
 #: A cap has a second look (pressed, say) if the first one fails and at least this share of the frames has it.
-_SECOND_SHARE = 0.03
+_SECOND_SHARE: Final = 0.03
+#: First looks that are tried with a second one.
+_TRIED_FIRSTS: Final = 2
+#: A second look is made anew so many times.
+_SECOND_ROUNDS: Final = 2
+#: A frame lacks the first look if it correlates by so much less than usual. Chosen by eye.
+_ODD_DROP: Final = 0.15
+#: A frame that correlates more than this never lacks it. Chosen by eye.
+_ODD_MOST: Final = 0.75
+
+#: Where a look correlates less than this the expected place is nearer to the truth than the found one.
+_LEAST_SCORE: Final = 0.45
+#: Correlations, and for each:
+_SCORES: Final = (0.0, 0.4, 0.55, 0.65, 0.8, 1.0)
+#: the share of the places that are right, to within a quarter of full deflection, on 28 videos.
+_SHARE_RIGHT: Final = (0.7, 0.75, 0.9, 0.95, 0.975, 0.99)
+#: Errors of looks (`CapLook.error`), and for each:
+_ERRORS: Final = (0.11, 0.16, 0.25)
+#: the same share, of all places of a video, as a factor.
+_SHARE_TRUSTED: Final = (1.0, 0.85, 0.6)
+
+#: Rounds of the robust fit; it stands still long before.
+_ROBUST_ROUNDS: Final = 10
+#: Spread along an axis by the median distance. Places with normal errors would give .85; this is wider, not measured.
+_TO_SPREAD: Final = 1.26
+#: Least spread that is believed, in pixels.
+_LEAST_OFF_PX: Final = 0.05
+#: A place so many spreads off counts half (the Cauchy weight's scale).
+_CAUCHY: Final = 2.0
 
 
 @dataclass(frozen=True)
@@ -57,9 +111,9 @@ class CapLook:
         error: root mean square distance, in travels, of what the looks find by themselves to what is expected.
     """
 
-    patches: tuple[npt.NDArray[np.float32], ...]
+    patches: tuple[Plane, ...]
     offsets: Matrix
-    weight: npt.NDArray[np.float32]
+    weight: Plane
     expected: Matrix
     spread: float
     error: float
@@ -74,7 +128,49 @@ class _Fit:
 
     @property
     def sound(self) -> bool:
-        return _GAIN[0] <= self.gain <= _GAIN[1]
+        return _LEAST_GAIN <= self.gain <= _MOST_GAIN
+
+
+def cap_looks(atlases: Pixels, places: Floats, usual: Pixels, template: Template) -> dict[str, CapLook]:
+    """Return the looks of the caps that can be followed, from atlases (n, H, W, 3) and the places read there."""
+    looks = {}
+    for index, stick in enumerate(STICKS):
+        if stick not in template.controls:
+            continue
+        half_px = atlas.STICK_PX / 2
+        rough = places[:, index].astype(np.float64) * half_px
+        far = np.hypot(*(rough - np.median(rough, axis=0)).T)
+        by_time = np.arange(0, len(rough), max(1, len(rough) // _TIME_FRAMES))
+        rows = np.union1d(by_time, np.argsort(-far, kind="stable")[:_FAR_FRAMES])
+        radius, travel = _cap_px(stick, template)
+        look = fit_look(
+            atlas.stick_windows(atlases[rows], stick), rough[rows], atlas.stick_windows(usual, stick), radius, travel
+        )
+        if look is not None:
+            looks[stick] = look
+    return looks
+
+
+def follow_caps(frames: Iterator[Pixels], looks: Mapping[str, CapLook], reading: Reading, template: Template) -> None:
+    """Put the places of caps that are followed by their looks into a reading of the same atlases, in place."""
+    first = 0
+    while len(atlases := list(islice(frames, PIECE_FRAMES))):
+        rows = slice(first, first + len(atlases))
+        for stick, look in looks.items():
+            index, half_px = STICKS.index(stick), atlas.STICK_PX / 2
+            windows = np.stack([atlas.stick_windows(picture, stick) for picture in atlases])
+            rough = reading.places[rows, index].astype(np.float64) * half_px
+            places, sure = follow(look, windows, rough, _cap_px(stick, template)[1])
+            reading.places[rows, index] = places / half_px
+            reading.certainty[rows, index] = sure
+        first += len(atlases)
+
+
+def _cap_px(stick: str, template: Template) -> tuple[float, float]:
+    """Return radius and travel of a stick's cap in pixels of its atlas cell."""
+    area = template.controls[stick]
+    scale = atlas.STICK_PX / 2 / atlas.window(stick, area, template.width)[0]
+    return max(area.half_width, area.half_height) * scale, atlas.stick_travel(area) * scale
 
 
 def fit_look(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, travel: float) -> CapLook | None:
@@ -104,14 +200,14 @@ def follow(look: CapLook, windows: Pixels, rough: Matrix, travel: float) -> tupl
         rough: as there.
         travel: as there.
     """
-    reach = int(np.ceil(2.5 * look.spread)) + 1
+    reach = int(np.ceil(_REACH_SPREADS * look.spread)) + 1
     expected = _affine(rough, look.expected)
-    whole = np.round(np.clip(expected, -1.4 * travel, 1.4 * travel)).astype(int)
+    whole = np.round(np.clip(expected, -_FARTHEST_TRAVELS * travel, _FARTHEST_TRAVELS * travel)).astype(int)
     places = np.zeros((len(windows), len(look.patches), 2))
     scores = np.zeros((len(windows), len(look.patches)))
     for number, (patch, offset) in enumerate(zip(look.patches, look.offsets, strict=True)):
-        maps = _maps(windows, patch, look.weight, whole, reach)
-        found, scores[:, number] = _peaks(maps, expected - whole, look.spread)
+        maps = correlation_maps(windows, patch, look.weight, whole, reach)
+        found, scores[:, number] = find_peaks(maps, expected - whole, look.spread)
         places[:, number] = found + whole - offset
     rows, chosen = np.arange(len(windows)), scores.argmax(axis=1)
     place, score = places[rows, chosen], scores[rows, chosen]
@@ -127,17 +223,17 @@ def _best(fits: list[_Fit]) -> _Fit | None:
 
 def _fits(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, travel: float) -> list[_Fit]:
     """Return fits by the usual look, and by the looks that are made anew from the caps it found."""
-    half, middle = _half_side(radius, usual), usual.shape[0] // 2
-    weight = disc = _disc(half, radius)
+    half, middle = half_side(radius, usual), usual.shape[0] // 2
+    weight = inside = disc(half, radius)
     patch = usual[middle - half : middle + half, middle - half : middle + half].astype(np.float32)
     fits = []
     for _ in range(_ROUNDS):
         fits.append(_fit((patch,), windows, rough, weight, travel))
         places, scores = fits[-1].places, fits[-1].scores
-        caps = _aligned(windows, places, half)[scores >= np.quantile(scores, 1 - _BEST)]
+        caps = cut_at(windows, places, half)[scores >= np.quantile(scores, 1 - _BEST)]
         patch = np.median(caps, axis=0)
         change = np.median(np.abs(caps - patch).mean(axis=-1), axis=0)
-        weight = disc / (change**2 + 9)
+        weight = inside / (change**2 + _CHANGE_LEVELS**2)
         weight /= weight.max()
     return fits
 
@@ -145,43 +241,43 @@ def _fits(windows: Pixels, rough: Matrix, usual: Pixels, radius: float, travel: 
 def _two_looks(firsts: list[_Fit], windows: Pixels, rough: Matrix, travel: float) -> list[_Fit]:
     """Return fits with a second look, of the frames in which the first one (of `_fits`) is not found."""
     fits = []
-    for first in firsts[:2]:
-        odd = first.scores < min(float(np.median(first.scores)) - 0.15, 0.75)
+    for first in firsts[:_TRIED_FIRSTS]:
+        odd = first.scores < min(float(np.median(first.scores)) - _ODD_DROP, _ODD_MOST)
         if odd.sum() < max(_LEAST_MOVED, _SECOND_SHARE * len(odd)):
             continue
         half = len(first.look.weight) // 2
-        caps = _aligned(windows[odd], _affine(rough[odd], first.look.expected), half)
-        for _ in range(2):
+        caps = cut_at(windows[odd], _affine(rough[odd], first.look.expected), half)
+        for _ in range(_SECOND_ROUNDS):
             distance = np.abs(caps - np.median(caps, axis=0)).mean(axis=(1, 2, 3))
             patch = np.median(caps[distance <= np.quantile(distance, _BEST)], axis=0)
             alone = _fit((patch,), windows[odd], rough[odd], first.look.weight, travel)
-            caps = _aligned(windows[odd], alone.places, half)
+            caps = cut_at(windows[odd], alone.places, half)
         fits.append(_fit((first.look.patches[0], patch), windows, rough, first.look.weight, travel))
     return fits
 
 
 def _fit(
-    patches: tuple[npt.NDArray[np.float32], ...],
+    patches: tuple[Plane, ...],
     windows: Pixels,
     rough: Matrix,
-    weight: npt.NDArray[np.float32],
+    weight: Plane,
     travel: float,
 ) -> _Fit:
     """Search for looks everywhere, and fit what is found to the rough reading."""
-    reach = int(np.ceil(1.25 * travel + 1.5))
+    reach = int(np.ceil(_SEARCHED * travel + _SLACK_PX))
     centre = np.zeros((len(windows), 2), dtype=int)
-    maps = np.stack([_maps(windows, patch, weight, centre, reach) for patch in patches], axis=1)
+    maps = np.stack([correlation_maps(windows, patch, weight, centre, reach) for patch in patches], axis=1)
     chosen = maps.max(axis=(2, 3)).argmax(axis=1)
     maps = maps[np.arange(len(maps)), chosen]
     known = np.eye(len(patches))[chosen]
-    expected, spread = rough, _SPREAD[1] * travel
-    for _ in range(2):
-        places, scores = _peaks(maps, expected, spread)
+    expected, spread = rough, _MOST_SPREAD * travel
+    for _ in range(_FIT_ROUNDS):
+        places, scores = find_peaks(maps, expected, spread)
         affine, around = _robust_fit(np.hstack([rough, known]), places)
         expected = np.hstack([rough, known]) @ affine
-        spread = float(np.clip(2 * around, _SPREAD[0] * travel, _SPREAD[1] * travel))
+        spread = float(np.clip(_SPREADS_KEPT * around, _LEAST_SPREAD * travel, _MOST_SPREAD * travel))
     affine[2:] += _near_rest(places - expected, rough, travel)
-    free, _ = _peaks(maps, expected, np.inf)
+    free, _ = find_peaks(maps, expected, np.inf)
     off = np.minimum(np.hypot(*(free - expected).T), travel)
     error = float(np.sqrt((off**2).mean())) / travel
     look = CapLook(patches, affine[2:], weight, affine[:3], spread, error)
@@ -207,76 +303,13 @@ def _near_rest(off: Matrix, rough: Matrix, travel: float) -> Matrix:
 def _robust_fit(inputs: Matrix, places: Matrix) -> tuple[Matrix, float]:
     """Return the linear map of inputs to places that most of them agree with, and their spread along an axis."""
     weight = np.ones((len(inputs), 1))
-    for _ in range(10):
+    for _ in range(_ROBUST_ROUNDS):
         affine = np.asarray(np.linalg.lstsq(inputs * weight, places * weight, rcond=None)[0], dtype=np.float64)
         off = np.hypot(*(places - inputs @ affine).T)
-        spread = max(1.26 * float(np.median(off)), 0.05)
-        weight = (1 / np.sqrt(1 + (off / (2 * spread)) ** 2))[:, None]
+        spread = max(_TO_SPREAD * float(np.median(off)), _LEAST_OFF_PX)
+        weight = (1 / np.sqrt(1 + (off / (_CAUCHY * spread)) ** 2))[:, None]
     return affine, spread
 
 
 def _affine(rough: Matrix, expected: Matrix) -> Matrix:
     return np.asarray(rough @ expected[:2] + expected[2])
-
-
-def _half_side(radius: float, window: Pixels) -> int:
-    return int(min(np.ceil(radius + 1), window.shape[0] // 2 - 3))
-
-
-def _disc(half: int, radius: float) -> npt.NDArray[np.float32]:
-    steps = np.arange(2 * half) - half + 0.5
-    return np.asarray(np.clip(radius + 0.5 - np.hypot(steps[:, None], steps), 0, 1), dtype=np.float32)
-
-
-def _maps(
-    windows: Pixels, patch: npt.NDArray[np.float32], weight: npt.NDArray[np.float32], centres: Matrix, reach: int
-) -> npt.NDArray[np.float32]:
-    """Return correlations (n, 2 reach + 1, 2 reach + 1) of a patch around centres (n, 2), in whole pixels."""
-    import cv2
-
-    half, middle = len(patch) // 2, windows.shape[1] // 2
-    pad = 2 * reach + half
-    side = 2 * (reach + half)
-    corner = middle - half - reach + pad + centres
-    weights = np.repeat(weight[..., None], 3, axis=2)
-    maps = np.empty((len(windows), 2 * reach + 1, 2 * reach + 1), dtype=np.float32)
-    for row, window in enumerate(windows):
-        if row and np.array_equal(window, windows[row - 1]) and (centres[row] == centres[row - 1]).all():
-            maps[row] = maps[row - 1]
-            continue
-        padded = cv2.copyMakeBorder(window, pad, pad, pad, pad, cv2.BORDER_REPLICATE)
-        left, top = corner[row]
-        part = padded[top : top + side, left : left + side].astype(np.float32)
-        maps[row] = cv2.matchTemplate(part, patch, cv2.TM_CCOEFF_NORMED, mask=weights)
-    return np.nan_to_num(maps, nan=-1, posinf=-1, neginf=-1)
-
-
-def _peaks(maps: npt.NDArray[np.float32], expected: Matrix, spread: float) -> tuple[Matrix, Floats]:
-    """Return the places (n, 2) of the peaks of maps, pulled to where they are expected, and the correlations there."""
-    reach, rows = maps.shape[1] // 2, np.arange(len(maps))
-    steps = np.arange(-reach, reach + 1)
-    far = (steps - expected[:, :1])[:, None, :] ** 2 + (steps - expected[:, 1:])[:, :, None] ** 2
-    y, x = np.unravel_index((maps - _PULL * far / spread**2).reshape(len(maps), -1).argmax(axis=1), maps.shape[1:])
-    inner_y, inner_x = np.clip(y, 1, 2 * reach - 1), np.clip(x, 1, 2 * reach - 1)
-    across = _vertex(*(maps[rows, y, inner_x + step] for step in (-1, 0, 1))) * (x == inner_x)
-    down = _vertex(*(maps[rows, inner_y + step, x] for step in (-1, 0, 1))) * (y == inner_y)
-    return np.stack([x + across - reach, y + down - reach], axis=1).astype(np.float64), maps[rows, y, x]
-
-
-def _vertex(before: Floats, at: Floats, after: Floats) -> Floats:
-    """Return where the parabola through three neighbours has its top, from the middle one."""
-    bend = np.minimum(before - 2 * at + after, -1e-9)
-    return np.asarray(np.clip((before - after) / (2 * bend), -0.5, 0.5), dtype=np.float32)
-
-
-def _aligned(windows: Pixels, places: Matrix, half: int) -> npt.NDArray[np.float32]:
-    """Return the caps (n, 2 half, 2 half, 3) that lie at places from the windows' middles."""
-    import cv2
-
-    middle = (windows.shape[1] - 1) / 2
-    size = (2 * half, 2 * half)
-    caps = [
-        cv2.getRectSubPix(window, size, (middle + float(x), middle + float(y)))
-        for window, (x, y) in zip(windows, places, strict=True)
-    ]
-    return np.stack(caps).astype(np.float32)

@@ -12,11 +12,11 @@ from __future__ import annotations
 import io
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,6 @@ from ops.outcomes import BadInputError
 RgbImage = npt.NDArray[np.uint8]
 #: (pts in seconds, (height, width, 3) uint8 RGB)
 Frame = tuple[float, RgbImage]
-ReaderName = Literal["pyav", "decord"]
 
 MAX_SIDE_PX: Final = 8192
 MAX_PIXELS: Final = 8192 * 4352
@@ -234,157 +233,8 @@ def scaled_size(width: int, height: int, max_height: int | None) -> tuple[int, i
     return max(1, round(width * max_height / height)), max_height
 
 
-class FrameReader(Protocol):
-    """A backend that reads frames; `READERS` names them."""
-
-    def iterate(self, path: Path, max_height: int | None) -> Iterator[Frame]:
-        """Yield all frames in order."""
-        ...
-
-    def sample(self, path: Path, count: int, max_height: int | None) -> list[Frame]:
-        """Return up to `count` frames spread over the video, in order, each once."""
-        ...
-
-
-class PyAvReader:
-    """The default: FFmpeg in process, all codecs, scaling by swscale before RGB is made."""
-
-    def iterate(self, path: Path, max_height: int | None) -> Iterator[Frame]:
-        """Yield all frames in order."""
-        with open_video(path) as video:
-            for frame in decode_frames(video):
-                yield to_rgb(frame, max_height)
-
-    def sample(self, path: Path, count: int, max_height: int | None) -> list[Frame]:
-        """Return frames spread over the video, from keyframes (20 times cheaper) where there are enough."""
-        with open_video(path) as video:
-            start_s, length_s = video.start_s, video.declared_s or _measure_length(video)
-            targets = [start_s + (k + 0.5) * length_s / count for k in range(count)]
-            keyframes = _find_keyframes(video, targets)
-            if len(keyframes) * 2 >= count:
-                frames = [frame for packet in keyframes if (frame := _decode_keyframe(video, packet)) is not None]
-                if len(frames) * 2 >= count:
-                    return [to_rgb(frame, max_height) for frame in frames]
-        with open_video(path) as video:  # afresh: some demuxers cannot seek back to the very start
-            # References are enough to look at, and cost half of all frames.
-            video.stream.codec_context.skip_frame = "NONREF"
-            picked = [to_rgb(frame, max_height) for frame in _pick(decode_frames(video), targets)]
-        if not picked:
-            raise BadInputError(f"truncated: ends long before the {length_s:.0f} s that its header promises")
-        return picked
-
-
 def to_rgb(frame: Any, max_height: int | None) -> Frame:
     """Return a decoded frame (`av.VideoFrame`) with its time, scaled down to a height."""
     width, height = scaled_size(frame.width, frame.height, max_height)
     rgb = frame.reformat(width, height, format="rgb24", interpolation="AREA", threads=1)
     return float(frame.pts * frame.time_base), rgb.to_ndarray()
-
-
-def _measure_length(video: OpenVideo) -> float:
-    """Return the video's length in seconds from its packets; reads the file to the end."""
-    times = [packet.pts for packet in read_packets(video, video.stream) if packet.pts is not None]
-    if not times:
-        raise BadInputError("unsupported: packets have no time (PTS)")
-    return max(0.001, float((max(times) - min(times)) * video.stream.time_base))
-
-
-def _find_keyframes(video: OpenVideo, targets_s: list[float]) -> list[Any]:
-    """Return the keyframe packets at or before some times, in order, each once; nothing is decoded."""
-    import av
-
-    found: dict[int, Any] = {}
-    for target_s in targets_s:
-        try:
-            video.container.seek(round(target_s / video.stream.time_base), stream=video.stream)
-            packets = read_packets(video, video.stream)
-            packet = next((packet for packet in packets if packet.is_keyframe and packet.size), None)
-        except av.error.FFmpegError:  # not seekable there
-            continue
-        if packet is not None and packet.pts is not None:
-            found[packet.pts] = packet
-    return [found[pts] for pts in sorted(found)]
-
-
-def _decode_keyframe(video: OpenVideo, packet: Any) -> Any:
-    """Return the frame of a keyframe packet, or None where it cannot be decoded."""
-    import av
-
-    context = video.stream.codec_context
-    try:
-        frames = context.decode(packet) or context.decode(None)  # decoders hold pictures back to reorder them
-    except av.error.FFmpegError:
-        return None
-    finally:
-        context.flush_buffers()
-    if not frames or frames[0].pts is None:
-        return None
-    frames[0].time_base = video.stream.time_base  # set by `packet.decode` only
-    return frames[0]
-
-
-def _pick(frames: Iterator[Any], targets_s: list[float]) -> Iterator[Any]:
-    """Yield for each target the first frame at or after it, and no frame twice."""
-    at = 0
-    for frame in frames:
-        time_s = float(frame.pts * frame.time_base)
-        if at < len(targets_s) and time_s >= targets_s[at]:
-            while at < len(targets_s) and time_s >= targets_s[at]:
-                at += 1
-            yield frame
-        if at == len(targets_s):
-            return
-
-
-def _decord_reader() -> FrameReader:
-    from ops.media.decord_reader import DecordReader
-
-    return DecordReader()
-
-
-#: Backends by name.
-READERS: Final[dict[ReaderName, Callable[[], FrameReader]]] = {"pyav": PyAvReader, "decord": _decord_reader}
-
-
-def iter_frames(path: Path | str, max_height: int | None = None, reader: ReaderName = "pyav") -> Iterator[Frame]:
-    """Yield every frame as (pts_s, (height, width, 3) uint8 RGB), scaled down to `max_height` if it is higher.
-
-    Raises:
-        BadInputError: the file cannot be read; the reason's class comes before the colon.
-    """
-    return READERS[reader]().iterate(Path(path), max_height)
-
-
-def sample_frames(
-    path: Path | str, count: int = 25, max_height: int | None = None, reader: ReaderName = "pyav"
-) -> list[Frame]:
-    """Return up to `count` frames spread over a video as (pts_s, (height, width, 3) uint8 RGB), in order.
-
-    They are keyframes near evenly spread times where at least half as many exist as are asked for, so there may be
-    fewer; else the video is decoded once from its start.
-
-    Raises:
-        BadInputError: the file cannot be read; the reason's class comes before the colon.
-    """
-    if count < 1:
-        raise ValueError(f"count: expected at least 1 frame, got {count}")
-    return READERS[reader]().sample(Path(path), count, max_height)
-
-
-def sample_keyframes(
-    path: Path | str, count: int, max_height: int | None = None, opened: io.RawIOBase | None = None
-) -> list[Frame]:
-    """Return up to `count` keyframes near evenly spread times, reading nothing else of the file than they need.
-
-    Raises:
-        BadInputError: the header gives no length, or none can be decoded.
-    """
-    with open_video(path, opened) as video:
-        if not video.declared_s:
-            raise BadInputError("unsupported: the header gives no length")
-        targets = [video.start_s + (k + 0.5) * video.declared_s / count for k in range(count)]
-        packets = _find_keyframes(video, targets)
-        frames = [frame for packet in packets if (frame := _decode_keyframe(video, packet)) is not None]
-        if not frames:
-            raise BadInputError("damaged: no keyframe can be decoded")
-        return [to_rgb(frame, max_height) for frame in frames]

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ops.media.video import open_video, sample_frames
+from ops.media.readers import sample_frames
+from ops.media.video import open_video
 from ops.outcomes import RejectedError
 from ops.overlay.appearance import drawn_box
 from ops.overlay.boxes import Box

@@ -19,7 +19,8 @@ from ops.dataset.chunks import ChunkConfig, chunk_spans
 from ops.drawing.preview import write_preview
 from ops.gamepad import PadTrace
 from ops.labels.delay import DelayConfig, delay_facts
-from ops.labels.parse import PredictorFor, read_spans
+from ops.labels.parse import read_spans
+from ops.labels.reading import PredictorFor
 from ops.labels.refine import RefineConfig, refine_spans
 from ops.media.probe import VideoProbe, probe
 from ops.media.sandbox import Limits, call

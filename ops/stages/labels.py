@@ -14,7 +14,8 @@ from pathlib import Path
 
 from ops.gamepad import STICKS
 from ops.labels.delay import DelayConfig, delay_facts
-from ops.labels.parse import PredictorFor, read_spans
+from ops.labels.parse import read_spans
+from ops.labels.reading import PredictorFor
 from ops.labels.refine import RefineConfig, RefineSpan, label_quality, refine_spans
 from ops.media.sandbox import Limits, call
 from ops.outcomes import Outcome

@@ -278,7 +278,7 @@ def _footage(path: Path, clip: BenchmarkClip) -> Iterator[Pixels]:
     """Yield a video's frames at the clip's size for ever; frames are shown in the order they have, at its rate."""
     import cv2
 
-    from ops.media.video import iter_frames
+    from ops.media.readers import iter_frames
 
     while True:
         for _, frame in iter_frames(path):

@@ -22,8 +22,8 @@ from typing import Any
 import numpy as np
 
 from ops.crawl.ytdlp import CrawlOptions
+from ops.media.readers import iter_frames, sample_frames
 from ops.media.sandbox import Limits, SandboxError, call
-from ops.media.video import iter_frames, sample_frames
 from ops.outcomes import Outcome, reason_class
 from ops.stages.videos import DownloadVideo
 from ops.store.batch import Stage, Unit, run_batch

@@ -162,7 +162,7 @@ def load_footage(folder: Path, max_height: int = 360, stride: int = 2, max_frame
     Raises:
         ValueError: there is none.
     """
-    from ops.media.video import iter_frames
+    from ops.media.readers import iter_frames
 
     footage = []
     for path in sorted(folder.glob("*.mp4")):

@@ -7,7 +7,8 @@ import pytest
 
 from ops.crawl import peek as peek_module
 from ops.crawl.peek import BLOCK_BYTES, SparseFile, peek
-from ops.media.video import Frame, sample_frames
+from ops.media.readers import sample_frames
+from ops.media.video import Frame
 from ops.outcomes import BadInputError
 from tests.factories.media import write_clip
 

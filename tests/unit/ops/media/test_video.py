@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from ops.media.probe import probe
+from ops.media.readers import iter_frames, sample_frames
 from ops.media.sandbox import Limits, call
-from ops.media.video import iter_frames, sample_frames, scaled_size, sniff_format
+from ops.media.video import scaled_size, sniff_format
 from ops.outcomes import BadInputError, reason_class
 from tests.factories.media import BAD, GOOD, make, make_damaged, read_index, write_clip
 

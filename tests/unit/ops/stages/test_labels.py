@@ -8,7 +8,7 @@ import pytest
 
 from models.matchers.sift import SiftMatcher
 from ops.gamepad import DATASET
-from ops.labels.parse import Reading
+from ops.labels.reading import Reading
 from ops.labels.refine import RefineConfig
 from ops.outcomes import Outcome
 from ops.overlay.boxes import box_iou

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ops.media.video import iter_frames
+from ops.media.readers import iter_frames
 from ops.skins.procedural import CORE, make_skin, skin_ids
 from ops.skins.template import load_library
 from ops.truth.benchmark_clips import CHANGES, HARD, PICTURES, TEMPLATES, BenchmarkClip, plan_clips, write_clip
