@@ -28,8 +28,10 @@ VERSION: Final = "1"
 INDEX: Final = "index.parquet"
 EXTENSIONS: Final = ("actions.parquet", "json", "mp4")
 
-#: Longest member name that a ustar header holds without a prefix.
+#: Longest member name that a ustar header holds without a prefix, in bytes.
 _MAX_NAME_BYTES: Final = 100
+#: Permissions of a member: everyone reads, its owner writes.
+_MODE: Final = 0o644
 
 
 @dataclass(frozen=True)
@@ -117,6 +119,20 @@ def list_shard_batches(store: Store) -> tuple[str, ...]:
     """Return the batches whose shards are complete, sorted."""
     keys = (key.split("/") for key in store.list(SHARDS))
     return tuple(sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json"))
+
+
+def shard_urls(store: Store, batches: Iterable[str] | None = None) -> list[str]:
+    """Return where the shards of some batches are, for webdataset; by default of all complete ones.
+
+    Only what a manifest names is listed: a folder may still hold shards of an older edition.
+    """
+    chosen = list_shard_batches(store) if batches is None else sorted(batches)
+    manifests = {batch: store.read_json(manifest_key(ASSET, batch)) for batch in chosen}
+    return [
+        store.uri(shard_key(batch, shard["name"]))
+        for batch, manifest in manifests.items()
+        for shard in manifest["shards"]
+    ]
 
 
 def dataset_content(store: Store, batches: Iterable[str]) -> str:
@@ -243,8 +259,13 @@ class _Lookahead:
 
 
 def _write_tar(path: Path, name: str, queue: _Lookahead, config: ShardConfig, keys: set[str]) -> list[IndexRow]:
+    from webdataset import TarWriter
+
     rows: list[IndexRow] = []
-    with tarfile.open(path, "w", format=tarfile.USTAR_FORMAT) as tar:
+    # Without names and times of this machine: the same samples give the same bytes.
+    headers = {"user": "", "group": "", "mode": _MODE, "mtime": 0}
+    with path.open("wb") as file, TarWriter(file, encoder=False, **headers) as writer:
+        tar = writer.tarstream
         while queue.head is not None:
             size = sum(_padded(len(data)) + tarfile.BLOCKSIZE for data in queue.head.members.values())
             if rows and tar.offset + size > config.max_shard_bytes:
@@ -255,20 +276,17 @@ def _write_tar(path: Path, name: str, queue: _Lookahead, config: ShardConfig, ke
                 raise ValueError(f"a key names one sample, {chunk.chunk_id!r} came twice; are video ids unique?")
             keys.add(chunk.chunk_id)
             offset = tar.offset
-            for extension in sorted(sample.members):
-                _add_member(tar, f"{chunk.chunk_id}.{extension}", sample.members[extension])
+            _check_names(sample)
+            writer.write({"__key__": chunk.chunk_id, **sample.members})
             where = (chunk.chunk_id, name, offset, tar.offset - offset)
             rows.append(IndexRow(*where, chunk.num_frames, chunk.split, chunk.video_id, chunk.game))
     return rows
 
 
-def _add_member(tar: tarfile.TarFile, name: str, data: bytes) -> None:
-    if len(name.encode()) > _MAX_NAME_BYTES:
-        raise ValueError(f"a member's name must be at most {_MAX_NAME_BYTES} bytes, got {name!r}")
-    info = tarfile.TarInfo(name)  # mtime, uid and gid are 0 unless set
-    info.size = len(data)
-    info.mode = 0o644
-    tar.addfile(info, io.BytesIO(data))
+def _check_names(sample: Sample) -> None:
+    longest = max((f"{sample.chunk.chunk_id}.{extension}" for extension in sample.members), key=len)
+    if len(longest.encode()) > _MAX_NAME_BYTES:
+        raise ValueError(f"a member's name must be at most {_MAX_NAME_BYTES} bytes, got {longest!r}")
 
 
 def _padded(size: int) -> int:
@@ -332,18 +350,18 @@ def iterate_samples(store: Store, batch: str) -> Iterator[tuple[str, dict[str, b
 
 
 def iterate_tar(path: Path) -> Iterator[tuple[str, dict[str, bytes]]]:
-    """Yield (key, bytes by extension) of consecutive members with one key; ReadError when the tar is cut off."""
-    key, members = "", dict[str, bytes]()
-    with tarfile.open(path, "r:") as tar:
-        for info in tar:
-            name, _, extension = info.name.partition(".")
-            if members and (name != key or extension in members):
-                yield key, members
-                members = {}
-            key = name
-            members[extension] = _member_bytes(tar, info)
-    if members:
-        yield key, members
+    """Yield (key, bytes by extension) of the samples of one tar, as webdataset reads it.
+
+    Raises:
+        tarfile.ReadError: the tar is cut off, or a sample holds two members of one name.
+    """
+    from webdataset import WebDataset
+
+    try:
+        for sample in WebDataset([str(path)], shardshuffle=False, empty_check=False):
+            yield sample["__key__"], {name: data for name, data in sample.items() if not name.startswith("__")}
+    except (ValueError, tarfile.ReadError) as error:  # webdataset adds the open file to the message
+        raise tarfile.ReadError(str(error.args[0]).partition(" @ ")[0]) from error
     if path.stat().st_size % tarfile.RECORDSIZE:
         raise tarfile.ReadError(f"{path.name} is cut off: {path.stat().st_size} bytes")
 
