@@ -5,19 +5,22 @@ No video is needed for it; `ops.nitrogen.join` brings labels and videos together
 
 from __future__ import annotations
 
-import gzip
+import lzma
 import re
 import tarfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from ops.crawl.catalog import Video
 from ops.crawl.optout import opted_out, read_optouts
-from ops.nitrogen.layout import PublishedChunk, parse_member, read_chunk
+from ops.dataset.chunks import chunk_id
+from ops.nitrogen.layout import LabelPlace, PublishedChunk, label_place, read_chunk, safe_id
 from ops.outcomes import BadInputError, Outcome, reason_class
 from ops.store.batch import Unit, read_batch
 from ops.store.layout import PUBLISHED, manifest_key
@@ -27,7 +30,21 @@ from ops.store.tables import trace_to_table
 VERSION: Final = "1"
 TABLE: Final = "published.parquet"
 
+#: Largest label file that is read, in bytes. A published table has a few thousand; the rest guards the memory.
 _MAX_MEMBER_BYTES: Final = 64 << 20
+#: Of a name, in messages.
+_SHOWN_CHARACTERS: Final = 100
+#: What reading a damaged tar raises: tarfile's own, those of its compressions, and Python's on broken headers.
+_DAMAGE: Final = (
+    tarfile.TarError,
+    EOFError,
+    OSError,
+    zlib.error,
+    lzma.LZMAError,
+    ValueError,
+    OverflowError,
+    RecursionError,
+)
 
 #: Called with (share of the file read, what is being read).
 Report = Callable[[float, str], object]
@@ -43,8 +60,9 @@ class LabelsReport:
         num_chunks: chunks read.
         num_processed: those of the filtered table.
         hours: of the chunks read.
-        refused: how many chunks, by the kind of problem.
-        examples: one message of each kind.
+        refused: how many chunks (or files that belong to none), by the kind of problem.
+        num_damaged: chunks of which one table is damaged, read from the other one.
+        examples: one message of each kind, and one of `damaged`.
         opted_out: ids of videos left out, since their creators do not want them used.
         cut_off: why the file could not be read to its end; empty if it could.
     """
@@ -55,27 +73,35 @@ class LabelsReport:
     num_processed: int = 0
     hours: float = 0.0
     refused: Counter[str] = field(default_factory=Counter)
+    num_damaged: int = 0
     examples: dict[str, str] = field(default_factory=dict)
     opted_out: list[str] = field(default_factory=list)
     cut_off: str = ""
 
     def refuse(self, error: BadInputError) -> None:
-        """Count a chunk that makes no sense."""
+        """Count what cannot be imported."""
         kind = reason_class(str(error))
         self.refused[kind] += 1
-        self.examples.setdefault(kind, str(error))
+        self.examples.setdefault(kind, _printable(str(error)))
+
+    def note_damage(self, chunk: PublishedChunk) -> None:
+        """Count a chunk that was read from its other table."""
+        self.num_damaged += 1
+        self.examples.setdefault("damaged", _printable(chunk.damage))
 
 
 def batch_of(path: Path) -> str:
     """Return the batch of a published file: `nitrogen-shard_0000` for `SHARD_0000.tar.gz`."""
-    stem = path.name.split(".")[0] if path.is_file() else path.name
+    name = path.resolve().name
+    stem = name.split(".")[0] if path.is_file() else name
     return f"nitrogen-{re.sub(r'[^a-z0-9_-]+', '-', stem.lower())}"
 
 
 def import_labels(store: Store, path: Path, prefer_raw: bool = False, report: Report = lambda *_: None) -> LabelsReport:
     """Read the published labels of one tar (or of a folder with its contents) into the store; the manifest comes last.
 
-    A video that is there already with the same rows is not written again. What cannot be read is counted, not raised.
+    Each chunk is imported once or counted with its reason; nothing that the file holds is raised. A tar is gone through
+    twice: first for its names.
 
     Args:
         store: receives `labels/published/<batch>/<video_id>/`.
@@ -86,11 +112,15 @@ def import_labels(store: Store, path: Path, prefer_raw: bool = False, report: Re
     result = LabelsReport(batch_of(path))
     units: dict[str, Unit] = {}
     optouts = read_optouts(store)
-    for video_id, chunks in _videos(path, prefer_raw, result, report):
-        if opted_out(_row(video_id, result.batch, asdict(chunks[0].source)), optouts):
+    for name, chunks in _videos(path, prefer_raw, result, report):
+        if not chunks:
+            continue
+        video_id = chunks[0].source.video_id
+        about = asdict(chunks[0].source)
+        if any(opted_out(_row(called, result.batch, about), optouts) for called in {video_id, name}):
             result.opted_out.append(video_id)
             continue
-        units[video_id] = _write_video(store, result.batch, video_id, chunks, units.get(video_id))
+        units[video_id] = _write_video(store, result.batch, name, chunks)
         result.num_chunks += len(chunks)
         result.num_processed += sum(chunk.processed for chunk in chunks)
         result.hours += sum(chunk.trace.num_frames / chunk.rate_hz for chunk in chunks) / 3600
@@ -117,78 +147,180 @@ def _row(video_id: str, batch: str, data: Mapping[str, Any]) -> Video:
     return Video(video_id, source=data["source"], url=data["url"], game=data["game"], batch=batch)
 
 
+class _Video:
+    """The label files of one video as they come, in whatever order.
+
+    A chunk's files lie in one folder. What is there twice makes another version of the chunk.
+    """
+
+    def __init__(self) -> None:
+        self._versions: dict[int, dict[str, list[dict[str, bytes]]]] = {}
+
+    def add(self, place: LabelPlace, data: bytes) -> None:
+        """Keep a file."""
+        versions = self._versions.setdefault(place.index, {}).setdefault(place.folder, [{}])
+        if place.file in versions[-1]:
+            versions.append({})
+        next(files for files in versions if place.file not in files)[place.file] = data
+
+    def read(self, video_id: str, prefer_raw: bool, result: LabelsReport) -> list[PublishedChunk]:
+        """Return the chunks that can be read, each once; count the others."""
+        chunks: list[PublishedChunk] = []
+        for index, folders in sorted(self._versions.items()):
+            taken = False
+            for files in (files for versions in folders.values() for files in versions):
+                if taken:
+                    result.refuse(BadInputError(f"duplicate: {chunk_id(video_id, index)} is there more than once"))
+                    continue
+                try:
+                    chunk = read_chunk(video_id, index, files, prefer_raw)
+                except BadInputError as error:
+                    result.refuse(error)
+                    continue
+                taken = True
+                chunks.append(chunk)
+                if chunk.damage:
+                    result.note_damage(chunk)
+        return chunks
+
+
 def _videos(
     path: Path, prefer_raw: bool, result: LabelsReport, report: Report
 ) -> Iterator[tuple[str, list[PublishedChunk]]]:
-    """Yield (video id, its chunks) in the file's order; members of a video that lie apart come in several parts."""
-    video, files = "", dict[int, dict[str, bytes]]()
+    """Yield (published id, chunks) of each video as soon as the last of its label files has been read.
 
-    def finish() -> list[PublishedChunk]:
-        chunks = []
-        for index in sorted(files):
-            try:
-                chunks.append(read_chunk(video, index, files[index], prefer_raw))
-            except BadInputError as error:
+    The names are gone through first: files of one video, and even of one chunk, may lie apart.
+    """
+    left = _count_files(path)
+    videos: dict[str, _Video] = {}
+    odd: set[str] = set()
+    for member in _sound_members(path, result):
+        try:
+            place = label_place(member.name)
+        except BadInputError as error:
+            if (folder := member.name.rpartition("/")[0]) not in odd:
+                odd.add(folder)
                 result.refuse(error)
-        return chunks
-
-    try:
-        for name, data, share in _members(path, result):
-            place = parse_member(name)
-            if place is None:
-                continue
-            if video and place[0] != video:
-                if chunks := finish():
-                    yield video, chunks
-                files = {}
-            if place[0] != video:
-                video = place[0]
-                report(share, video)
-            files.setdefault(place[1], {})[place[2]] = data
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
-        result.cut_off = f"{path.name} is damaged or cut off in {video or 'its start'}: {error}"
-    if video and (chunks := finish()):
-        yield video, chunks
+            continue
+        if place is None:
+            continue
+        report(member.share, place.video)
+        video = videos.setdefault(place.video, _Video())
+        try:
+            video.add(place, member.read())
+        except BadInputError as error:
+            result.refuse(error)
+        except _DAMAGE as error:
+            result.cut_off = _printable(f"{path.name} is damaged or cut off in {place.video}: {error}")
+            break
+        left[place.video] -= 1
+        if not left[place.video]:
+            yield place.video, videos.pop(place.video).read(safe_id(place.video), prefer_raw, result)
+    for name, video in videos.items():
+        yield name, video.read(safe_id(name), prefer_raw, result)
 
 
-def _members(path: Path, result: LabelsReport) -> Iterator[tuple[str, bytes, float]]:
-    """Yield (name, bytes, share of the file read) of the files of a tar or folder."""
+def _sound_members(path: Path, result: LabelsReport) -> Iterator[_Member]:
+    """Yield the members of a file up to where it is damaged, and say where that is."""
+    members = _members(path)
+    last = "its start"
+    while True:
+        try:
+            member = next(members)
+        except StopIteration:
+            return
+        except _DAMAGE as error:
+            result.cut_off = _printable(f"{path.name} is damaged or cut off in {last}: {error}")
+            return
+        last = member.name
+        yield member
+
+
+def _count_files(path: Path) -> Counter[str]:
+    """Return how many label files there are of each video, up to where the file is damaged."""
+    counts: Counter[str] = Counter()
+    for member in _sound_members(path, LabelsReport("")):
+        with suppress(BadInputError):
+            place = label_place(member.name)
+            if place is not None:
+                counts[place.video] += 1
+    return counts
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A file of a tar or folder.
+
+    Attributes:
+        name: with its folders.
+        share: of the whole that is read when it comes.
+        read: gives its bytes; `BadInputError` where it is no file or too large.
+    """
+
+    name: str
+    share: float
+    read: Callable[[], bytes]
+
+
+def _members(path: Path) -> Iterator[_Member]:
+    """Yield what a tar or folder holds, in the tar's order or by name."""
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.is_file())
-        for number, found in enumerate(files):
-            yield str(found.relative_to(path.parent)), found.read_bytes(), number / len(files)
+        files = sorted(path.rglob("*"))
+        for number, file in enumerate(files):
+            if not file.is_dir():
+                name = str(file.relative_to(path.parent))
+                yield _Member(name, number / len(files), partial(_read_file, file))
         return
     size = max(1, path.stat().st_size)
     with path.open("rb") as opened, tarfile.open(fileobj=opened, mode="r|*") as tar:
         for info in tar:
-            if not info.isfile() or parse_member(info.name) is None:
-                continue
-            if info.size > _MAX_MEMBER_BYTES:
-                result.refuse(BadInputError(f"too large: {info.name} has {info.size} bytes"))
-                continue
-            file = tar.extractfile(info)
-            data = file.read() if file else b""
-            if len(data) != info.size:
-                raise EOFError(f"{info.name} has {len(data)} of {info.size} bytes")
-            yield info.name, data, opened.tell() / size
+            yield _Member(info.name, opened.tell() / size, partial(_read_member, tar, info))
+            tar.members = []  # type: ignore[attr-defined]  # else the headers of all members are kept
 
 
-def _write_video(store: Store, batch: str, video_id: str, chunks: list[PublishedChunk], before: Unit | None) -> Unit:
-    """Write the rows of a video's chunks, after those that came before in the same run."""
+def _read_file(path: Path) -> bytes:
+    try:
+        size = path.stat().st_size
+        if not path.is_file() or size > _MAX_MEMBER_BYTES:
+            raise _no_label_file(path.name, path.is_file(), size)
+        return path.read_bytes()
+    except OSError as error:
+        raise BadInputError(f"unreadable: {path.name}: {error.strerror}") from error
+
+
+def _read_member(tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+    if not info.isfile() or info.size > _MAX_MEMBER_BYTES:
+        raise _no_label_file(info.name, info.isfile(), info.size)
+    file = tar.extractfile(info)
+    data = file.read() if file else b""
+    if len(data) != info.size:
+        raise EOFError(f"{info.name} has {len(data)} of {info.size} bytes")
+    return data
+
+
+def _no_label_file(name: str, is_file: bool, size: int) -> BadInputError:
+    shown = name[-_SHOWN_CHARACTERS:]
+    if not is_file:
+        return BadInputError(f"no file: {shown} is a link or a folder")
+    return BadInputError(f"too large: {shown} has {size} bytes, at most {_MAX_MEMBER_BYTES} are read")
+
+
+def _printable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which names in tars may hold."""
+    return text.encode(errors="backslashreplace").decode()
+
+
+def _write_video(store: Store, batch: str, name: str, chunks: list[PublishedChunk]) -> Unit:
+    """Write the rows of a video's chunks, one chunk after the other, and its unit."""
     import pyarrow as pa
 
-    key = f"{PUBLISHED}/{batch}/{video_id}/{TABLE}"
-    places = [
-        [chunk.index, chunk.start_s, chunk.start_frame, chunk.trace.num_frames, chunk.rate_hz] for chunk in chunks
-    ]
-    tables = [trace_to_table(chunk.trace) for chunk in chunks]
-    if before is not None:
-        places = before.outcome.data["chunks"] + places
-        tables = [store.read_table(key), *tables]
     first = chunks[0]
+    video_id = first.source.video_id
     games = Counter(chunk.source.game for chunk in chunks)
     data = {
-        "chunks": places,
+        "chunks": [
+            [chunk.index, chunk.start_s, chunk.start_frame, chunk.trace.num_frames, chunk.rate_hz] for chunk in chunks
+        ],
         "url": first.source.url,
         "source": first.source.source,
         "size": [first.source.width, first.source.height],
@@ -198,7 +330,10 @@ def _write_video(store: Store, batch: str, video_id: str, chunks: list[Published
         "box": list(first.source.box),
         "game_area": first.game_area,
     }
-    store.write_table(key, pa.concat_tables(tables))
+    if name != video_id:
+        data["published_id"] = _printable(name)
+    key = f"{PUBLISHED}/{batch}/{video_id}/{TABLE}"
+    store.write_table(key, pa.concat_tables([trace_to_table(chunk.trace) for chunk in chunks]))
     with store.reading(key) as path:
         files = {TABLE: sha256_file(path)}
     unit = Unit(video_id, Outcome.ok(**data), fingerprint(PUBLISHED, VERSION, data, files), files)

@@ -6,34 +6,37 @@ the published files really hold. Only a chunk whose tables, times or names canno
 
 from __future__ import annotations
 
-import io
-import json
+import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from ops.dataset.chunks import ChunkSpan, chunk_id
-from ops.gamepad import DATASET_BUTTONS, STICKS, PadTrace
+from ops.gamepad import PadTrace
+from ops.nitrogen.action_files import known_controls, read_actions
+from ops.nitrogen.fields import Fields, read_fields
 from ops.outcomes import BadInputError
 from ops.store.storage import to_json
-from ops.store.tables import table_to_trace, trace_to_table
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from ops.store.tables import trace_to_table
 
 METADATA: Final = "metadata.json"
 RAW: Final = "actions_raw.parquet"
 PROCESSED: Final = "actions_processed.parquet"
 
 #: What the published files call our families.
-CONTROLLER_TYPES = {
-    "xbox_360": "xbox360", "xbox_one": "xboxone", "xbox_series": "xboxseriesx", "ps3": "ps3", "ps4": "ps4",
-    "ps5": "ps5", "switch": "switch",
-}  # fmt: skip
+CONTROLLER_TYPES: Final = {
+    "xbox_360": "xbox360",
+    "xbox_one": "xboxone",
+    "xbox_series": "xboxseriesx",
+    "ps3": "ps3",
+    "ps4": "ps4",
+    "ps5": "ps5",
+    "switch": "switch",
+}
 _FAMILIES: Final = {name: family for family, name in CONTROLLER_TYPES.items()}
 OTHER_GAME: Final = "other"
 
@@ -41,14 +44,47 @@ OTHER_GAME: Final = "other"
 _BANNER: Final = re.compile(
     r"(^|_)(subscribe|inscreva|suscr\w+|abonn\w+|follow\w*|canal|channel|youtube|twitch|discord|http\w*|www)(_|-|$)"
 )
-_VIDEO_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_MEMBER: Final = re.compile(r"(?:^|/)([^/]+)_chunk_(\d{1,8})/([^/]+)$")
+#: Longest id of a video: with chunk number and extension, a member's name in a shard stays below 100 bytes.
+_MAX_ID_CHARACTERS: Final = 64
+#: Of the hash in an id that had to be changed; two of a million such ids collide once in 10,000 times.
+_HASH_CHARACTERS: Final = 8
+_VIDEO_ID: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_ID_CHARACTERS}}}")
+_CHUNK_FOLDER: Final = re.compile(r"(.+)_chunk_(\d{1,8})", re.DOTALL)
+#: Of a name, in messages.
+_SHOWN_CHARACTERS: Final = 100
+#: The paper's length of a chunk in seconds, where a file does not tell.
 _DEFAULT_S: Final = 20.0
-_MAX_RATE_HZ: Final = 1000.0
-#: A relative box is at most this large; larger numbers are pixels.
+#: No video is longer, in seconds: 115 days.
+_MAX_TIME_S: Final = 1e7
+#: No video has more frames: `_MAX_TIME_S` at 1,000 Hz.
+_MAX_FRAMES: Final = 10**10
+#: No picture has a longer side, in pixels; the largest videos have 8,192.
+_MAX_SIDE_PX: Final = 100_000
+#: Keys of a game area: left, top, right, bottom.
+_EDGES: Final = ("xtl", "ytl", "xbr", "ybr")
+#: A relative box is at most this large; larger numbers are pixels. Chosen by eye, not measured.
 _RELATIVE: Final = 2.0
-#: A game area smaller than this share of either side is a mistake.
+#: A game area smaller than this share of either side is a mistake. Chosen by eye, not measured.
 _MIN_AREA_SIDE: Final = 0.2
+#: Smallest side of a clipped box, in pixels.
+_MIN_BOX_PX: Final = 1.0
+
+
+@dataclass(frozen=True)
+class LabelPlace:
+    """What a member of a published tar is.
+
+    Attributes:
+        video: the published id, as it is spelled there.
+        index: number of the chunk.
+        file: `METADATA`, `RAW` or `PROCESSED`.
+        folder: path of the chunk's folder.
+    """
+
+    video: str
+    index: int
+    file: str
+    folder: str
 
 
 @dataclass(frozen=True)
@@ -90,6 +126,7 @@ class PublishedChunk:
         game_area: left, top, right, bottom as shares of the picture, or None for all of it.
         trace: its rows; `pts_s` counts from the start of the source video.
         processed: whether the rows are of the filtered table.
+        damage: why the table that was asked for could not be read, where the other one was taken; else empty.
     """
 
     source: ChunkSource
@@ -101,6 +138,7 @@ class PublishedChunk:
     game_area: tuple[float, float, float, float] | None
     trace: PadTrace
     processed: bool
+    damage: str = ""
 
 
 def write_chunk(folder: Path, source: ChunkSource, span: ChunkSpan, raw: PadTrace, processed: PadTrace) -> Path:
@@ -135,17 +173,14 @@ def _strict_table(trace: PadTrace) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    sure = np.where(_known(trace), np.maximum(trace.confidence, np.finfo(np.float32).tiny), 0).astype(np.float32)
+    sure = np.where(known_controls(trace), np.maximum(trace.confidence, np.finfo(np.float32).tiny), 0).astype(
+        np.float32
+    )
     plain = PadTrace(trace.pts_s, np.nan_to_num(trace.buttons, nan=0), np.nan_to_num(trace.sticks, nan=0), sure)
     sink = pa.BufferOutputStream()
     pq.write_table(trace_to_table(plain), sink, compression="zstd")
     data: bytes = sink.getvalue().to_pybytes()
     return data
-
-
-def _known(trace: PadTrace) -> Any:
-    sticks = np.isfinite(trace.sticks).reshape(-1, 2, 2).all(axis=2)
-    return np.concatenate([np.isfinite(trace.buttons), sticks], axis=1)
 
 
 def chunk_metadata(source: ChunkSource, span: ChunkSpan) -> dict[str, Any]:
@@ -173,14 +208,42 @@ def chunk_metadata(source: ChunkSource, span: ChunkSpan) -> dict[str, Any]:
 
 def parse_member(name: str) -> tuple[str, int, str] | None:
     """Return (video id, chunk index, file name) of a member of a published tar; None for anything else."""
-    found = _MEMBER.search(name)
-    if found is None or not _VIDEO_ID.fullmatch(found[1]) or found[3] not in (METADATA, RAW, PROCESSED):
+    folder, _, file = name.rpartition("/")
+    found = _CHUNK_FOLDER.fullmatch(folder.rpartition("/")[2])
+    if found is None or not _VIDEO_ID.fullmatch(found[1]) or file not in (METADATA, RAW, PROCESSED):
         return None
-    return found[1], int(found[2]), found[3]
+    return found[1], int(found[2]), file
+
+
+def label_place(name: str) -> LabelPlace | None:
+    """Return what a member of a published tar is, whatever its video is called; None for what is no label file.
+
+    Raises:
+        BadInputError: it has a label file's name and lies in no chunk's folder.
+    """
+    folder, _, file = name.rpartition("/")
+    if file not in (METADATA, RAW, PROCESSED):
+        return None
+    found = _CHUNK_FOLDER.fullmatch(folder.rpartition("/")[2])
+    if found is None:
+        raise BadInputError(f"odd name: {name[-_SHOWN_CHARACTERS:]!r} lies in no folder <video id>_chunk_<number>")
+    return LabelPlace(found[1], int(found[2]), file, folder)
+
+
+def safe_id(name: str) -> str:
+    """Return a published id as the store can hold it: letters, digits, `-` and `_`, at most 64 of them.
+
+    A name that has to be changed gets a hash of the whole, so that two names never become one.
+    """
+    if _VIDEO_ID.fullmatch(name):
+        return name
+    digest = hashlib.sha256(name.encode(errors="surrogateescape")).hexdigest()[:_HASH_CHARACTERS]
+    kept = re.sub(r"[^A-Za-z0-9_-]+", "_", name)[: _MAX_ID_CHARACTERS - _HASH_CHARACTERS - 1]
+    return f"{kept}-{digest}"
 
 
 def read_chunk(video_id: str, index: int, files: Mapping[str, bytes], prefer_raw: bool = False) -> PublishedChunk:
-    """Return the chunk that some files hold.
+    """Return the chunk that some files hold; where one of two tables is damaged, the other one is taken.
 
     Args:
         video_id: as its folder says.
@@ -191,81 +254,84 @@ def read_chunk(video_id: str, index: int, files: Mapping[str, bytes], prefer_raw
     Raises:
         BadInputError: a file is missing or makes no sense; its first words, before a colon, are the kind of problem.
     """
+    name = chunk_id(video_id, index)
     order = (RAW, PROCESSED) if prefer_raw else (PROCESSED, RAW)
-    table_name = next((name for name in order if name in files), None)
-    if METADATA not in files or table_name is None:
-        raise BadInputError(f"incomplete: {chunk_id(video_id, index)} has only {', '.join(sorted(files)) or 'nothing'}")
-    try:
-        metadata = json.loads(files[METADATA])
-        video = metadata["original_video"]
-        start_s = float(video["start_time"])
-        height, width = (int(value) for value in video["resolution"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise BadInputError(f"bad metadata: {chunk_id(video_id, index)}: {error!r}") from error
-    table = _read_table(files[table_name], f"{chunk_id(video_id, index)}/{table_name}")
-    rate_hz = table.num_rows / _duration(metadata, start_s)
-    if not 0 < rate_hz <= _MAX_RATE_HZ or not np.isfinite(start_s):
-        raise BadInputError(f"bad metadata: {table.num_rows} rows from {start_s} s on")
-    published = str(metadata.get("game") or "")
-    controller = str(metadata.get("controller_type") or "")
+    tables = [table for table in order if table in files]
+    if METADATA not in files or not tables:
+        raise BadInputError(f"incomplete: {name} has only {', '.join(sorted(files)) or 'nothing'}")
+    fields = read_fields(files[METADATA], name)
+    video = fields.part("original_video")
+    start_s = video.number("start_time", -_MAX_TIME_S, _MAX_TIME_S)
+    duration_s = _duration(video, start_s)
+    trace, taken, damage = _first_sound(files, tables, name, start_s, duration_s)
+    rate_hz = trace.num_frames / duration_s
+    height, width = video.wholes("resolution", 2, 0, _MAX_SIDE_PX)
+    published = fields.text("game")
+    controller = fields.text("controller_type")
     source = ChunkSource(
         video_id=video_id,
         width=width,
         height=height,
-        url=str(video.get("url") or ""),
-        source=str(video.get("source") or ""),
+        url=video.text("url"),
+        source=video.text("source"),
         game=tidy_game(published),
         family=_FAMILIES.get(controller, controller),
-        box=clip_box(metadata.get("bbox_controller_overlay"), width, height),
+        box=_read_box(fields, width, height),
     )
     return PublishedChunk(
         source=source,
         index=index,
         start_s=start_s,
-        start_frame=int(video.get("start_frame", round(start_s * rate_hz))),
+        start_frame=_start_frame(video, round(start_s * rate_hz)),
         rate_hz=rate_hz,
         published_game=published,
-        game_area=read_area(metadata.get("bbox_game_area"), width, height),
-        trace=_read_trace(table, start_s, rate_hz, chunk_id(video_id, index)),
-        processed=table_name == PROCESSED,
+        game_area=_read_area(fields, width, height),
+        trace=trace,
+        processed=taken == PROCESSED,
+        damage=damage,
     )
 
 
-def _duration(metadata: Mapping[str, Any], start_s: float) -> float:
-    video = metadata["original_video"]
-    for value in (video.get("duration"), (video.get("end_time") or 0) - start_s):
-        if isinstance(value, int | float) and value > 0:
-            return float(value)
-    return _DEFAULT_S
+def _first_sound(
+    files: Mapping[str, bytes], tables: Sequence[str], name: str, start_s: float, duration_s: float
+) -> tuple[PadTrace, str, str]:
+    """Return (rows of the first table that can be read, its file name, what is wrong with the one before)."""
+    errors: list[BadInputError] = []
+    for table in tables:
+        try:
+            trace = read_actions(files[table], f"{name}/{table}", start_s, duration_s)
+        except BadInputError as error:
+            errors.append(error)
+            continue
+        return trace, table, str(errors[0]) if errors else ""
+    raise errors[0]
 
 
-def _read_table(data: bytes, name: str) -> pa.Table:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        return pq.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError) as error:
-        raise BadInputError(f"bad table: {name}: {' '.join(str(error).split())}") from error
+def _duration(video: Fields, start_s: float) -> float:
+    """Return the seconds that a chunk takes: as stated, else up to its end, else the usual ones."""
+    stated = video.number("duration", 0, _MAX_TIME_S) if video.has("duration") else 0.0
+    stop_s = video.number("end_time", start_s, _MAX_TIME_S) if video.has("end_time") else start_s
+    return stated or (stop_s - start_s) or _DEFAULT_S
 
 
-def _read_trace(table: pa.Table, start_s: float, rate_hz: float, name: str) -> PadTrace:
-    import pyarrow as pa
+def _start_frame(video: Fields, expected: int) -> int:
+    return video.whole("start_frame", 0, _MAX_FRAMES) if video.has("start_frame") else expected
 
-    ours = "pts_s" in table.column_names
-    if not ours:
-        table = table.append_column("pts_s", pa.array(start_s + np.arange(table.num_rows) / rate_hz))
-    try:
-        trace = table_to_trace(table)
-    except (pa.ArrowException, ValueError, KeyError) as error:
-        raise BadInputError(f"bad table: {name}: {' '.join(str(error).split())}") from error
-    buttons = np.where(np.isfinite(trace.buttons), trace.buttons > 0.5, np.nan).astype(np.float32)
-    sticks = np.clip(trace.sticks, -1, 1)
-    sure = np.where(_known(PadTrace(trace.pts_s, buttons, sticks, trace.confidence)), trace.confidence, 0)
-    unknown = sure <= 0
-    buttons[unknown[:, : len(DATASET_BUTTONS)]] = np.nan
-    sticks[np.repeat(unknown[:, -len(STICKS) :], 2, axis=1)] = np.nan
-    return PadTrace(trace.pts_s, buttons, sticks, sure.astype(np.float32))
+
+def _read_box(fields: Fields, width: int, height: int) -> tuple[float, ...]:
+    """Return the overlay's box within the picture; empty where the file has none, or one beside the picture."""
+    name = "bbox_controller_overlay"
+    if not fields.is_given(name):
+        return ()
+    return clip_box(fields.numbers(name, 4, -_MAX_SIDE_PX, _MAX_SIDE_PX), width, height)
+
+
+def _read_area(fields: Fields, width: int, height: int) -> tuple[float, float, float, float] | None:
+    name = "bbox_game_area"
+    if not fields.is_given(name):
+        return None
+    part = fields.part(name)
+    return read_area({edge: part.number(edge, -_MAX_SIDE_PX, _MAX_SIDE_PX) for edge in _EDGES}, width, height)
 
 
 def tidy_game(name: str) -> str:
@@ -278,17 +344,21 @@ def clip_box(box: Any, width: int, height: int) -> tuple[float, ...]:
     """Return a box x, y, w, h clipped to a picture; empty where nothing is left, or it is no box."""
     try:
         x, y, w, h = (float(value) for value in box)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
+        return ()
+    if not np.isfinite([x, y, w, h]).all():  # a comparison with NaN would let it through
         return ()
     left, top, right, bottom = max(0.0, x), max(0.0, y), min(float(width), x + w), min(float(height), y + h)
-    return (left, top, right - left, bottom - top) if right - left >= 1 and bottom - top >= 1 else ()
+    return (left, top, right - left, bottom - top) if min(right - left, bottom - top) >= _MIN_BOX_PX else ()
 
 
 def read_area(area: Any, width: int, height: int) -> tuple[float, float, float, float] | None:
     """Return a game area as shares of the picture; None where there is none, or it is no area."""
     try:
-        values = [float(area[name]) for name in ("xtl", "ytl", "xbr", "ybr")]
-    except (TypeError, ValueError, KeyError):
+        values = [float(area[name]) for name in _EDGES]
+    except (TypeError, ValueError, KeyError, OverflowError):
+        return None
+    if not np.isfinite(values).all():
         return None
     if max(values) > _RELATIVE and width > 0 and height > 0:
         values = [value / size for value, size in zip(values, (width, height, width, height), strict=True)]

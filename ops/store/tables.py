@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, Floats, PadTrace
 
+#: A stick's row: x and y.
+_STICK_AXES = 2
 _STICK_TYPE = pa.list_(pa.float64())
 ACTION_SCHEMA = pa.schema(
     [(button, pa.int32()) for button in DATASET_BUTTONS]
@@ -47,7 +49,8 @@ def table_to_trace(table: pa.Table) -> PadTrace:
     known). Published files have no `pts_s` either; whoever reads them knows their rate and adds the column.
 
     Raises:
-        ValueError: a button or stick column, or `pts_s`, is missing.
+        ValueError: a button or stick column, or `pts_s`, is missing; or a stick's row holds something else than two
+            numbers.
     """
     missing = [name for name in (*DATASET_BUTTONS, "j_left", "j_right", "pts_s") if name not in table.column_names]
     if missing:
@@ -56,7 +59,7 @@ def table_to_trace(table: pa.Table) -> PadTrace:
     buttons = np.empty((rows, len(DATASET_BUTTONS)), dtype=np.float32)
     for channel, name in enumerate(DATASET_BUTTONS):
         buttons[:, channel] = table[name].cast(pa.float32()).to_numpy(zero_copy_only=False)
-    sticks = np.concatenate([_stick_values(table[name]) for name in ("j_left", "j_right")], axis=1)
+    sticks = np.concatenate([_stick_values(table[name], name) for name in ("j_left", "j_right")], axis=1)
     trace = PadTrace.known(table["pts_s"].to_numpy(), buttons, sticks)
     if "confidence" not in table.column_names:
         return trace
@@ -65,9 +68,31 @@ def table_to_trace(table: pa.Table) -> PadTrace:
     return PadTrace(trace.pts_s, buttons, sticks, confidence.reshape(rows, len(CONTROLS)))
 
 
-def _stick_values(column: pa.ChunkedArray) -> Floats:
+def _stick_values(column: pa.ChunkedArray, name: str) -> Floats:
+    """Return (num_frames, 2) x and y of a column of lists; NaN where a row is null.
+
+    Raises:
+        ValueError: a row holds something else than two numbers.
+    """
+    import pyarrow.compute as pc
+
     values = np.full((len(column), 2), np.nan, dtype=np.float32)
+    if pa.types.is_null(column.type):
+        return values
+    if not _holds_numbers(column.type):
+        raise ValueError(f"{name} holds {column.type}, expected lists of 2 numbers")
     known = column.is_valid().to_numpy(zero_copy_only=False).astype(bool)
     array = column.combine_chunks().drop_null()
+    lengths = np.asarray(pc.list_value_length(array))
+    if (lengths != _STICK_AXES).any():
+        raise ValueError(f"{name} has a row of {lengths[lengths != _STICK_AXES][0]} values, expected 2")
     values[known] = array.flatten().cast(pa.float32()).to_numpy(zero_copy_only=False).reshape(-1, 2)
     return values
+
+
+def _holds_numbers(kind: pa.DataType) -> bool:
+    """Return whether a type is that of lists of numbers."""
+    if not (pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)):
+        return False
+    item = kind.value_type
+    return bool(pa.types.is_integer(item) or pa.types.is_floating(item) or pa.types.is_null(item))

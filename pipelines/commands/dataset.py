@@ -72,7 +72,9 @@ def import_nitrogen(
         with progress(f"read {file.name}") as advance:
             labels = import_labels(store, file, raw, lambda share, name, to=advance: to(int(1000 * share), 1000, name))
         for kind, count in labels.refused.items():
-            say(f"{count} chunks refused, {kind}; such as: {labels.examples[kind]}")
+            say(f"{count} not imported, {kind}; such as: {labels.examples[kind]}")
+        if labels.num_damaged:
+            say(f"{labels.num_damaged} chunks read from their other table; such as: {labels.examples['damaged']}")
         if labels.opted_out:
             say(f"{len(labels.opted_out)} videos left out, since their creators do not want them used")
         if labels.cut_off:

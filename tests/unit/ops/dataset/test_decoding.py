@@ -7,7 +7,7 @@ import pytest
 
 from ops.dataset.decoding import decode_member
 from ops.dataset.shards import ASSET, iterate_samples, read_index, shard_key, shard_urls
-from ops.store.batch import manifest_key
+from ops.store.layout import manifest_key
 from ops.store.storage import Store
 from tests.factories.policy_data import draw_frames, make_dataset, make_trace
 
