@@ -127,7 +127,7 @@ def shard_urls(store: Store, batches: Iterable[str] | None = None) -> list[str]:
     Only what a manifest names is listed: a folder may still hold shards of an older edition.
     """
     chosen = list_shard_batches(store) if batches is None else sorted(batches)
-    manifests = {batch: store.read_json(manifest_key(ASSET, batch)) for batch in chosen}
+    manifests = {batch: store.read_json(manifest_key(SHARDS, batch)) for batch in chosen}
     return [
         store.uri(shard_key(batch, shard["name"]))
         for batch, manifest in manifests.items()

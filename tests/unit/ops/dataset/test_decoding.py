@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from ops.dataset.decoding import decode_member
-from ops.dataset.shards import ASSET, iterate_samples, read_index, shard_key, shard_urls
-from ops.store.layout import manifest_key
+from ops.dataset.shards import iterate_samples, read_index, shard_key, shard_urls
+from ops.store.layout import SHARDS, manifest_key
 from ops.store.storage import Store
 from tests.factories.policy_data import draw_frames, make_dataset, make_trace
 
@@ -53,7 +53,7 @@ def test_what_it_does_not_know_is_left_to_webdataset():
 def test_urls_are_those_that_manifests_name(dataset, tmp_path):
     store, batch = dataset
     urls = shard_urls(store)
-    assert len(urls) == len(store.read_json(manifest_key(ASSET, batch))["shards"])
+    assert len(urls) == len(store.read_json(manifest_key(SHARDS, batch))["shards"])
     stray = shard_key(batch, "shard-000009.tar")
     store.write_bytes(stray, b"")
     assert shard_urls(store) == urls == shard_urls(store, [batch])
