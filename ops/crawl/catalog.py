@@ -9,15 +9,13 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import re
-import time
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from ops.outcomes import Outcome
 from ops.store.batch import Unit
+from ops.store.lock import WAIT_S, hold
 from ops.store.storage import Store
 
 if TYPE_CHECKING:
@@ -284,68 +282,16 @@ def is_committed(store: Store) -> bool:
 
 
 @contextmanager
-def catalog_lock(store: Store, wait_s: float = 60.0, expires_s: float = 600.0) -> Iterator[None]:
-    """Keep other crawls from writing the ledger while the block reads, merges and writes it.
+def catalog_lock(store: Store, wait_s: float = WAIT_S, expires_s: float | None = None) -> Iterator[None]:
+    """Keep other crawls from writing the ledger while the block reads, merges and writes it (`ops.store.lock`).
 
-    On a local store it is a file lock, which ends with its process. On an object store it is an object that only one
-    can create; one older than `expires_s` belongs to a dead crawl and is taken over.
+    Args:
+        store: holds the ledger.
+        wait_s: seconds to wait for another crawl.
+        expires_s: seconds after which the lock of a dead crawl on an object store is taken over; None is its default.
 
     Raises:
-        TimeoutError: another crawl held it for `wait_s` seconds.
+        TimeoutError: another crawl held it all the while.
     """
-    deadline = time.monotonic() + wait_s
-    with _file_lock(store, deadline) if store.is_local else _object_lock(store, deadline, expires_s):
+    with hold(store, _LOCK_KEY, wait_s, expires_s):
         yield
-
-
-@contextmanager
-def _file_lock(store: Store, deadline: float) -> Iterator[None]:
-    import fcntl
-
-    path = Path(store.uri(f"{_LOCK_KEY}.local"))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                _wait(deadline, path)
-        yield
-
-
-@contextmanager
-def _object_lock(store: Store, deadline: float, expires_s: float) -> Iterator[None]:
-    import fsspec
-
-    fs, path = fsspec.core.url_to_fs(store.uri(f"{_LOCK_KEY}.json"))
-    token = uuid.uuid4().hex.encode()
-    while True:
-        try:
-            fs.pipe_file(path, b"%d %s" % (time.time(), token), mode="create")
-            break
-        except FileExistsError:
-            fs.invalidate_cache()
-            held = _read_lock(fs, path)
-            if held is not None and time.time() - held > expires_s:
-                fs.rm_file(path)
-                continue
-            _wait(deadline, path)
-    try:
-        yield
-    finally:
-        if fs.isfile(path) and fs.cat_file(path).endswith(token):  # it may have been taken over
-            fs.rm_file(path)
-
-
-def _read_lock(fs: Any, path: str) -> float | None:
-    try:
-        return float(fs.cat_file(path).split()[0])
-    except FileNotFoundError:
-        return None
-
-
-def _wait(deadline: float, path: Path | str) -> None:
-    if time.monotonic() > deadline:
-        raise TimeoutError(f"another crawl holds the catalog's lock {path}; wait for it, or end it and try again")
-    time.sleep(0.05)

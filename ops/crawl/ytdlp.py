@@ -7,8 +7,9 @@ is copied for each session, since sessions write theirs back, and never logged.
 
 from __future__ import annotations
 
-import fcntl
+import hashlib
 import logging
+import os
 import shutil
 import tempfile
 import time
@@ -19,6 +20,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlparse
+
+import filelock
 
 from ops.crawl.errors import Backoff, CrawlError, with_backoff
 
@@ -171,16 +174,24 @@ def _cookies(source: str, folder: Path) -> Iterator[str]:
         yield shutil.copyfile(source, folder / "cookies.txt").as_posix()
         return
     for path in sorted(Path(source).glob("*.txt")):
-        with path.open() as held:
-            try:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
+        lock = filelock.FileLock(_lock_path(path))
+        try:
+            lock.acquire(blocking=False)
+        except filelock.Timeout:
+            continue
+        with lock:
             yield shutil.copyfile(path, folder / "cookies.txt").as_posix()
-            return
+        return
     raise CrawlError(
         "throttled", "no cookie file is free: one for each worker is needed, as *.txt in the cookie folder"
     )
+
+
+def _lock_path(cookies: Path) -> Path:
+    """Return the lock file of a cookie file; beside it nothing can be written where the folder is a mounted secret."""
+    folder = Path(tempfile.gettempdir()) / f"overplay-cookies-{getattr(os, 'getuid', int)()}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder / f"{hashlib.sha256(str(cookies.resolve()).encode()).hexdigest()[:16]}.lock"
 
 
 @lru_cache(maxsize=1)

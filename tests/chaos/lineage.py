@@ -6,7 +6,6 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -93,8 +92,7 @@ def use_small_work(patch: pytest.MonkeyPatch) -> None:
     patch.setitem(recipes.RECIPES, _RECIPE, few_steps)
     patch.setattr(raw, "datetime", StoppedClock)
     # A killed crawl's lock on an object store is taken over after ten minutes; nobody waits so long here.
-    for module in ("ops.crawl.discovery", "ops.takedown"):
-        patch.setattr(f"{module}.catalog_lock", partial(catalog_lock, expires_s=0.5))
+    patch.setattr("ops.store.lock.EXPIRES_S", 0.5)
 
 
 def make(store: Store, key: str, batch: str = BATCH) -> None:
@@ -116,7 +114,7 @@ def make(store: Store, key: str, batch: str = BATCH) -> None:
 
 def opt_out(store: Store) -> None:
     """Let the creator of one of the two videos with an overlay opt out, and take it down."""
-    with catalog_lock(store, expires_s=0.5):
+    with catalog_lock(store):
         videos = read_catalog(store)
         add_optout(store, OptOut("video", "three", added=NOW), videos)
     take_down(store)

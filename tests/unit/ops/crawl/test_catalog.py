@@ -128,23 +128,6 @@ def test_overlapping_crawls_wait_for_each_other(any_store):
     assert sorted(video.video_id for video in videos) == [f"youtube-{n}" for n in range(1, 6)]
 
 
-def test_a_crawl_that_waits_too_long_says_who_holds_it(any_store):
-    with (
-        catalog_lock(any_store),
-        pytest.raises(TimeoutError, match="another crawl holds the catalog's lock"),
-        catalog_lock(any_store, wait_s=0.1),
-    ):
-        pass
-
-
-def test_the_lock_of_a_dead_crawl_expires_on_an_object_store():
-    store = Store(f"memory://{uuid.uuid4().hex}")
-    store.write_bytes("raw/catalog/lock.json", b"1000000000 dead")
-    with catalog_lock(store, wait_s=1.0):
-        assert read_catalog(store) == ()
-    assert not store.exists("raw/catalog/lock.json")
-
-
 def test_a_run_reads_its_own_rows_of_a_large_ledger(tmp_path):
     store = Store(str(tmp_path))
     rows = merge_discovered(
