@@ -16,7 +16,7 @@ from ops.dataset import shards as shard_ops
 from ops.dataset.verify import verify_shards
 from ops.drawing.charts import bar_chart
 from ops.drawing.pictures import encode
-from ops.store.layout import ACTIONS, CARD, CATALOG, CHUNKS, CROPS, LOCATIONS, SHARDS, VIDEOS
+from ops.store.layout import ACTIONS, CARD, CATALOG, CHUNKS, CROPS, DUPLICATES, LOCATIONS, SHARDS, VIDEOS
 from ops.store.storage import Store, fingerprint
 
 KEPT_RATIO = "kept_ratio"
@@ -54,7 +54,7 @@ class ShardSize(dg.Config):
 
 
 @dg.asset(
-    **labelled_by_batch(CHUNKS, chunk_ops.VERSION, {"pyarrow"}, [ACTIONS, VIDEOS]),
+    **labelled_by_batch(CHUNKS, chunk_ops.VERSION, {"pyarrow"}, [ACTIONS, DUPLICATES, VIDEOS]),
     check_specs=[
         dg.AssetCheckSpec(KEPT_RATIO, asset=to_key(CHUNKS), description="The kept share of hours is as usual."),
         dg.AssetCheckSpec(

@@ -17,6 +17,7 @@ from models.matchers.library import VERSION as LIBRARY_VERSION
 from models.matchers.library import write_library
 from ops.crawl import duplicates as duplicates_ops
 from ops.crawl import fingerprints as fingerprints_ops
+from ops.crawl.catalog import read_catalog
 from ops.drawing.pictures import caption, encode, fit_width, grid
 from ops.overlay import crop as crop_ops
 from ops.overlay import locate as locate_ops
@@ -24,8 +25,19 @@ from ops.overlay.features import Matcher
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
 from ops.stages import labels as stages
+from ops.stages.fingerprints import fingerprint_video
 from ops.store.batch import Stage, Unit, read_batch
-from ops.store.layout import CROPS, FINGERPRINTS, LIBRARY, LIBRARY_KEY, LOCATIONS, TEMPLATES, VIDEOS
+from ops.store.layout import (
+    CATALOG,
+    CROPS,
+    DUPLICATES,
+    FINGERPRINTS,
+    LIBRARY,
+    LIBRARY_KEY,
+    LOCATIONS,
+    TEMPLATES,
+    VIDEOS,
+)
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint, sha256_file
 
@@ -140,7 +152,25 @@ def fingerprints(
 ) -> dg.MaterializeResult:
     """Perceptual fingerprints of the game views, by which the ledger knows a video that was put up again."""
     stage = Stage(FINGERPRINTS, fingerprints_ops.VERSION)
-    return materialize_stage(context, store, mapper, stage, read_inputs(CROPS), duplicates_ops.fingerprint_video)
+    return materialize_stage(context, store, mapper, stage, read_inputs(CROPS), fingerprint_video)
+
+
+@dg.asset(**labelled_by_batch(DUPLICATES, duplicates_ops.VERSION, {"numpy", "pyarrow"}, [CATALOG, FINGERPRINTS]))
+def duplicates(context: dg.AssetExecutionContext, store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
+    """Which videos were put up before: their fingerprints are looked up, and the ledger gets `duplicate_of`."""
+    batches = context.partition_keys
+    report = duplicates_ops.find_duplicates(store, batches)
+    named = {video.video_id: video.duplicate_of for video in read_catalog(store, batches) if video.duplicate_of}
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/uri": store.uri(duplicates_ops.INDEX_KEY),
+            "num_done": report.num_looked_up,
+            "num_duplicates": len(named),
+            "duplicate_of": dg.MetadataValue.json(named),
+            "found_now": dg.MetadataValue.json({later: earlier for later, earlier, _ in report.found}),
+        },
+        data_version=dg.DataVersion(fingerprint(sorted(named.items()))),
+    )
 
 
 def _names(matchers: Sequence[Matcher]) -> list[str]:

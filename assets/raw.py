@@ -15,7 +15,6 @@ from assets.workers.sources import SOURCES_KEY, read_plan
 from models.matchers.sift import SiftMatcher
 from ops.crawl.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
 from ops.crawl.discovery import crawl_tick
-from ops.crawl.duplicates import find_duplicates
 from ops.crawl.liveness import probe_liveness
 from ops.stages import videos as video_ops
 from ops.store.batch import Unit
@@ -40,8 +39,8 @@ def catalog(
 ) -> dg.MaterializeResult:
     """The ledger of every video ever seen: source, title, channel, game, licence, first and last seen, batch.
 
-    A run is one crawl tick over `raw/sources.json`: new videos fill new batches, which become partitions; a second tick
-    finds nothing twice. Then new fingerprints are looked up. A source that cannot be read is named and stops no other.
+    A run is one crawl tick over `raw/sources.json`. New videos fill new batches, which become partitions. A second tick
+    finds nothing twice. A source that cannot be read is named and stops no other.
     """
     plan = read_plan(store, config.plan_key)
     if not plan.sources:
@@ -49,7 +48,6 @@ def catalog(
     now = datetime.now(UTC).isoformat(timespec="seconds")
     report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size, limits=plan.limits)
     liveness = probe_liveness(store, plan.options, now, config.num_probed)
-    duplicates = find_duplicates(store)
     videos = read_catalog(store)
     # All batches, not the new ones: a run that died between ledger and partitions is made up for.
     context.instance.add_dynamic_partitions(VIDEO_BATCHES.name, list(batch_ids(videos)))
@@ -65,7 +63,6 @@ def catalog(
             "refused_by_reason": dg.MetadataValue.json(report.refused),
             "num_probed": liveness.num_asked,
             "gone": dg.MetadataValue.json(liveness.gone),
-            "new_duplicates": dg.MetadataValue.json({later: earlier for later, earlier, _ in duplicates.found}),
             "num_alive": sum(video.alive for video in videos),
             "num_errors": len(report.errors),
             "errors": dg.MetadataValue.json({url: str(error) for url, error in report.errors}),

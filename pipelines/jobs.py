@@ -9,7 +9,11 @@ _LABELS = dg.AssetSelection.groups("labels")
 _CHUNKS_AND_SHARDS = dg.AssetSelection.assets(["dataset", "chunks"], ["dataset", "shards"])
 _LIBRARY = dg.AssetSelection.assets(["overlay", "templates"], ["parser", "synthetic"], ["parser", "checkpoint"])
 _VIDEOS = dg.AssetSelection.assets(
-    ["raw", "videos"], ["overlay", "locations"], ["overlay", "crops"], ["overlay", "fingerprints"]
+    ["raw", "videos"],
+    ["overlay", "locations"],
+    ["overlay", "crops"],
+    ["overlay", "fingerprints"],
+    ["overlay", "duplicates"],
 )
 
 crawl = dg.define_asset_job(

@@ -1,7 +1,8 @@
-"""Near-duplicates: the same video put up again, by its fingerprint; the ledger names the row that was there first.
+"""Near-duplicates: the same video put up again. The ledger then names the row that was there first.
 
-`overlay/fingerprints` holds a fingerprint per video. An index beside the ledger holds the surest codes of all; new ones
-are looked up in it, candidates are compared code by code, and a row that agrees gets `duplicate_of`.
+`overlay/fingerprints` holds one fingerprint per video. An index beside the ledger holds the surest codes of all of
+them. New fingerprints are looked up in the index, and the candidates that it gives are compared code by code. A row
+that agrees with an earlier one gets `duplicate_of`.
 """
 
 from __future__ import annotations
@@ -17,42 +18,33 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.crawl.catalog import Video, catalog_lock, read_catalog, write_catalog
-from ops.crawl.fingerprints import Fingerprint, Overlap, compare, fingerprint_frames
-from ops.outcomes import Outcome
-from ops.store.batch import Unit, Work, read_batch
-from ops.store.layout import CROPS, FINGERPRINTS, FRAME_TABLE, GAME_CLIP, manifest_key
-from ops.store.storage import Store, sha256_file
+from ops.crawl.fingerprints import Fingerprint, Overlap, compare
+from ops.store.batch import Unit, read_batch
+from ops.store.layout import FINGERPRINTS, manifest_key, unit_key
+from ops.store.lock import hold
+from ops.store.storage import Store
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+#: Changes when other videos would be called duplicates.
+VERSION: Final = "1"
 FILE: Final = "fingerprint.parquet"
 INDEX_KEY: Final = "raw/catalog/fingerprints.parquet"
 STATE_KEY: Final = "raw/catalog/fingerprints.json"
-#: Codes at one shift that make a candidate, and how near shifts count as one.
-_MIN_VOTES, _NEAR = 2, 1
-#: A code that so many rows of the index have says nothing.
-_COMMON: Final = 200
+_LOCK_KEY: Final = "raw/catalog/lock.fingerprints"
+#: Seconds that a run waits while another looks its batch up. Not measured on a full ledger; seconds on a small one.
+_WAIT_S: Final = 1800.0
+#: Codes at one shift that make a candidate. Two in a row are rare by chance (docs/benchmarks.md, near-duplicates).
+_MIN_VOTES: Final = 2
+#: Shifts that are so many steps apart count as one, since two cuts need not start on the same step.
+_NEAR_STEPS: Final = 1
+#: A code that more than so many rows of the index have says nothing. Chosen by eye.
+_COMMON_ROWS: Final = 200
+#: Candidates that are compared code by code. Chosen by eye.
 _MAX_CANDIDATES: Final = 20
-_SIDE: Final = 64
-
-
-def fingerprint_video(work: Work) -> tuple[Outcome, dict[str, str]]:
-    """overlay/crops -> overlay/fingerprints, from the game view: its overlay is masked, so it counts for nothing."""
-    from ops.media.video import decode_frames, open_video
-
-    pts_s = work.store.read_table(work.sibling(CROPS, FRAME_TABLE))["pts_s"].to_numpy()
-
-    def frames() -> Iterator[tuple[float, npt.NDArray[np.uint8]]]:
-        with work.store.reading(work.sibling(CROPS, GAME_CLIP)) as clip, open_video(clip) as video:
-            for time_s, frame in zip(pts_s, decode_frames(video), strict=False):
-                luma = frame.reformat(_SIDE, _SIDE, format="gray", interpolation="AREA", threads=1)
-                yield float(time_s), luma.to_ndarray()
-
-    found = fingerprint_frames(frames())
-    work.store.write_table(work.key(FILE), to_table(found))
-    with work.store.reading(work.key(FILE)) as path:
-        return Outcome.ok(num_codes=len(found)), {FILE: sha256_file(path)}
+#: Letters of a manifest's sha256 that are kept to see whether it changed.
+_HASH_LETTERS: Final = 16
 
 
 def to_table(found: Fingerprint) -> pa.Table:
@@ -112,13 +104,13 @@ class Index:
         """Return (number of a video, shift) of those that share codes with a fingerprint at one shift, best first."""
         steps, codes = found.sketch().guesses()
         start, stop = (np.searchsorted(self.code, codes, side=side) for side in ("left", "right"))
-        rare = (stop > start) & (stop - start <= _COMMON)
+        rare = (stop > start) & (stop - start <= _COMMON_ROWS)
         start, stop, steps = start[rare], stop[rare], steps[rare]
         at = np.concatenate([np.zeros(0, np.int64), *map(np.arange, start, stop)]).astype(np.int64)
         shifts = self.step[at] - np.repeat(steps, stop - start)
         votes = Counter(zip(self.video[at].tolist(), shifts.tolist(), strict=True))
         near = {
-            (video, shift): sum(votes.get((video, shift + by), 0) for by in range(-_NEAR, _NEAR + 1))
+            (video, shift): sum(votes.get((video, shift + by), 0) for by in range(-_NEAR_STEPS, _NEAR_STEPS + 1))
             for video, shift in votes
         }
         best: dict[int, tuple[int, int]] = {}
@@ -142,39 +134,72 @@ class DuplicatesReport:
     found: tuple[tuple[str, str, Overlap], ...] = field(default=())
 
 
-def find_duplicates(store: Store) -> DuplicatesReport:
-    """Look up the fingerprints that are new since the last time; write index, ledger, and then what was looked at."""
-    state = store.read_json(STATE_KEY) if store.exists(STATE_KEY) else {}
-    ledger = {video.video_id: at for at, video in enumerate(read_catalog(store))}
-    fresh = {batch: content for batch, content in _contents(store).items() if state.get(batch) != content}
-    if not fresh:
-        return DuplicatesReport()
-    units = {
-        batch: [unit for unit in read_batch(store, FINGERPRINTS, batch) if _usable(unit, ledger)] for batch in fresh
-    }
-    prints = {
-        unit.video_id: _read(store, batch, unit.video_id) for batch, found in sorted(units.items()) for unit in found
-    }
-    kept = [row for row in read_index(store).rows() if row[0] not in fresh and row[1] in ledger]
-    added = []
-    for batch, found in sorted(units.items()):
-        for unit in found:
-            sketch = prints[unit.video_id].sketch()
-            added.append((batch, unit.video_id, sketch.steps, sketch.codes))
-    index = Index.build([*kept, *added])
-    _write_index(store, index)
-    matches = [match for name in prints for match in _matches(store, index, name, prints, ledger)]
-    _write_ledger(store, matches, set(prints))
-    store.write_json(STATE_KEY, {**state, **fresh})
+def find_duplicates(store: Store, batches: Collection[str]) -> DuplicatesReport:
+    """Look up the fingerprints of batches that are new or changed, and name duplicates in the ledger.
+
+    The index is written first, then the ledger, then what was looked at. Killed in between, the next call starts over.
+
+    Args:
+        store: holds fingerprints, index and ledger.
+        batches: whose fingerprints are looked up; those that have none yet are passed over.
+
+    Raises:
+        TimeoutError: another process looked up its batches all the while.
+    """
+    with hold(store, _LOCK_KEY, _WAIT_S):
+        state = store.read_json(STATE_KEY) if store.exists(STATE_KEY) else {}
+        fresh = {batch: content for batch, content in _contents(store, batches).items() if state.get(batch) != content}
+        if not fresh:
+            return DuplicatesReport()
+        ledger = {video.video_id: at for at, video in enumerate(read_catalog(store))}
+        prints, batch_of = _read_prints(store, sorted(fresh), ledger)
+        index = _renewed(read_index(store), fresh, ledger, prints, batch_of)
+        _write_index(store, index)
+        matches = [match for name in prints for match in _matches(store, index, name, prints, ledger)]
+        _write_ledger(store, matches, set(prints))
+        store.write_json(STATE_KEY, {**state, **fresh})
     return DuplicatesReport(len(prints), tuple(sorted(matches, key=lambda match: match[:2])))
 
 
-def _contents(store: Store) -> dict[str, str]:
-    """Return a hash of each batch's manifest of fingerprints."""
-    batches = sorted({key.split("/")[2] for key in store.list(FINGERPRINTS) if key.endswith("/manifest.json")})
-    return {
-        batch: hashlib.sha256(store.read_bytes(manifest_key(FINGERPRINTS, batch))).hexdigest()[:16] for batch in batches
-    }
+def _contents(store: Store, batches: Collection[str]) -> dict[str, str]:
+    """Return a hash of each batch's manifest of fingerprints, where there is one."""
+    found: dict[str, str] = {}
+    for batch in sorted(batches):
+        try:
+            data = store.read_bytes(manifest_key(FINGERPRINTS, batch))
+        except FileNotFoundError:
+            continue
+        found[batch] = hashlib.sha256(data).hexdigest()[:_HASH_LETTERS]
+    return found
+
+
+def _read_prints(
+    store: Store, batches: Sequence[str], ledger: Collection[str]
+) -> tuple[dict[str, Fingerprint], dict[str, str]]:
+    """Return the fingerprints of batches and each one's batch, by id."""
+    prints: dict[str, Fingerprint] = {}
+    batch_of: dict[str, str] = {}
+    for batch in batches:
+        for unit in read_batch(store, FINGERPRINTS, batch):
+            if _usable(unit, ledger):
+                prints[unit.video_id], batch_of[unit.video_id] = _read(store, batch, unit.video_id), batch
+    return prints, batch_of
+
+
+def _renewed(
+    index: Index,
+    fresh: Collection[str],
+    ledger: Collection[str],
+    prints: dict[str, Fingerprint],
+    batch_of: dict[str, str],
+) -> Index:
+    """Return the index with the rows of fresh batches replaced, and without videos that the ledger does not know."""
+    kept = [row for row in index.rows() if row[0] not in fresh and row[1] in ledger]
+    added = []
+    for name, found in prints.items():
+        sketch = found.sketch()
+        added.append((batch_of[name], name, sketch.steps, sketch.codes))
+    return Index.build([*kept, *added])
 
 
 def _usable(unit: Unit, ledger: Collection[str]) -> bool:
@@ -182,7 +207,7 @@ def _usable(unit: Unit, ledger: Collection[str]) -> bool:
 
 
 def _read(store: Store, batch: str, video_id: str) -> Fingerprint:
-    return from_table(store.read_table(f"{FINGERPRINTS}/{batch}/{video_id}/{FILE}"))
+    return from_table(store.read_table(unit_key(FINGERPRINTS, batch, video_id, FILE)))
 
 
 def _matches(

@@ -27,7 +27,6 @@ def crawl(
     from assets.workers.sources import SOURCES_KEY, read_plan, write_plan
     from ops.crawl.catalog import batch_ids, read_catalog
     from ops.crawl.discovery import Source, crawl_tick
-    from ops.crawl.duplicates import find_duplicates
     from ops.store.storage import Store
     from pipelines.instance import dagster_home, open_instance
 
@@ -43,7 +42,6 @@ def crawl(
     write_plan(store, plan)
     now = datetime.now(UTC).isoformat(timespec="seconds")
     report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size, limits=plan.limits)
-    duplicates = find_duplicates(store)
     with open_instance(dagster_home(store)) as instance:
         instance.add_dynamic_partitions(VIDEO_BATCHES.name, list(batch_ids(read_catalog(store))))
     for url, error in report.errors:
@@ -51,8 +49,6 @@ def crawl(
     say(f"{report.num_found} found, {report.num_new} new; new batches: {', '.join(report.new_batches) or 'none'}")
     for reason, count in report.refused.items():
         say(f"{count} not taken: {reason}")
-    for later, earlier, overlap in duplicates.found:
-        say(f"{later} shows the same as {earlier}: {overlap.seconds:.0f} s, {overlap.error:.0%} of the bits differ")
     if report.num_opted_out:
         say(f"{report.num_opted_out} left alone: opted out")
     if report.errors and not report.num_found:

@@ -41,18 +41,20 @@ ASSETS: dict[str, tuple[dg.AssetsDefinition, dict[str, Any]]] = {
     "overlay/locations": (overlay.locations, {"num_frames": 4}),
     "overlay/crops": (overlay.crops, {"gamepad_width": 160, "game_size": 64}),
     "overlay/fingerprints": (overlay.fingerprints, {}),
+    "overlay/duplicates": (overlay.duplicates, {}),
     "parser/synthetic": (parser.synthetic, {}),
     "parser/checkpoint": (parser.checkpoint, {}),
     "labels/raw_actions": (labels.raw_actions, {}),
     "labels/actions": (labels.actions, {}),
     "dataset/chunks": (
-        dataset.chunks, {"min_density": 0.0, "min_confidence": 0.0, "held_out": 0.5, "split_by": "video"}
+        dataset.chunks,
+        {"min_density": 0.0, "min_confidence": 0.0, "held_out": 0.5, "split_by": "video"},
     ),
     "dataset/shards": (dataset.shards, {"max_shard_bytes": 20_000}),
     "dataset/card": (dataset.card, {}),
     "policy/checkpoint": (policy.checkpoint, {"recipe": _RECIPE, "control": False}),
     "policy/offline": (policy.offline, {}),
-}  # fmt: skip
+}
 
 
 def write_clips(folder: Path) -> Path:
@@ -107,9 +109,12 @@ def make(store: Store, key: str, batch: str = BATCH) -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         instance.add_dynamic_partitions("video_batch", [batch])
         dg.materialize(
-            [asset], instance=instance, resources={"store": store, "mapper": SerialMapper()}, partition_key=partition,
+            [asset],
+            instance=instance,
+            resources={"store": store, "mapper": SerialMapper()},
+            partition_key=partition,
             run_config={"loggers": _QUIET, "ops": ops},
-        )  # fmt: skip
+        )
 
 
 def opt_out(store: Store) -> None:

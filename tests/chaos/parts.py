@@ -19,7 +19,7 @@ from tests.chaos.killer import LocalPlace, S3Place, Tally, in_child, kill_everyw
 from tests.chaos.s3 import BUCKET, Bucket
 
 TAKEDOWN = "takedown"
-#: The crawl's next tick, which looks up the fingerprints made since the one before.
+#: The crawl's next tick, over a ledger that knows all videos already.
 TICK = "next tick"
 #: What can be killed: each asset of the lineage, then a tick and a takedown.
 WORKS: dict[str, Callable[[Store], None]] = {

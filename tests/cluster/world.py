@@ -28,9 +28,16 @@ from tests.cluster.client import Client
 
 #: What a backfill makes, from download to shards.
 MADE = (
-    "raw/videos", "overlay/locations", "overlay/crops", "overlay/fingerprints", "labels/raw_actions", "labels/actions",
-    "dataset/chunks", "dataset/shards",
-)  # fmt: skip
+    "raw/videos",
+    "overlay/locations",
+    "overlay/crops",
+    "overlay/fingerprints",
+    "overlay/duplicates",
+    "labels/raw_actions",
+    "labels/actions",
+    "dataset/chunks",
+    "dataset/shards",
+)
 _PREFIX = "cluster"
 _VIDEOS_PER_BATCH = 2
 

@@ -8,11 +8,12 @@ import pyarrow as pa
 import pytest
 
 from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
-from ops.crawl.duplicates import INDEX_KEY, find_duplicates, fingerprint_video, read_index
+from ops.crawl.duplicates import INDEX_KEY, find_duplicates, read_index
 from ops.crawl.fingerprints import VERSION
 from ops.crawl.optout import OptOut, add_optout
 from ops.dataset.chunks import ChunkConfig, build_chunks, read_chunks
 from ops.outcomes import Outcome
+from ops.stages.fingerprints import fingerprint_video
 from ops.store.batch import Stage, Unit, run_batch
 from ops.store.layout import FINGERPRINTS, manifest_key
 from ops.store.parallel import SerialMapper
@@ -24,9 +25,11 @@ from tests.factories.scenes import scene
 
 #: id -> (scene, first second, last second, frames per second, pixels of its side): "again" is "first", cut and small.
 VIDEOS = {
-    "first": (1, 0.0, 30.0, 12.0, 96), "other": (2, 0.0, 30.0, 12.0, 96),
-    "again": (1, 6.4, 28.0, 10.0, 64), "third": (1, 0.0, 24.0, 15.0, 80),
-}  # fmt: skip
+    "first": (1, 0.0, 30.0, 12.0, 96),
+    "other": (2, 0.0, 30.0, 12.0, 96),
+    "again": (1, 6.4, 28.0, 10.0, 64),
+    "third": (1, 0.0, 24.0, 15.0, 80),
+}
 BATCHES = {"batch-000001": ["first", "other"], "batch-000002": ["again", "third"]}
 
 
@@ -80,15 +83,15 @@ def named(store: Store) -> dict[str, str]:
 def test_a_re_upload_is_named_left_out_and_forgotten_when_taken_down(store: Store) -> None:
     config = ChunkConfig(chunk_s=5.0, min_chunk_s=1.0, min_density=0.0, min_confidence=0.0)
     write_crops(store, "batch-000001", BATCHES["batch-000001"])
-    first = find_duplicates(store)
+    first = find_duplicates(store, BATCHES)
     assert (first.num_looked_up, first.found) == (2, ())
 
     write_crops(store, "batch-000002", BATCHES["batch-000002"])
-    report = find_duplicates(store)
+    report = find_duplicates(store, BATCHES)
     assert {(later, earlier) for later, earlier, _ in report.found} >= {("again", "first"), ("third", "first")}
     assert named(store) == {"first": "", "other": "", "again": "first", "third": "first"}
     before = store.read_bytes(INDEX_KEY)
-    assert find_duplicates(store).num_looked_up == 0 and store.read_bytes(INDEX_KEY) == before
+    assert find_duplicates(store, BATCHES).num_looked_up == 0 and store.read_bytes(INDEX_KEY) == before
 
     build_chunks(store, "batch-000001", config)
     report = build_chunks(store, "batch-000002", config)
@@ -111,12 +114,12 @@ def test_killed_between_index_and_ledger_it_ends_the_same(store: Store, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr("ops.crawl.duplicates._write_ledger", killed)
         with pytest.raises(KeyboardInterrupt):
-            find_duplicates(store)
+            find_duplicates(store, BATCHES)
     assert set(named(store).values()) == {""}
-    find_duplicates(store)
+    find_duplicates(store, BATCHES)
     assert named(store)["again"] == named(store)["third"] == "first"
 
 
 def test_without_fingerprints_nothing_is_written(store: Store) -> None:
-    assert find_duplicates(store).num_looked_up == 0
+    assert find_duplicates(store, BATCHES).num_looked_up == 0
     assert not store.exists(INDEX_KEY) and read_index(store).names == ()
