@@ -7,6 +7,7 @@ from dataclasses import asdict
 import dagster as dg
 from pydantic import Field
 
+from assets.support.checks import check_no_problems, check_range, check_warning
 from assets.support.metadata import add_up, folder_metadata, md_picture, md_table
 from assets.support.naming import labelled, labelled_by_batch, to_key
 from ops.crawl.catalog import batch_ids, read_catalog
@@ -92,8 +93,8 @@ def chunks(
         },
         data_version=dg.DataVersion(fingerprint(*(report.fingerprint for report in reports))),
         check_results=[
-            _within(KEPT_RATIO, seconds_kept / max(seconds_in, 1e-9), _KEPT_RANGE, batches),
-            _within(LABEL_DENSITY, density, _DENSITY_RANGE, batches),
+            check_range(KEPT_RATIO, batches, seconds_kept / max(seconds_in, 1e-9), _KEPT_RANGE),
+            check_range(LABEL_DENSITY, batches, density, _DENSITY_RANGE),
         ],
     )
 
@@ -138,19 +139,11 @@ def shards(
         },
         data_version=dg.DataVersion(shard_ops.dataset_content(store, batches)),
         check_results=[
-            dg.AssetCheckResult(
-                check_name=SHARDS_SOUND,
-                passed=not problems,
-                metadata={"batches": ", ".join(batches), "problems": dg.MetadataValue.json(problems[:100])},
-            ),
-            dg.AssetCheckResult(
-                check_name=MASK_LEAK,
-                passed=not any(leak.found for leak in leaks),
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={
-                    "batches": ", ".join(batches),
-                    "probed": dg.MetadataValue.json([asdict(leak) for leak in leaks]),
-                },
+            check_no_problems(SHARDS_SOUND, batches, problems=problems),
+            check_warning(
+                MASK_LEAK,
+                not any(leak.found for leak in leaks),
+                {"batches": ", ".join(batches), "probed": dg.MetadataValue.json([asdict(leak) for leak in leaks])},
             ),
         ],
     )
@@ -180,16 +173,6 @@ def card(store: dg.ResourceParam[Store]) -> dg.MaterializeResult:
     return dg.MaterializeResult(
         metadata=folder_metadata(store.uri(CARD), int(report.changed), wall_s, facts, preview),
         data_version=dg.DataVersion(report.content),
-    )
-
-
-def _within(name: str, value: float, limits: tuple[float, float], batches: Sequence[str]) -> dg.AssetCheckResult:
-    low, high = limits
-    return dg.AssetCheckResult(
-        check_name=name,
-        passed=low <= value <= high,
-        severity=dg.AssetCheckSeverity.WARN,
-        metadata={"value": value, "expected": f"{low} to {high}", "batches": ", ".join(batches)},
     )
 
 

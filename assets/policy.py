@@ -7,6 +7,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets.support.checks import check_warning
 from assets.support.folders import build_folder
 from assets.support.metadata import folder_metadata, md_picture, md_table
 from assets.support.naming import labelled, to_key
@@ -139,11 +140,10 @@ def rollouts(
         ),
         data_version=dg.DataVersion(report.content),
         check_results=[
-            dg.AssetCheckResult(
-                check_name=BEATS_RANDOM,
-                passed=report.facts["beats_random"][TRAINED],
-                severity=dg.AssetCheckSeverity.WARN,
-                metadata={name: bool(value) for name, value in report.facts["beats_random"].items()},
+            check_warning(
+                BEATS_RANDOM,
+                report.facts["beats_random"][TRAINED],
+                {name: bool(value) for name, value in report.facts["beats_random"].items()},
             )
         ],
     )

@@ -1,13 +1,15 @@
 """The one way from an asset to `ops.store.batch.run_batch`: batches of the run, progress, checks, metadata.
 
-An asset that treats videos one by one says which stage it is, where its input units come from, what does one video,
-and which pictures a person wants; the rest is here.
+An asset that treats videos one by one says four things: which stage it is, where its input units come from, what does
+one video, and which pictures a person wants to see. The rest is here.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import dagster as dg
 
+from assets.support.checks import check_no_problems
 from assets.support.metadata import batch_metadata
 from assets.support.naming import to_key
 from assets.support.progress import Progress
@@ -23,6 +25,10 @@ Preview = Callable[[Store, str, Sequence[Unit]], str]
 ONLY_TAG = "overplay/only"
 COUNTS_ADD_UP = "counts_add_up"
 FILES_INTACT = "files_intact"
+
+
+#: Letters of a hash that are enough to see which one it is.
+_HASH_LETTERS = 12
 
 
 def stage_checks(key: str) -> list[dg.AssetCheckSpec]:
@@ -72,42 +78,58 @@ def materialize_stage(
         held: gives the units of a batch that is not to be made, but stays as someone chose it.
         outdated: says of a done unit that it shall be done again (`ops.store.batch.run_batch`).
     """
-    reports: dict[str, BatchReport] = {}
-    lost: dict[str, list[str]] = {}
-    broken: list[str] = []
-    for batch in context.partition_keys:
-        progress = Progress(context.log.info, f"{stage.asset} {batch}", observe=_observer(context, batch))
-        units = inputs(store, batch)
-        settled = held(store, batch)
-        if settled is not None:
-            context.log.info(f"{stage.asset} {batch}: held at the generation that was chosen for it")
-            report = BatchReport(tuple(settled), 0, 0.0)
-        else:
-            report = run_batch(store, stage, batch, units, function, mapper, progress, only_videos(context), outdated)
-        reports[batch] = report
-        lost[batch] = unaccounted(units, report.units)
-        # Hashing a bucket means downloading it; there, only what was written just now is read back.
-        suspects = report.units if store.is_local else progress.done
-        broken.extend(broken_files(store, stage, batch, suspects))
-        context.log.info(f"{stage.asset} {batch}: {report.num_done} done now, {len(report.units)} in all")
-    batches = ", ".join(reports)
-    drawn = preview(store, batch, reports[batch].units) if preview and reports else ""
+    results = [
+        _run_one(context, store, mapper, stage, batch, inputs, function, held, outdated)
+        for batch in context.partition_keys
+    ]
+    batches = [result.batch for result in results]
+    last = results[-1] if results else None
+    drawn = preview(store, last.batch, last.report.units) if preview and last else ""
     return dg.MaterializeResult(
-        metadata=batch_metadata(reports, store.uri(stage.asset), drawn),
-        data_version=dg.DataVersion(_content(store, stage, list(reports))),
+        metadata=batch_metadata({one.batch: one.report for one in results}, store.uri(stage.asset), drawn),
+        data_version=dg.DataVersion(_content(store, stage, batches)),
         check_results=[
-            dg.AssetCheckResult(
-                check_name=COUNTS_ADD_UP,
-                passed=not any(lost.values()),
-                metadata={"batches": batches, "unaccounted": dg.MetadataValue.json(lost)},
-            ),
-            dg.AssetCheckResult(
-                check_name=FILES_INTACT,
-                passed=not broken,
-                metadata={"batches": batches, "broken": dg.MetadataValue.json(broken[:100])},
-            ),
+            check_no_problems(COUNTS_ADD_UP, batches, unaccounted={one.batch: one.lost for one in results}),
+            check_no_problems(FILES_INTACT, batches, broken=[problem for one in results for problem in one.broken]),
         ],
     )
+
+
+@dataclass(frozen=True)
+class _BatchResult:
+    """What a stage did to one batch, the videos that are not accounted for, and the files that are broken."""
+
+    batch: str
+    report: BatchReport
+    lost: list[str]
+    broken: list[str]
+
+
+def _run_one(
+    context: dg.AssetExecutionContext,
+    store: Store,
+    mapper: Mapper,
+    stage: Stage,
+    batch: str,
+    inputs: Callable[[Store, str], Sequence[Unit]],
+    function: StageFunction,
+    held: Callable[[Store, str], Sequence[Unit] | None],
+    outdated: Callable[[Unit], bool],
+) -> _BatchResult:
+    """Run a stage over one batch, unless it is held as it is, and look at what is there afterwards."""
+    title = f"{stage.asset} {batch}"
+    progress = Progress(context.log.info, title, observe=_observer(context, batch))
+    units = inputs(store, batch)
+    settled = held(store, batch)
+    if settled is not None:
+        context.log.info(f"{title}: held at the generation that was chosen for it")
+        report = BatchReport(tuple(settled), 0, 0.0)
+    else:
+        report = run_batch(store, stage, batch, units, function, mapper, progress, only_videos(context), outdated)
+    # Hashing a bucket means downloading it; there, only what was written just now is read back.
+    suspects = report.units if store.is_local else progress.done
+    context.log.info(f"{title}: {report.num_done} done now, {len(report.units)} in all")
+    return _BatchResult(batch, report, unaccounted(units, report.units), broken_files(store, stage, batch, suspects))
 
 
 def only_videos(context: dg.AssetExecutionContext) -> tuple[str, ...]:
@@ -149,7 +171,7 @@ def broken_files(store: Store, stage: Stage, batch: str, units: Sequence[Unit]) 
                 broken.append(f"{key}: missing")
                 continue
             if found != expected:
-                broken.append(f"{key}: sha256 {found[:12]}, expected {expected[:12]}")
+                broken.append(f"{key}: sha256 {found[:_HASH_LETTERS]}, expected {expected[:_HASH_LETTERS]}")
     return broken
 
 

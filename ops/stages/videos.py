@@ -102,33 +102,30 @@ class DownloadVideo:
     overlay: OverlayProbe | None = None
 
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
-        """Download one video, probe it and publish it in the unit's folder."""
-        video_id = work.unit.video_id
-        if video_id not in self.urls:
-            raise ValueError(f"no URL for {video_id}; urls must come from the catalog and batch that gave the units")
-        url = self.urls[video_id]
-        with _scratch_folder(work.store, video_id) as folder:
+        """Do one video: look for an overlay, download it, probe it, publish it in the unit's folder."""
+        url = self._url(work.unit.video_id)
+        with _scratch_folder(work.store, work.unit.video_id) as folder:
             try:
-                if self.overlay is not None and not self._may_show_overlay(work.store, url, folder):
-                    reason = f"no overlay: none in keyframes of a format of {self.options.probe_height} pixels or more"
-                    return Outcome.rejected(reason, **{_LIBRARY_FACT: self.overlay.content}), {}
+                if not self._may_show_overlay(work.store, url, folder):
+                    return self._turned_away(), {}
                 path, info = self._fetch(url, folder)
             except CrawlError as error:
                 return (Outcome.rejected(str(error)) if error.permanent else Outcome("failed", str(error))), {}
-            facts = call(probe, path, limits=PROBE_LIMITS)
-            name = f"video{path.suffix.lower()}"
-            with work.store.writing(work.key(name)) as target:
-                (shutil.move if path.parent == folder else shutil.copyfile)(path, target)
-                sha256 = sha256_file(target)
-        said = work.unit.outcome.data | {key: info[key] for key in info if not work.unit.outcome.data.get(key)}
-        outcome = Outcome.ok(
-            path=name,
-            url=url,
-            size_bytes=facts.size_bytes,
-            probe=facts.to_dict(),
-            **{fact: said.get(fact, "") for fact in _FACTS},
-        )
-        return outcome, {name: sha256}
+            return _publish(work, path, folder, url, info)
+
+    def _url(self, video_id: str) -> str:
+        if video_id not in self.urls:
+            raise ValueError(
+                f"{video_id}: expected a URL from the catalog, got none. Units and URLs must come from one batch of "
+                "one catalog (`batch_units`, `batch_urls`)"
+            )
+        return self.urls[video_id]
+
+    def _turned_away(self) -> Outcome:
+        """Return the outcome of a video whose keyframes show no overlay."""
+        content = self.overlay.content if self.overlay else ""
+        reason = f"no overlay: none in keyframes of a format of {self.options.probe_height} pixels or more"
+        return Outcome.rejected(reason, **{_LIBRARY_FACT: content})
 
     def _may_show_overlay(self, store: Store, url: str, folder: Path) -> bool:
         """Return False where keyframes of a smaller format show no overlay; True where they do, or cannot be had."""
@@ -166,6 +163,32 @@ class DownloadVideo:
             raise BadInputError("empty: the file has no bytes")
         said = to_discovered(got.info | {"url": url}, Source(url))
         return got.path, {fact: getattr(said, fact) for fact in _FACTS}
+
+
+def _publish(work: Work, path: Path, folder: Path, url: str, info: Mapping[str, Any]) -> tuple[Outcome, dict[str, str]]:
+    """Probe a file in the sandbox and write it into the unit's folder.
+
+    Args:
+        work: the unit.
+        path: the file. It is moved if it lies in `folder`, else copied.
+        folder: where downloads land.
+        url: where the file was had.
+        info: what its page says of it.
+    """
+    facts = call(probe, path, limits=PROBE_LIMITS)
+    name = f"video{path.suffix.lower()}"
+    with work.store.writing(work.key(name)) as target:
+        (shutil.move if path.parent == folder else shutil.copyfile)(path, target)
+        sha256 = sha256_file(target)
+    said = work.unit.outcome.data | {key: info[key] for key in info if not work.unit.outcome.data.get(key)}
+    outcome = Outcome.ok(
+        path=name,
+        url=url,
+        size_bytes=facts.size_bytes,
+        probe=facts.to_dict(),
+        **{fact: said.get(fact, "") for fact in _FACTS},
+    )
+    return outcome, {name: sha256}
 
 
 @contextmanager

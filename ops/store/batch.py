@@ -1,13 +1,15 @@
 """Run one stage over the videos of one batch: skip what is done, record each outcome, commit the batch last.
 
-Each video of a stage is a *unit*. Its files are under `<asset>/<batch>/<video_id>/`, and `unit.json` there, written
-after them, makes it done. A unit is current while its fingerprint (stage version, config, the input's content hash)
-is the same; ok and rejected units that are current are never done again, failed ones are. The batch's
-`manifest.json` lists all outcomes and is what later stages read. No record holds a wall time: reruns give equal bytes.
+Each video of a stage is a *unit*. Its files are in the folder `<asset>/<batch>/<video_id>/`. The record `unit.json` is
+written after them and makes the unit done. A unit is current while its fingerprint is the same: of stage version,
+config and the input's content. Current units that are ok or rejected are not done again; failed ones are.
+The batch's `manifest.json` lists all outcomes, and later stages read nothing else. No record holds a wall time, so
+reruns give equal bytes.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
@@ -120,7 +122,8 @@ class Work:
 
     def copy_file(self, name: str, path: Path) -> str:
         """Write a local file as an output file of this unit; return its sha256."""
-        self.store.write_bytes(self.key(name), path.read_bytes())
+        with self.store.writing(self.key(name)) as target:
+            shutil.copyfile(path, target)
         return sha256_file(path)
 
 
@@ -179,37 +182,59 @@ def run_batch(
         store: where units and the manifest are written.
         stage: name, version and config.
         batch: partition key.
-        inputs: units of the stage before; only the ok ones are work, the others ended there.
-        function: does one video; a raised exception becomes that video's outcome.
+        inputs: units of the stage before. Only the ok ones are work; the others ended there.
+        function: does one video. An exception that it raises becomes that video's outcome.
         mapper: the engine that runs `function`.
         progress: called with (number finished, number to do, unit) after each video.
-        outdated: says of a done unit that it shall be done again, though its fingerprint is the same.
-        only: do no other videos than these now; what is recorded of the others stays, stale or failed. Empty for all.
+        only: do no other videos than these now. What is recorded of the others stays, stale or failed. Empty for all.
+        outdated: says of a done unit that it is to be done again, though its fingerprint is the same.
     """
     started = time.monotonic()
-    current: dict[str, Unit] = {}
+    current, todo = _split_work(store, stage, batch, inputs, only, outdated)
+    done = _do_work(_UnitRunner(stage, batch, function), todo, mapper, progress)
+    units = tuple(sorted([*current, *done], key=lambda unit: unit.video_id))
+    _commit(store, stage, batch, units)
+    return BatchReport(units, len(done), time.monotonic() - started)
+
+
+def _split_work(
+    store: Store,
+    stage: Stage,
+    batch: str,
+    inputs: Sequence[Unit],
+    only: Collection[str],
+    outdated: Callable[[Unit], bool],
+) -> tuple[list[Unit], list[Work]]:
+    """Return the recorded units that stay as they are, and the videos that are to be done."""
+    current: list[Unit] = []
     todo: list[Work] = []
     for unit in inputs:
         if unit.outcome.kind != "ok":
             continue
         done = _read_unit(store, stage, batch, unit)
-        current_now = done is not None and _is_current(stage, unit, done) and not outdated(done)
-        if done is not None and (current_now or (only and unit.video_id not in only)):
-            current[unit.video_id] = done
+        is_left_alone = bool(only) and unit.video_id not in only
+        if done is not None and (is_left_alone or (_is_current(stage, unit, done) and not outdated(done))):
+            current.append(done)
         else:
             todo.append(Work(store, f"{stage.asset}/{batch}/{unit.video_id}", unit))
-    runner = _UnitRunner(stage, batch, function)
-    num_done = 0
+    return current, todo
+
+
+def _do_work(
+    runner: _UnitRunner,
+    todo: Sequence[Work],
+    mapper: Mapper,
+    progress: Callable[[int, int, Unit], None] | None,
+) -> list[Unit]:
+    """Return the units of videos, done and recorded one by one by the mapper."""
+    done: list[Unit] = []
     for work, result in mapper.map(runner, todo):
         if isinstance(result, Exception):  # the worker itself died
             result = runner.record(work, Outcome.from_exception(result), {})
-        current[result.video_id] = result
-        num_done += 1
+        done.append(result)
         if progress is not None:
-            progress(num_done, len(todo), result)
-    units = tuple(current[video_id] for video_id in sorted(current))
-    _commit(store, stage, batch, units)
-    return BatchReport(units, num_done, time.monotonic() - started)
+            progress(len(done), len(todo), result)
+    return done
 
 
 def _read_unit(store: Store, stage: Stage, batch: str, source: Unit) -> Unit | None:
