@@ -1,30 +1,60 @@
 """How many frames after the overlay the game answers, estimated per video from motion after changes of the pad.
 
-The game's response (its picture's shift and change, per frame) is regressed on the pad's changes some frames before;
-the delay is where that explains most. Blocks of the video drawn again and again give an interval, and pads shifted by
-seconds show how much chance would explain: no more, and there is no estimate. It is reported and never applied.
+The change of the picture's shift, frame by frame, is regressed on the pad's changes some frames before. The delay is
+where that explains most. Blocks of the video, drawn again and again, give its interval (block bootstrap). Pads shifted
+by seconds show how much chance explains: where the true pad explains no more, there is no estimate. The delay is
+reported and never applied.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import PadTrace
 
-#: Sides of the grey picture that motion is measured on, and of its tiles, in pixels.
-_SIDE_PX, _TILE_PX = 128, 32
-#: Mean change of grey levels below which a tile stands still.
-_STILL_LEVELS = 0.5
-_RIDGE = 1e-3
+Plane = npt.NDArray[np.float32]
+
+#: Changes when the same clip and labels would give another delay.
+VERSION: Final = "1"
+
+#: Side of the grey picture that motion is measured on, in pixels. Not measured.
+_SIDE_PX: Final = 128
+#: Side of its tiles, in pixels. Not measured.
+_TILE_PX: Final = 32
+#: A tile moves by at most this share of its side from one picture to the next; beyond, the shift found is chance.
+_MOST_SHIFT: Final = 0.25
+#: Mean change of grey levels up to which a tile stands still. Chosen by eye.
+_STILL_LEVELS: Final = 0.5
 #: Pictures that repeat the one before, up to so many in a row, are copies; more of them stand still.
-_MOST_COPIES = 3
-#: A picture whose shift is found less surely is another scene; so many frames around it tell nothing.
-_CUT_SURENESS, _CUT_FRAMES = 0.5, 3
+_MOST_COPIES: Final = 3
+#: A picture whose shift is found less surely than this is another scene. Chosen by eye.
+_CUT_SURENESS: Final = 0.5
+#: So many frames before and after such a picture tell nothing. Chosen by eye.
+_CUT_FRAMES: Final = 3
+
+#: A frame counts as a change of the pad if a channel changes by more than this.
+_LEAST_CHANGE: Final = 0.1
+#: A button is used if it changes so often.
+_LEAST_PRESSES: Final = 8
+#: The response is scaled by this quantile of its size,
+_SCALE_QUANTILE: Final = 0.9
+#: and cut off at so many times that.
+_MOST_RESPONSE: Final = 3
+#: Ridge of the regression, as a share of the mean square of its inputs.
+_RIDGE: Final = 1e-3
+#: Keeps divisions by the size of what does not change finite.
+_TINY: Final = 1e-9
+#: Blocks of frames that an estimate needs.
+_LEAST_BLOCKS: Final = 8
+#: The best delay must explain more than this quantile of the shifted pads do.
+_CHANCE_QUANTILE: Final = 0.99
+#: Ends of the 95 % interval.
+_INTERVAL: Final = (0.025, 0.975)
 
 
 @dataclass(frozen=True)
@@ -35,7 +65,7 @@ class DelayConfig:
         min_delay_s: the earliest answer; below 0 the overlay lags behind the game.
         max_delay_s: the latest answer.
         block_s: length of the blocks that are drawn for the interval.
-        num_draws: how often they are drawn, and how many shifted pads stand for chance.
+        num_draws: how often they are drawn; half as many shifted pads stand for chance.
         max_width_frames: an interval wider than this is too little to go by.
         min_changes: as many frames in which the pad changes are needed.
     """
@@ -77,56 +107,61 @@ def delay_facts(clip: Path, labels: PadTrace, config: DelayConfig) -> dict[str, 
 
 def report_delay(delay: Delay) -> dict[str, Any]:
     """Return a delay as reports have it: frames, their interval, or why there is none."""
-    interval = None if delay.frames is None else [delay.low, delay.high]
-    share = round(delay.repeated_share, 4)
     return {
-        "offset_frames": delay.frames, "offset_interval": interval, "offset_reason": delay.reason or None,
-        "repeated_share": share,
-    }  # fmt: skip
+        "offset_frames": delay.frames,
+        "offset_interval": None if delay.frames is None else [delay.low, delay.high],
+        "offset_reason": delay.reason or None,
+        "repeated_share": round(delay.repeated_share, 4),
+    }
 
 
 def measure_motion(clip: Path) -> npt.NDArray[np.float64]:
     """Return (num_frames, 3) of a clip: shift right and down in pixels of 1/128 of the picture, and how sure it is.
 
-    The shift is that of the picture's tiles, those that change more counting more: what stands still, as a head-up
-    display does, has no say. Row i compares frame i with the one before; the first row is 0. Meant to run inside
-    `ops.media.sandbox.call`.
+    The shift is the mean of those of the picture's tiles, weighted by how much each changes. So what stands still, as
+    a head-up display does, has no say. Row i compares frame i with the one before; the first row is 0. A picture that
+    repeats the one before has the shift NaN. Meant to run inside `ops.media.sandbox.call`.
 
     Raises:
         BadInputError: the clip cannot be read.
     """
-    import cv2
-
     from ops.media.video import decode_frames, open_video
 
-    window = cv2.createHanningWindow((_TILE_PX, _TILE_PX), cv2.CV_32F)
     rows: list[tuple[float, float, float]] = []
-    before: list[Any] = []
+    before: list[Plane] | None = None
     with open_video(clip) as video:
         for frame in decode_frames(video):
             grey = frame.reformat(_SIDE_PX, _SIDE_PX, "gray").to_ndarray().astype(np.float32)
-            places = range(0, _SIDE_PX, _TILE_PX)
-            tiles = [np.ascontiguousarray(grey[y : y + _TILE_PX, x : x + _TILE_PX]) for y in places for x in places]
-            changes = np.array([np.abs(now - old).mean() for now, old in zip(tiles, before, strict=False)])
-            moved, sure = np.zeros(2), 0.0
-            for now, old, change in zip(tiles, before, changes, strict=False):
-                if change > _STILL_LEVELS:
-                    shift, peak = cv2.phaseCorrelate(
-                        old.copy(), now.copy(), window
-                    )  # it may write into what it is given
-                    moved += change * np.clip(shift, -_TILE_PX / 4, _TILE_PX / 4)
-                    sure += change * min(peak, 1.0)
-                else:
-                    sure += change
-            total = float(changes.sum())
-            if not before:
-                rows.append((0.0, 0.0, 0.0))
-            elif changes.max() <= _STILL_LEVELS:
-                rows.append((np.nan, np.nan, 1.0))
-            else:
-                rows.append((float(moved[0]) / total, float(moved[1]) / total, sure / total))
+            tiles = _tiles(grey)
+            rows.append((0.0, 0.0, 0.0) if before is None else _motion_between(before, tiles))
             before = tiles
     return np.array(rows, dtype=np.float64).reshape(-1, 3)
+
+
+def _tiles(grey: Plane) -> list[Plane]:
+    """Return the tiles of a grey picture, row by row."""
+    places = range(0, _SIDE_PX, _TILE_PX)
+    return [np.ascontiguousarray(grey[y : y + _TILE_PX, x : x + _TILE_PX]) for y in places for x in places]
+
+
+def _motion_between(before: list[Plane], tiles: list[Plane]) -> tuple[float, float, float]:
+    """Return one row of `measure_motion` from the tiles of two pictures."""
+    import cv2
+
+    window = cv2.createHanningWindow((_TILE_PX, _TILE_PX), cv2.CV_32F)
+    changes = np.array([np.abs(now - old).mean() for now, old in zip(tiles, before, strict=True)])
+    if changes.max() <= _STILL_LEVELS:
+        return np.nan, np.nan, 1.0
+    moved, sure = np.zeros(2), 0.0
+    for now, old, change in zip(tiles, before, changes, strict=True):
+        if change <= _STILL_LEVELS:
+            sure += change
+            continue
+        shift, peak = cv2.phaseCorrelate(old.copy(), now.copy(), window)  # it may write into what it is given
+        moved += change * np.clip(shift, -_MOST_SHIFT * _TILE_PX, _MOST_SHIFT * _TILE_PX)
+        sure += change * min(peak, 1.0)
+    total = float(changes.sum())
+    return float(moved[0]) / total, float(moved[1]) / total, sure / total
 
 
 def estimate_delay(trace: PadTrace, motion: npt.NDArray[np.float64], config: DelayConfig, seed: int = 0) -> Delay:
@@ -143,9 +178,9 @@ def estimate_delay(trace: PadTrace, motion: npt.NDArray[np.float64], config: Del
     period_s = float(np.median(np.diff(trace.pts_s))) if trace.num_frames > 1 else 1.0
     lags = np.arange(round(config.min_delay_s / period_s), round(config.max_delay_s / period_s) + 1)
     changes = _pad_changes(trace)
-    num_changes = int((np.abs(changes) > 0.1).any(axis=1).sum())
+    num_changes = int((np.abs(changes) > _LEAST_CHANGE).any(axis=1).sum())
     block = max(2, round(config.block_s / period_s))
-    if num_changes < config.min_changes or trace.num_frames < 8 * block:
+    if num_changes < config.min_changes or trace.num_frames < _LEAST_BLOCKS * block:
         return _refused(f"the pad changes in {num_changes} frames of {trace.num_frames}, too little to go by")
     share = float(np.isnan(motion[:, 0]).mean())
     response, cut = _response(_carried(motion)), _around_cuts(motion)
@@ -157,15 +192,21 @@ def estimate_delay(trace: PadTrace, motion: npt.NDArray[np.float64], config: Del
     shifts = rng.integers(2 * block, trace.num_frames - 2 * block, config.num_draws // 2)
     chance = [_Parts(np.roll(changes, shift, axis=0), response, lags, block).best() for shift in shifts]
     gain = float(curve.max() - np.median(chance))
-    if curve.max() <= np.quantile(chance, 0.99):
+    if curve.max() <= np.quantile(chance, _CHANCE_QUANTILE):
         reason = "the picture changes no more after the pad does than at any other time"
         return _refused(reason, gain, share)
-    draws = rng.multinomial(parts.num_blocks, np.full(parts.num_blocks, 1 / parts.num_blocks), config.num_draws)
-    places = lags[[int(parts.explained(draw).argmax()) for draw in draws]]
-    low, high = (int(value) for value in np.quantile(places, [0.025, 0.975], method="nearest"))
+    low, high = _interval(parts, lags, rng, config.num_draws)
     if high - low > config.max_width_frames:
         return _refused(f"anything from {low} to {high} frames fits", gain, share)
     return Delay(int(lags[curve.argmax()]), low, high, gain, share)
+
+
+def _interval(parts: _Parts, lags: npt.NDArray[np.int64], rng: np.random.Generator, num_draws: int) -> tuple[int, int]:
+    """Return the ends of the interval of the best lag, from blocks drawn with replacement."""
+    draws = rng.multinomial(parts.num_blocks, np.full(parts.num_blocks, 1 / parts.num_blocks), num_draws)
+    places = lags[[int(parts.explained(draw).argmax()) for draw in draws]]
+    low, high = (int(value) for value in np.quantile(places, _INTERVAL, method="nearest"))
+    return low, high
 
 
 def _refused(reason: str, explained: float = 0.0, repeated_share: float = 0.0) -> Delay:
@@ -188,7 +229,7 @@ def _pad_changes(trace: PadTrace) -> npt.NDArray[np.float64]:
     """Return (num_frames, channels): change of each stick axis, and onsets and releases of buttons that are used."""
     sticks = np.diff(_filled(trace.sticks), axis=0, prepend=0)
     buttons = np.diff(_filled(trace.buttons), axis=0, prepend=0)
-    buttons = buttons[:, (buttons != 0).sum(axis=0) >= 8]
+    buttons = buttons[:, (buttons != 0).sum(axis=0) >= _LEAST_PRESSES]
     changes = np.concatenate([sticks, buttons], axis=1)
     changes[0] = 0
     return changes
@@ -205,13 +246,16 @@ def _filled(values: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
 def _response(motion: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """Return (num_frames, 2): how the picture's shift changes from frame to frame, each column of spread 1."""
     shift = motion[:, :2] - np.median(motion[:, :2], axis=0)
-    spread = np.quantile(np.abs(shift), 0.9, axis=0) + 1e-9
-    return np.diff(np.clip(shift / spread, -3, 3), axis=0, prepend=0)
+    spread = np.quantile(np.abs(shift), _SCALE_QUANTILE, axis=0) + _TINY
+    return np.diff(np.clip(shift / spread, -_MOST_RESPONSE, _MOST_RESPONSE), axis=0, prepend=0)
 
 
 def _around_cuts(motion: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
     """Return (num_frames,) where nothing is learnt: around a cut the pad may change *because* the picture does."""
-    return np.convolve(motion[:, 2] < _CUT_SURENESS, np.ones(2 * _CUT_FRAMES + 1), "same") > 0
+    from scipy.ndimage import binary_dilation
+
+    cut = binary_dilation(motion[:, 2] < _CUT_SURENESS, np.ones(2 * _CUT_FRAMES + 1))
+    return np.asarray(cut, dtype=np.bool_)
 
 
 class _Parts:
@@ -236,11 +280,11 @@ class _Parts:
     def explained(self, weights: npt.NDArray[np.floating]) -> npt.NDArray[np.float64]:
         """Return (num_lags,) the share of the response that the pad explains, blocks weighted."""
         squares = np.einsum("b,bij->ij", weights, self._squares)
-        squares += _RIDGE * (np.trace(squares) / len(squares) + 1e-9) * np.eye(len(squares))
+        squares += _RIDGE * (np.trace(squares) / len(squares) + _TINY) * np.eye(len(squares))
         products = np.einsum("b,blio->lio", weights, self._products)
         totals = np.einsum("b,blo->lo", weights, self._totals)
         fitted = np.linalg.solve(squares, products)
-        return np.asarray(np.mean((fitted * products).sum(axis=1) / (totals + 1e-9), axis=1))
+        return np.asarray(np.mean((fitted * products).sum(axis=1) / (totals + _TINY), axis=1))
 
     def best(self) -> float:
         """Return the most that any lag explains."""

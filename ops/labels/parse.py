@@ -24,7 +24,7 @@ from ops.overlay.crop import CropSpan
 from ops.skins.template import Pixels, Template
 
 #: Changes when the same clip would be read otherwise.
-VERSION: Final = "7"
+VERSION: Final = "8"
 
 #: Frames whose median is a video's usual look. Not measured; more cost memory.
 _USUAL_FRAMES: Final = 64

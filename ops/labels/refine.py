@@ -7,29 +7,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET_BUTTONS, STICKS, Floats, PadTrace
 
-VERSION = "8"
+#: Changes when the same raw readings would give other labels.
+VERSION: Final = "8"
 
-#: A place is a stick's rest only if it was there in as many frames, and in this share of them.
-_MIN_REST_FRAMES = 8
-_MIN_REST_SHARE = 0.02
-#: A stick that rests is there to within this, in travels.
-_REST_SPREAD = 0.03
-#: Even odds of a button are sought between these log odds, and moved only to the middle of a gap between the frames in
-#: which it is down and the others that is so wide. A wider one counts up to a limit, less this much per unit of shift.
-_LOG_ODDS = np.arange(-3.5, 3.5, 0.1)
-_LEAST_GAP, _MOST_GAP, _SHIFT_COST = 1.2, 4.0, 0.5
+#: A place is a stick's rest only if it was there in as many frames. Chosen by eye.
+_MIN_REST_FRAMES: Final = 8
+#: And in this share of them. Chosen by eye.
+_MIN_REST_SHARE: Final = 0.02
+#: A stick that rests is there to within this standard deviation, in travels. Chosen by eye.
+_REST_SPREAD: Final = 0.03
+#: A rest is sought up to so many standard deviations of what templates lie off.
+_REST_REACH: Final = 3
+#: Places that are tried as the rest, about; more were not better.
+_REST_CANDIDATES: Final = 400
+#: Rounds in which the best of them is moved to the mean of what is near; it stands still after three or so.
+_REST_ROUNDS: Final = 5
+#: Percentile of a stick's excursions that is taken for its full travel; the rest are misreadings.
+_FULL_TRAVEL: Final = 99
+#: Keeps a division by a travel of zero pixels finite.
+_LEAST_TRAVEL_PX: Final = 1e-6
+
+#: Frames whose median a button's probability is: the frame and its two neighbours.
+_MEDIAN_FRAMES: Final = 3
+#: Log odds between which even odds of a button are sought: as far as the reader of docs/benchmarks.md was off.
+_LOG_ODDS: Final = np.arange(-3.5, 3.5, 0.1)
+#: Even odds are moved only into a gap between a button's frames that is at least so wide, in log odds.
+_LEAST_GAP: Final = 1.2
+#: A gap wider than this counts no more.
+_MOST_GAP: Final = 4.0
+#: What a gap's width loses for each unit of log odds that even odds are moved.
+_SHIFT_COST: Final = 0.5
+#: Percentile of the frames in which a button is up that is the gap's lower end.
+_UP_END: Final = 99.5
+#: Percentile of the frames in which it is down that is the upper end: the edges of a press may lie in the gap.
+_DOWN_END: Final = 10
+#: Presses have at least these log odds in nearly all of their frames.
+_LEAST_PRESSED: Final = -2.2
+#: A button is down in at least as many frames.
+_LEAST_FRAMES: Final = 4
+#: And in at most this share of all.
+_MOST_SHARE: Final = 0.7
 #: The reader doubts more than it need: its log odds times this are right as often as they say, on 20 videos of skins
 #: that it did not see (expected calibration error .0045; .0133 without).
-_SURER = 1.5
-#: Presses have at least these log odds in nearly all of their frames, and are as many frames, up to a share of all.
-_LEAST_PRESSED, _LEAST_FRAMES, _MOST_SHARE = -2.2, 4, 0.7
+_SURER: Final = 1.5
+#: Probabilities are kept this far from 0 and 1, so that log odds are finite.
+_TINY: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -100,7 +129,7 @@ def refine(raw: PadTrace, known_travel: bool, config: RefineConfig, travel_px: S
         misplaced = config.unknown_misplaced
         if known_travel:
             travel = travel_px[index] if travel_px else np.inf
-            misplaced = max(config.misplaced_px / max(travel, 1e-6), config.least_misplaced)
+            misplaced = max(config.misplaced_px / max(travel, _LEAST_TRAVEL_PX), config.least_misplaced)
         sticks[:, axes] = _normalise(raw.sticks[:, axes], known_travel, misplaced, config)
     unsure = confidence < config.min_confidence
     buttons[unsure[:, : len(DATASET_BUTTONS)]] = np.nan
@@ -113,11 +142,11 @@ def _steady_buttons(raw: PadTrace) -> tuple[Floats, Floats]:
 
     The median removes one-frame phantoms and leaves onsets where they are.
     """
+    from scipy.ndimage import median_filter  # here: it takes half a second to load
+
     num_buttons = len(DATASET_BUTTONS)
     pressed = np.where(raw.buttons > 0.5, raw.confidence[:, :num_buttons], 1 - raw.confidence[:, :num_buttons])
-    if len(pressed) >= 3:
-        middle = np.median(np.stack([pressed[:-2], pressed[1:-1], pressed[2:]]), axis=0)
-        pressed = np.concatenate([pressed[:1], middle, pressed[-1:]])
+    pressed = median_filter(pressed, (_MEDIAN_FRAMES, 1), mode="nearest")
     known = np.isfinite(raw.buttons)
     for channel in range(num_buttons):
         rows = known[:, channel]
@@ -132,26 +161,30 @@ def _parted(pressed: Floats) -> Floats:
     """Return calibrated probabilities (n,) of a button, with even odds in the gap that parts the video's frames.
 
     How a press looks differs from skin to skin, and so does how sure a reader is of it; within a video it is the same
-    every time. Without a clear gap nothing is moved. Frames at the edge of a press may lie in the gap.
+    every time. Without a clear gap nothing is moved.
     """
-    limited = np.clip(pressed.astype(np.float64), 1e-6, 1 - 1e-6)
-    log_odds = np.log(limited / (1 - limited))
-    best, shift = -np.inf, 0.0
+    from scipy.special import expit, logit
+
+    log_odds = logit(np.clip(pressed.astype(np.float64), _TINY, 1 - _TINY))
+    return np.asarray(expit(_SURER * (log_odds - _widest_gap(log_odds))), dtype=np.float32)
+
+
+def _widest_gap(log_odds: npt.NDArray[np.float64]) -> float:
+    """Return the middle of the gap that parts frames (n,) in which a button is down from the others; 0 without one."""
+    from scipy.ndimage import binary_dilation
+
+    best, found = -np.inf, 0.0
     for bar in _LOG_ODDS:
         down = log_odds > bar
-        if not _LEAST_FRAMES <= down.sum() <= _MOST_SHARE * len(down):
+        beside = binary_dilation(down, np.ones(_MEDIAN_FRAMES))
+        if not _LEAST_FRAMES <= down.sum() <= _MOST_SHARE * len(down) or beside.all():
             continue
-        beside = down.copy()
-        beside[1:] |= down[:-1]
-        beside[:-1] |= down[1:]
-        if beside.all():
-            continue
-        low, high = np.percentile(log_odds[~beside], 99.5), np.percentile(log_odds[down], 10)
-        middle = (low + high) / 2
+        low, high = np.percentile(log_odds[~beside], _UP_END), np.percentile(log_odds[down], _DOWN_END)
+        middle = float(low + high) / 2
         worth = min(high - low, _MOST_GAP) - _SHIFT_COST * abs(middle)
         if high >= _LEAST_PRESSED and high - low >= _LEAST_GAP and worth > best:
-            best, shift = worth, middle
-    return np.asarray(1 / (1 + np.exp(_SURER * (shift - log_odds))), dtype=np.float32)
+            best, found = worth, middle
+    return found
 
 
 def _normalise(xy: Floats, known_travel: bool, misplaced: float, config: RefineConfig) -> Floats:
@@ -164,7 +197,7 @@ def _normalise(xy: Floats, known_travel: bool, misplaced: float, config: RefineC
     radius = np.hypot(*path.T)
     active = radius > config.centred
     if active.sum() >= config.min_active_frames:
-        full = float(np.percentile(radius[active] if known_travel else np.abs(path[active]).max(axis=1), 99))
+        full = float(np.percentile(radius[active] if known_travel else np.abs(path[active]).max(axis=1), _FULL_TRAVEL))
         stretch = float(np.clip(full, 1 / config.max_stretch, config.max_stretch))
         path /= stretch**config.scale_trust if known_travel else stretch
     out = np.full_like(xy, np.nan)
@@ -173,16 +206,17 @@ def _normalise(xy: Floats, known_travel: bool, misplaced: float, config: RefineC
 
 
 def _rest(path: npt.NDArray[np.float64], misplaced: float) -> npt.NDArray[np.float64]:
-    """Return where a stick rests: its most visited place, weighed by how likely a template lies off as much.
+    """Return (2,) where a stick rests: its most visited place, weighed by how likely a template lies off as much.
 
-    It is the middle itself where the stick was hardly ever anywhere near it: a short clip may show no rest at all.
+    The place is found by mean shift over a Gaussian kernel. Where the stick was hardly ever near the middle, it is the
+    middle itself: a short clip may show no rest at all.
     """
-    near = path[np.hypot(*path.T) < 3 * misplaced]
+    near = path[np.hypot(*path.T) < _REST_REACH * misplaced]
     if not len(near):
         return np.zeros(2)
-    candidates = near[:: max(1, len(near) // 400)]
+    candidates = near[:: max(1, len(near) // _REST_CANDIDATES)]
     rest = max(candidates, key=lambda place: float(_visits(path, place).sum() * _likely(place, misplaced)))
-    for _ in range(5):
+    for _ in range(_REST_ROUNDS):
         weights = _visits(path, rest)
         rest = np.average(path, axis=0, weights=weights)
     if weights.sum() < max(_MIN_REST_FRAMES, _MIN_REST_SHARE * len(path)):

@@ -40,8 +40,6 @@ _USUALLY_UP: Final = 95
 _MOST: Final = 99.5
 #: From this share of the most on, the usual is a press as well: the button is held often. Chosen by eye.
 _HELD_OFTEN: Final = 0.9
-#: Keeps odds finite.
-_TINY: Final = 1e-6
 
 
 def cut_caps(atlases: Pixels, places: Floats) -> Pixels:
@@ -91,23 +89,26 @@ def above_usual(pressed: Floats) -> Floats:
     A stick that moves beside its ring looks a little like a pressed one, to the same degree all through a video. Where
     even the usual is near the most, the button is held often, and nothing is moved.
     """
+    from scipy.special import expit, logit  # here: it takes half a second to load
+
     usual, most = np.percentile(pressed, (_USUALLY_UP, _MOST)).tolist()
     bar = (usual + most) / 2
     if usual > _HELD_OFTEN * most or bar <= 0.5:
         return pressed
-    odds = pressed / np.maximum(1 - pressed, _TINY) * (1 - bar) / bar
-    return np.asarray(odds / (1 + odds), dtype=np.float32)
+    return np.asarray(expit(logit(pressed.astype(np.float64)) - logit(bar)), dtype=np.float32)
 
 
 def _unusual(caps: Pixels) -> Floats:
     """Return (n,) how likely each cap (n, S, S, 3) differs from the usual one by more than moving explains."""
+    from scipy.special import expit
+
     looks = caps.astype(np.float32)
     usual = np.median(looks[:: max(1, len(looks) // _USUAL_FRAMES)], axis=0)
     distance = np.abs(looks - usual).mean(axis=(1, 2, 3)) / 255
     middle = float(np.median(distance))
     spread = float(np.median(np.abs(distance - middle)))
     limit = max(middle + _CAP_SPREADS * spread, _CAP_LEAST)
-    return np.asarray(1 / (1 + np.exp(-(distance - limit) / (_CAP_SOFTNESS * limit))))
+    return np.asarray(expit((distance - limit) / (_CAP_SOFTNESS * limit)))
 
 
 def _is_on_cap(stick: str, thumb: str, template: Template) -> bool:
