@@ -3,9 +3,9 @@
 Codecs crash, hang and eat memory on hostile input; only this child does. It is `python -c` with a scrubbed
 environment and no standard input, it lives in its own session, and it dies with the thread that started it. A child is
 kept for the next call of the same thread (starting one costs 0.4 s and more) and replaced after a kill.
-What comes back is read by an unpickler that makes plain values, numpy arrays and the project's own records, and nothing
-else: a child that was taken over cannot make its parent run code. It does not cut the child off from the network; the
-readers in `ops.media.video` allow only the `file` protocol.
+What comes back carries data only (`ops.media.wire`): a child that was taken over cannot make its parent run code. What
+goes to the child is pickled; the parent is trusted. The child is not cut off from the network; the readers in
+`ops.media.video` allow only the `file` protocol.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import dataclasses
 import errno
 import fcntl
 import importlib
-import io
 import math
 import os
 import pickle
@@ -31,10 +30,10 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
+from ops.media.wire import WireError, decode, encode
 from ops.outcomes import BadInputError
 
 Result = TypeVar("Result")
@@ -49,28 +48,6 @@ _PR_SET_PDEATHSIG: Final = 1
 #: What a child may know of its parent's environment; credentials are not in it.
 _ENVIRONMENT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "VIRTUAL_ENV", "TZ")
 _ONE_THREAD: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-_SAFE_GLOBALS: Final = {
-    ("builtins", "bytearray"),
-    ("builtins", "complex"),
-    ("builtins", "frozenset"),
-    ("builtins", "range"),
-    ("builtins", "set"),
-    ("builtins", "slice"),
-    ("_codecs", "encode"),
-    ("collections", "OrderedDict"),
-    ("datetime", "datetime"),
-    ("pathlib", "PosixPath"),
-    ("numpy", "dtype"),
-    ("numpy", "ndarray"),
-    ("numpy._core.multiarray", "_reconstruct"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy._core.numeric", "_frombuffer"),
-    ("numpy.core.multiarray", "_reconstruct"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy.core.numeric", "_frombuffer"),
-}
-_OUR_PACKAGES: Final = ("ops", "models", "training", "simulator", "assets", "pipelines", "tests")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,7 +90,8 @@ def call(function: Callable[..., Result], *args: Any, limits: Limits | None = No
     Raises:
         SandboxError: the child crashed or passed a limit.
         Exception: what the function itself raised, with the child's traceback as a note; RuntimeError in its place
-            where the exception's class is neither Python's nor the project's.
+            where the exception's class is neither Python's nor the project's, or its fields cannot travel.
+        TypeError: the function returned something that is neither plain data nor a record of the project.
     """
     limits = limits or Limits()
     if function.__module__ == "__main__" or "." in function.__qualname__:
@@ -128,14 +106,18 @@ def call(function: Callable[..., Result], *args: Any, limits: Limits | None = No
     except BaseException:  # also an interrupt: a child in an unknown state is of no use
         worker.kill()
         raise
-    ok, value = _read_reply(reply, function.__module__.split(".")[0])
+    try:
+        ok, value = decode(reply, (function.__module__.split(".")[0],))
+    except WireError as error:  # the child is not what was started
+        worker.kill()
+        raise SandboxError(f"crash: the reader's answer cannot be read ({error})") from error
     if ok:
         return value  # type: ignore[no-any-return]
-    kind, error = value
+    kind, problem = value
     if kind:
         worker.kill()
-        raise SandboxError(f"{kind}: {error}")
-    raise error
+        raise SandboxError(f"{kind}: {problem}")
+    raise problem
 
 
 class _Worker:
@@ -268,32 +250,6 @@ def _take_worker() -> _Worker:
     return worker
 
 
-class _ReplyUnpickler(pickle.Unpickler):
-    """Makes plain values, arrays, and records and exceptions of Python, of the project and of the caller's package."""
-
-    def __init__(self, data: bytearray, package: str) -> None:
-        super().__init__(io.BytesIO(data))
-        self._packages = (*_OUR_PACKAGES, package)
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Return an allowed global; UnpicklingError for any other."""
-        if (module, name) in _SAFE_GLOBALS:
-            return super().find_class(module, name)
-        if module == "builtins" or module.split(".")[0] in self._packages:
-            found = super().find_class(module, name)
-            if isinstance(found, type) and (
-                issubclass(found, Exception)
-                or (module != "builtins" and (dataclasses.is_dataclass(found) or issubclass(found, (Enum, tuple))))
-            ):
-                return found
-        raise pickle.UnpicklingError(f"a sandboxed call may not return {module}.{name}")
-
-
-def _read_reply(reply: bytearray, package: str) -> tuple[bool, Any]:
-    ok, value = _ReplyUnpickler(reply, package).load()
-    return ok, value
-
-
 # ---- the child's side ----
 
 
@@ -312,47 +268,45 @@ def serve(request_fd: int, reply_fd: int, parent_pid: int) -> None:
             replies.write(b"!")
             replies.flush()
             reply = _run(request, base_bytes)
-            replies.write(_HEADER.pack(len(reply)))
-            replies.write(reply)
+            replies.write(_HEADER.pack(sum(memoryview(piece).nbytes for piece in reply)))
+            for piece in reply:
+                replies.write(piece)
             replies.flush()
 
 
-def _run(request: bytes, base_bytes: int) -> bytes:
+def _run(request: bytes, base_bytes: int) -> list[bytes | memoryview]:
+    """Return the answer to a request: whether the call returned, and its value or (kind, what was wrong)."""
+    package = ""
     try:
         function, args, limit_values = pickle.loads(request)
+        package = function.__module__.split(".")[0]
         limits = Limits(*limit_values)
         _set_limits(limits, base_bytes)
         try:
             value = function(*args)
         finally:
             _lift_limits()
-        reply = pickle.dumps((True, value), protocol=5)
+        return encode((True, value), (package,))
     except MemoryError:
-        reply = pickle.dumps((False, ("memory", f"needed more than {limits.memory_bytes >> 20} MiB")))
+        return encode((False, ("memory", f"needed more than {limits.memory_bytes >> 20} MiB")))
     except OSError as error:
         if error.errno == errno.EFBIG:
-            reply = pickle.dumps((False, ("file size", f"wrote more than {limits.file_bytes} bytes to a file")))
-        else:
-            reply = _pack_error(error)
+            return encode((False, ("file size", f"wrote more than {limits.file_bytes} bytes to a file")))
+        return _encode_error(error, package)
     except Exception as error:
-        reply = _pack_error(error)
-    return reply
+        return _encode_error(error, package)
 
 
-def _pack_error(error: Exception) -> bytes:
+def _encode_error(error: Exception, package: str) -> list[bytes | memoryview]:
+    """Return the answer of a call that raised; an exception that cannot travel becomes a RuntimeError."""
     trace = "".join(traceback.format_exception(error))
-    name = type(error).__module__.split(".")[0]
     try:
-        data = pickle.dumps(error)
-        pickle.loads(data)
-        if name != "builtins" and name not in _OUR_PACKAGES:
-            raise TypeError(name)
-    except Exception:  # its class cannot travel
+        decode(bytearray().join(encode(error)))
+    except Exception:
         error = RuntimeError(f"{type(error).__name__}: {error}")
     if not isinstance(error, BadInputError):
         error.add_note(f"in the sandboxed child:\n{trace}")
-    error.__traceback__ = error.__cause__ = error.__context__ = None
-    return pickle.dumps((False, ("", error)))
+    return encode((False, ("", error)), (package,))
 
 
 def _set_limits(limits: Limits, base_bytes: int) -> None:

@@ -67,12 +67,41 @@ def raise_error(error):
 
 
 class _Hook:
+    def __init__(self, path="ran"):
+        self.path = path
+
     def __reduce__(self):
-        return os.system, ("true",)
+        return os.mkdir, (self.path,)
 
 
-def return_code():
+@dataclasses.dataclass
+class Runner:
+    """A record of the project, so an answer may hold it; pickle would call an instance of it, too."""
+
+    path: str
+
+    def __call__(self, *_):
+        Path(self.path).mkdir()
+
+
+class _CalledInstance(_Hook):
+    def __reduce__(self):
+        return Runner(self.path), ()
+
+
+def return_hook():
     return _Hook()
+
+
+def answer_with(data):
+    """Write an answer to the parent's pipe from within, as code that took the child over would."""
+    frame = sys._getframe()
+    while "replies" not in frame.f_locals:
+        frame = frame.f_back
+    replies = frame.f_locals["replies"]
+    replies.write(len(data).to_bytes(8, "little") + data)
+    replies.flush()
+    time.sleep(30)
 
 
 def is_alive(pid):
@@ -158,9 +187,14 @@ def test_the_child_sees_no_credentials_and_no_standard_input(monkeypatch):
     assert read == b""
 
 
-def test_what_comes_back_cannot_run_code_here():
-    with pytest.raises(pickle.UnpicklingError, match=r"may not return posix\.system"):
-        call(return_code)
+def test_what_comes_back_cannot_run_code_here(tmp_path):
+    with pytest.raises(TypeError, match=r"may not return .*_Hook"):
+        call(return_hook)
+    for make in (_Hook, _CalledInstance):  # the child was taken over and answers by itself
+        with pytest.raises(SandboxError, match="crash: the reader's answer cannot be read"):
+            call(answer_with, pickle.dumps((True, make(str(tmp_path / "ran")))))
+        assert not (tmp_path / "ran").exists()
+        assert call(add, 1, 2) == 3
 
 
 def test_a_function_of_a_script_is_refused_with_advice():
