@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 import dagster as dg
-from pydantic import Field
 
 from assets.support.checks import check_no_problems, check_range, check_warning
+from assets.support.config import config_of
 from assets.support.metadata import add_up, folder_metadata, md_picture, md_table
 from assets.support.naming import labelled, labelled_by_batch, to_key
 from ops.crawl.catalog import batch_ids, read_catalog
@@ -29,29 +29,12 @@ _KEPT_RANGE = (0.25, 0.95)
 _DENSITY_RANGE = (0.3, 0.98)
 
 
-class ChunkSelection(dg.Config):
+class ChunkSelection(config_of(chunk_ops.ChunkConfig)):
     """Which chunks are kept."""
 
-    chunk_s: float = Field(default=20.0, gt=0, description="Seconds of source time per chunk.")
-    min_density: float = Field(default=0.5, ge=0, le=1, description="Least share of frames with any action.")
-    min_confidence: float = Field(default=0.5, ge=0, le=1, description="Least mean confidence of the labels.")
-    held_out: float = Field(default=0.1, ge=0, le=1, description="Share of channels (or videos) kept for validation.")
-    split_by: str = Field(default="channel", description="What is held out together: channel or video.")
-    keep_duplicates: bool = Field(default=False, description="Use videos that the ledger calls near-duplicates too.")
 
-    def to_op(self) -> chunk_ops.ChunkConfig:
-        """Return the same for `ops`, validated there."""
-        return chunk_ops.ChunkConfig(**self.model_dump())
-
-
-class ShardSize(dg.Config):
+class ShardSize(config_of(shard_ops.ShardConfig)):
     """How large shards are."""
-
-    max_shard_bytes: int = Field(default=256 * 2**20, gt=0, description="A shard is closed before it grows larger.")
-
-    def to_op(self) -> shard_ops.ShardConfig:
-        """Return the same for `ops`, validated there."""
-        return shard_ops.ShardConfig(**self.model_dump())
 
 
 @dg.asset(
