@@ -7,6 +7,8 @@ from ops.crawl.catalog import read_catalog, urgent_batches
 from ops.store.storage import Store
 from pipelines.jobs import batch, relabel
 
+#: Seconds between two evaluations, at least.
+_EVERY_S = 300
 #: Runs that one evaluation asks for; the rest follows with the next one.
 _MAX_REQUESTS = 20
 #: Runs over videos that their site will soon delete go first.
@@ -15,7 +17,7 @@ _CHECKPOINT = dg.AssetKey(["parser", "checkpoint"])
 _CROPS = dg.AssetKey(["overlay", "crops"])
 
 
-@dg.sensor(job=batch, minimum_interval_seconds=300, default_status=dg.DefaultSensorStatus.STOPPED)
+@dg.sensor(job=batch, minimum_interval_seconds=_EVERY_S, default_status=dg.DefaultSensorStatus.STOPPED)
 def new_batches(context: dg.SensorEvaluationContext) -> dg.SensorResult:
     """Run each new batch through the whole chain, from download to shards, once."""
     names = sorted(context.instance.get_dynamic_partitions(VIDEO_BATCHES.name))
@@ -33,7 +35,7 @@ def new_batches(context: dg.SensorEvaluationContext) -> dg.SensorResult:
 @dg.asset_sensor(
     asset_key=_CHECKPOINT,
     job=relabel,
-    minimum_interval_seconds=300,
+    minimum_interval_seconds=_EVERY_S,
     default_status=dg.DefaultSensorStatus.STOPPED,
 )
 def new_parser(context: dg.SensorEvaluationContext, event: dg.EventLogEntry) -> dg.SensorResult:

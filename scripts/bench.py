@@ -8,68 +8,30 @@ seconds too for the crop pass, which encodes beside its decoder. Labels are read
 from __future__ import annotations
 
 import argparse
-import json
 import os
-import resource
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
+from measuring import CLIPS, REPOSITORY, cpu_seconds, demo_clips, medians, show
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-CLIPS = REPOSITORY / "demo" / "clips"
 #: Real skins over other games; not part of the repository.
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
-_REPEATS = 3
 #: Skins are drawn anew every 48 steps.
 _GENERATOR_STEPS = 96
-
-
-def demo_clips(expected: str = "ok") -> list[dict[str, Any]]:
-    """Return the demo's clips with an expected outcome."""
-    return [clip for clip in json.loads((CLIPS / "clips.json").read_text()) if clip["expected"] == expected]
-
-
-def cpu_seconds(work: Callable[[], object]) -> float:
-    """Return the CPU time of a call, child processes included."""
-    before = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    work()
-    after = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return sum(b.ru_utime + b.ru_stime - a.ru_utime - a.ru_stime for a, b in zip(before, after, strict=True))
-
-
-class Cost(NamedTuple):
-    """What a run takes."""
-
-    cpu_s: float
-    wall_s: float
-
-
-def medians(works: dict[str, Callable[[], object]]) -> dict[str, Cost]:
-    """Return the median cost of each, run in turns."""
-    costs: dict[str, list[Cost]] = {name: [] for name in works}
-    for _ in range(_REPEATS):
-        for name, work in works.items():
-            started = time.monotonic()
-            cpu_s = cpu_seconds(work)
-            costs[name].append(Cost(cpu_s, time.monotonic() - started))
-    return {name: Cost(*map(statistics.median, zip(*values, strict=True))) for name, values in costs.items()}
-
-
-def show(title: str, rows: Sequence[dict[str, Any]]) -> None:
-    """Print rows as a Markdown table."""
-    print(f"\n### {title}\n")
-    print("| " + " | ".join(rows[0]) + " |")
-    print("|" + "---|" * len(rows[0]))
-    for row in rows:
-        print("| " + " | ".join(f"{v:.3g}" if isinstance(v, float) else str(v) for v in row.values()) + " |")
-    print(flush=True)
+#: Frame pairs that a reader gets, and how many of them at once.
+_NUM_PAIRS = 96
+_BATCH_SIZES = (8, 32)
+#: Pairs at once on a GPU.
+_GPU_BATCH = 1024
+#: Frames between two keyframes of ffmpeg's pad clip and of its view.
+_PAD_KEYFRAME = 120
+_VIEW_KEYFRAME = 30
 
 
 def bench_crop() -> None:
@@ -92,23 +54,29 @@ def bench_crop() -> None:
         affine = ((scale, 0.0, clip["box"][0] - scale * x), (0.0, scale, clip["box"][1] - scale * y))
         track = Track(0, clip["seconds"], clip["skin_id"], clip["family"], affine, tuple(clip["box"]), 0, 0)
         with tempfile.TemporaryDirectory() as folder:
-            times = medians({
-                "decode": lambda path=path: decode(path),
-                "crop": lambda path=path, track=track, template=template, out=Path(folder): crop_video(
-                    path, out, [track], {track.template_id: template}, CropConfig()
-                ),
-                "ffmpeg decode": lambda path=path: run_ffmpeg(null_output(path)),
-                "ffmpeg crop": lambda path=path, track=track, template=template, out=Path(folder): run_ffmpeg(
-                    crop_outputs(path, out, track, template)
-                ),
-            })  # fmt: skip
+            times = medians(
+                {
+                    "decode": lambda path=path: decode(path),
+                    "crop": lambda path=path, track=track, template=template, out=Path(folder): crop_video(
+                        path, out, [track], {track.template_id: template}, CropConfig()
+                    ),
+                    "ffmpeg decode": lambda path=path: run_ffmpeg(null_output(path)),
+                    "ffmpeg crop": lambda path=path, track=track, template=template, out=Path(folder): run_ffmpeg(
+                        crop_outputs(path, out, track, template)
+                    ),
+                }
+            )
         decoding, crop = times["decode"], times["crop"]
-        rows.append({
-            "clip": clip["name"], "source": f"{clip['width']}x{clip['height']} {_rate(clip)}",
-            "decode / crop, wall": decoding.wall_s / crop.wall_s, "decode / crop, CPU": decoding.cpu_s / crop.cpu_s,
-            "the same of ffmpeg, CPU": times["ffmpeg decode"].cpu_s / times["ffmpeg crop"].cpu_s,
-            "crop frames/s, wall": round(clip["num_frames"] / crop.wall_s),
-        })  # fmt: skip
+        rows.append(
+            {
+                "clip": clip["name"],
+                "source": f"{clip['width']}x{clip['height']} {_rate(clip)}",
+                "decode / crop, wall": decoding.wall_s / crop.wall_s,
+                "decode / crop, CPU": decoding.cpu_s / crop.cpu_s,
+                "the same of ffmpeg, CPU": times["ffmpeg decode"].cpu_s / times["ffmpeg crop"].cpu_s,
+                "crop frames/s, wall": round(clip["num_frames"] / crop.wall_s),
+            }
+        )
     show("Crop pass against decoding alone in one thread (bar: speed >= 0.6)", rows)
 
 
@@ -151,12 +119,17 @@ def crop_outputs(path: Path, folder: Path, track: Any, template: Any) -> Any:
     view = split[1].filter("scale", config.game_size, config.game_size, flags="area")
     view = view.filter("drawbox", *mask, color="black", t="fill")
     common = {
-        "vcodec": "libx264", "preset": "ultrafast", "bf": 0, "pix_fmt": "yuv420p", "fps_mode": "passthrough",
-        "threads": 1, "filter_threads": 1,
-    }  # fmt: skip
+        "vcodec": "libx264",
+        "preset": "ultrafast",
+        "bf": 0,
+        "pix_fmt": "yuv420p",
+        "fps_mode": "passthrough",
+        "threads": 1,
+        "filter_threads": 1,
+    }
     return ffmpeg.merge_outputs(
-        ffmpeg.output(pad, str(folder / "pad.mp4"), qp=config.gamepad_qp, g=120, **common),
-        ffmpeg.output(view, str(folder / "view.mp4"), qp=config.game_qp, g=30, **common),
+        ffmpeg.output(pad, str(folder / "pad.mp4"), qp=config.gamepad_qp, g=_PAD_KEYFRAME, **common),
+        ffmpeg.output(view, str(folder / "view.mp4"), qp=config.game_qp, g=_VIEW_KEYFRAME, **common),
     )
 
 
@@ -199,11 +172,16 @@ def bench_locate() -> None:
 
         started = time.monotonic()
         seconds = cpu_seconds(locate)
-        rows.append({
-            "clip": clip["name"], "CPU s": seconds, "wall s": time.monotonic() - started,
-            "found": found[0].template_id if found else "none", "inliers": found[0].inliers if found else 0,
-            "IoU": box_iou(found[0].box, clip["box"]) if found else float("nan"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "clip": clip["name"],
+                "CPU s": seconds,
+                "wall s": time.monotonic() - started,
+                "found": found[0].template_id if found else "none",
+                "inliers": found[0].inliers if found else 0,
+                "IoU": box_iou(found[0].box, clip["box"]) if found else float("nan"),
+            }
+        )
     num = len(index[0].templates)
     show(f"Locating with {num} templates (bar: <= 20 s a clip; {loading:.2f} s once to load the index)", rows)
 
@@ -280,10 +258,10 @@ def bench_parser() -> None:
     model = load_parser()
     rng = np.random.default_rng(0)
     shape = (atlas.HEIGHT_PX, atlas.WIDTH_PX)
-    pairs = rng.integers(0, 256, (96, 2, *shape, 3), dtype=np.uint8)
+    pairs = rng.integers(0, 256, (_NUM_PAIRS, 2, *shape, 3), dtype=np.uint8)
     reference = rng.integers(0, 256, (*shape, 7), dtype=np.uint8)
     rows = []
-    for batch_size in (8, 32):
+    for batch_size in _BATCH_SIZES:
         readers = {
             "torch, float32": ParserPredictor(model, batch_size, "torch"),
             "torch, bfloat16": _bfloat16(ParserPredictor(model, batch_size, "torch")),
@@ -298,7 +276,7 @@ def bench_parser() -> None:
     size = sum(parameter.numel() for parameter in model.parameters())
     show(f"Reading: frame pairs/s of one thread, {size:,} parameters", rows)
     if torch.cuda.is_available():
-        gpu = {name: ParserPredictor(load_parser().cuda(), 1024, name) for name in ("torch", "compile")}
+        gpu = {name: ParserPredictor(load_parser().cuda(), _GPU_BATCH, name) for name in ("torch", "compile")}
         for predict in gpu.values():
             predict(pairs, reference)
         costs = medians({name: lambda p=predict: p(pairs, reference) for name, predict in gpu.items()})
@@ -326,11 +304,14 @@ def bench_generator() -> None:
             num_pairs[0] = sum(len(batch.pairs) for batch in loader)
 
         cpu_s = cpu_seconds(draw)
-        rows.append({
-            "frames per clip": num_frames, "pairs": num_pairs[0],
-            "pairs/s, wall": round(num_pairs[0] / (time.monotonic() - started)),
-            "pairs per CPU s, x 2": round(2 * num_pairs[0] / cpu_s),
-        })  # fmt: skip
+        rows.append(
+            {
+                "frames per clip": num_frames,
+                "pairs": num_pairs[0],
+                "pairs/s, wall": round(num_pairs[0] / (time.monotonic() - started)),
+                "pairs per CPU s, x 2": round(2 * num_pairs[0] / cpu_s),
+            }
+        )
     show("Synthetic pairs on two cores, drawn skins and scenes, start of the workers included (bar: 200)", rows)
 
 
@@ -367,9 +348,12 @@ def label_rows(recordings: Path, templates: tuple[Path, ...]) -> list[dict[str, 
 
 
 BENCHES: dict[str, Callable[[], None]] = {
-    "crop": bench_crop, "locate": bench_locate, "parser": bench_parser, "generator": bench_generator,
+    "crop": bench_crop,
+    "locate": bench_locate,
+    "parser": bench_parser,
+    "generator": bench_generator,
     "labels": bench_labels,
-}  # fmt: skip
+}
 
 
 def main() -> None:

@@ -70,11 +70,17 @@ def bench(name: str, policy: Policy, calls: int, device: str) -> None:
     for (way, steps), times in seconds.items():
         low, high = np.quantile(times, (0.5, 0.95))
         off = (results[way, steps] - best).abs()
-        rows.append({
-            "way": way, "steps": steps, "p50 ms": float(low), "p95 ms": float(high),
-            "times faster": float(np.median(seconds["plain loop", steps]) / low),
-            "deviation from 16, mean": float(off.mean()), "largest": float(off.max()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "way": way,
+                "steps": steps,
+                "p50 ms": float(low),
+                "p95 ms": float(high),
+                "times faster": float(np.median(seconds["plain loop", steps]) / low),
+                "deviation from 16, mean": float(off.mean()),
+                "largest": float(off.max()),
+            }
+        )
     millions = sum(parameter.numel() for parameter in policy.parameters()) / 1e6
     show(f"Latency of {name} ({millions:.0f} M), one frame, {device}, {torch.get_num_threads()} thread", rows)
 

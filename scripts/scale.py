@@ -41,12 +41,19 @@ def found_videos(count: int) -> list[Discovered]:
     """Return what a crawl of so many videos finds."""
     return [
         Discovered(
-            f"youtube-{number:011d}", "ytsearch", f"https://www.youtube.com/watch?v={number:011d}",
-            title=f"Playing it, part {number}", channel=f"channel {number % 900}", channel_id=f"UC{number % 900}",
-            game=f"game {number % 300}", genre="platformer", duration_s=3600.0, licence="CC BY",
+            f"youtube-{number:011d}",
+            "ytsearch",
+            f"https://www.youtube.com/watch?v={number:011d}",
+            title=f"Playing it, part {number}",
+            channel=f"channel {number % 900}",
+            channel_id=f"UC{number % 900}",
+            game=f"game {number % 300}",
+            genre="platformer",
+            duration_s=3600.0,
+            licence="CC BY",
         )
         for number in range(count)
-    ]  # fmt: skip
+    ]
 
 
 def fake_media(work: Work) -> tuple[Outcome, dict[str, str]]:

@@ -38,7 +38,12 @@ class Network(NamedTuple):
     config: str
 
 
-MAIN, PROCEDURAL = Network("model.safetensors", "config.json"), Network("procedural.safetensors", "procedural.json")
+#: Reads all overlays, or those of imported skins where there is a second one.
+MAIN = Network("model.safetensors", "config.json")
+#: Reads overlays of the library's own procedural skins.
+PROCEDURAL = Network("procedural.safetensors", "procedural.json")
+#: Characters of a reason that are kept: torch lists every tensor that does not fit.
+_REASON_CHARS = 300
 
 
 def find_checkpoint(name: str) -> Path:
@@ -69,7 +74,7 @@ def load_parser(folder: Path = SHIPPED, network: Network = MAIN) -> OverlayParse
         model = OverlayParser(config)
         model.load_state_dict(load_file(folder / network.weights))
     except (ValueError, TypeError, AttributeError, RuntimeError, OSError, SafetensorError) as error:
-        raise BadInputError(f"parser checkpoint {folder}: {' '.join(str(error).split())[:300]}") from error
+        raise BadInputError(f"parser checkpoint {folder}: {' '.join(str(error).split())[:_REASON_CHARS]}") from error
     return model.eval()
 
 

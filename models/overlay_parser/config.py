@@ -53,12 +53,27 @@ def tiny() -> ParserConfig:
 
 def debug() -> ParserConfig:
     """Return the smallest size that trains, for tests."""
-    return ParserConfig((8, 16), (1, 1), (1, 1), (4, 2), decoder=16, stick_channels=(8, 8, 8), stick_hidden=16)
+    return ParserConfig(
+        hidden=(8, 16),
+        depths=(1, 1),
+        heads=(1, 1),
+        reductions=(4, 2),
+        decoder=16,
+        stick_channels=(8, 8, 8),
+        stick_hidden=16,
+    )
 
 
 def b0() -> ParserConfig:
     """Return the published SegFormer-B0 encoder."""
-    return ParserConfig((32, 64, 160, 256), (2, 2, 2, 2), (1, 2, 5, 8), (8, 4, 2, 1), 256, 0.1)
+    return ParserConfig(
+        hidden=(32, 64, 160, 256),
+        depths=(2, 2, 2, 2),
+        heads=(1, 2, 5, 8),
+        reductions=(8, 4, 2, 1),
+        decoder=256,
+        dropout=0.1,
+    )
 
 
 CONFIGS = {"tiny": tiny, "debug": debug, "b0": b0}

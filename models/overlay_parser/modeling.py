@@ -17,18 +17,47 @@ from models.overlay_parser.config import GRID, ParserConfig
 from ops.gamepad import DATASET_BUTTONS, STICKS
 from ops.labels import atlas
 
-#: RGB of the frame; idle look (RGB, alpha) and usual look (RGB); how far the frame is from each.
+#: Channels of the encoder's input: RGB of the frame, idle look (RGB, alpha), usual look (RGB), how far the frame is
+#: from each of the two.
 NUM_CHANNELS = 16
+#: RGB. In the looks, the idle one's come first, then its alpha, then the usual one's.
+_COLOURS = 3
+_USUAL_FROM = 4
+#: Atlas pixels per feature pixel, to each side: the stride of the encoder's first stage.
 _STRIDE = 4
+#: Side of the encoder's patches in its first stage and in the others, in their pixels (SegFormer).
+_FIRST_PATCH = 7
+_PATCH = 3
+#: A SegFormer block's hidden layer is as many times wider than its tokens (SegFormer).
+_MLP_RATIO = 4
+#: The stick reader shrinks its window by this, to each side.
+_STICK_STRIDE = 4
+#: The stick reader's input: as the encoder's, but differences keep their sign.
+_STICK_CHANNELS = 16
+#: What the stick reader puts out of a stick: x, y, logarithm of the error to expect.
+_STICK_OUTPUTS = 3
+#: An 8-bit value over this, less 1, is in [-1, 1].
+_HALF_RANGE = 127.5
 #: Sticks that move by less of their window are not asked to be read any finer.
 _LEAST_REACH = 0.08
 #: A stick is read right if its place is right to within as many half-windows: about a quarter of the way from its
 #: rest to full deflection.
 RIGHT_WITHIN = 0.06
-#: RGB of the frame, idle look (RGB, alpha), usual look (RGB), and how the frame differs from both.
-_STICK_CHANNELS = 16
 #: The mean error of a stick's place is taken to be within these (logarithms of half-windows).
 _LOG_SPREAD = (-6.0, 0.0)
+#: Cells around the grid's maximum whose mass tells the place. Chosen, not measured.
+_NEAR_CELLS = 2
+#: Keeps the logarithm of a certainty finite.
+_TINY = 1e-6
+#: Standard deviation of the grid's target, in cells. Chosen, not measured.
+_TARGET_CELLS = 0.75
+# Weights and scales of the loss. Chosen in the first runs; none was tuned by itself since.
+#: Errors of a place below this share of the travel count by their square.
+_PLACE_BETA = 0.15
+#: Of how well the error is expected, beside the error itself.
+_SPREAD_WEIGHT = 0.05
+#: Of the grid, beside buttons and places.
+_GRID_WEIGHT = 0.3
 _THUMBS = tuple(DATASET_BUTTONS.index(name) for name in ("left_thumb", "right_thumb"))
 
 
@@ -65,15 +94,20 @@ class StickReader(nn.Module):
         super().__init__()
         first, second, third = config.stick_channels
         self.features = nn.Sequential(
-            nn.Conv2d(_STICK_CHANNELS, first, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(first, second, 3, stride=2, padding=1), nn.ReLU(),
-            nn.Conv2d(second, third, 3, padding=1), nn.ReLU(),
-            nn.Conv2d(third, third, 3, stride=2, padding=1), nn.ReLU(),
-        )  # fmt: skip
+            nn.Conv2d(_STICK_CHANNELS, first, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(first, second, 3, stride=2, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(second, third, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(third, third, 3, stride=2, padding=1),
+            nn.ReLU(),
+        )
         self.head = nn.Sequential(
-            nn.Linear(third * (atlas.STICK_PX // 4) ** 2, config.stick_hidden), nn.ReLU(),
-            nn.Linear(config.stick_hidden, 3),
-        )  # fmt: skip
+            nn.Linear(third * (atlas.STICK_PX // _STICK_STRIDE) ** 2, config.stick_hidden),
+            nn.ReLU(),
+            nn.Linear(config.stick_hidden, _STICK_OUTPUTS),
+        )
 
     def forward(self, frames: Tensor, reference: Tensor) -> StickOutput:
         """Return places.
@@ -83,9 +117,9 @@ class StickReader(nn.Module):
             reference: (B, H, W, 7) uint8, see `OverlayParser.forward`.
         """
         frame, looks = (_planes(_windows(x)) for x in (frames, reference))
-        idle, usual = looks[:, :3], looks[:, 4:]
+        idle, usual = looks[:, :_COLOURS], looks[:, _USUAL_FROM:]
         found = self.head(self.features(torch.cat([frame, looks, frame - idle, frame - usual], dim=1)).flatten(1))
-        found = found.float().view(-1, len(STICKS), 3)
+        found = found.float().view(-1, len(STICKS), _STICK_OUTPUTS)
         return StickOutput(found[..., :2], found[..., 2].clamp(*_LOG_SPREAD))
 
 
@@ -104,9 +138,9 @@ class OverlayParser(nn.Module):
                 sr_ratios=list(config.reductions),
                 hidden_sizes=list(config.hidden),
                 num_attention_heads=list(config.heads),
-                patch_sizes=[7] + [3] * (stages - 1),
+                patch_sizes=[_FIRST_PATCH] + [_PATCH] * (stages - 1),
                 strides=[_STRIDE] + [2] * (stages - 1),
-                mlp_ratios=[4] * stages,
+                mlp_ratios=[_MLP_RATIO] * stages,
                 drop_path_rate=0.0,
             )
         )
@@ -139,7 +173,7 @@ class OverlayParser(nn.Module):
         """
         frames = _planes(torch.cat([pairs[:, 0], pairs[:, 1]], dim=2))
         looks = _planes(torch.cat([reference, reference], dim=2))
-        differences = [(frames - looks[:, :3]).abs(), (frames - looks[:, 4:]).abs()]
+        differences = [(frames - looks[:, :_COLOURS]).abs(), (frames - looks[:, _USUAL_FROM:]).abs()]
         x_bchw = torch.cat([frames, looks.expand(frames.shape[0], -1, -1, -1), *differences], dim=1)
         features = self.encoder(x_bchw, output_hidden_states=True).hidden_states
         height, width = features[0].shape[-2:]
@@ -172,7 +206,7 @@ class OverlayParser(nn.Module):
 
 def _planes(x_bhwc: Tensor) -> Tensor:
     """Return (B, C, H, W) in [-1, 1] of (B, H, W, C) uint8."""
-    return x_bhwc.permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    return x_bhwc.permute(0, 3, 1, 2).contiguous().float() / _HALF_RANGE - 1
 
 
 def _windows(atlas_bhwc: Tensor) -> Tensor:
@@ -197,15 +231,15 @@ def grid_sticks(stick_logits: Tensor) -> StickOutput:
     best = mass.flatten(2).argmax(dim=-1)
     rows, columns = best // GRID, best % GRID
     index = torch.arange(GRID, device=stick_logits.device)
-    near_row = (index - rows[..., None]).abs() <= 2
-    near_column = (index - columns[..., None]).abs() <= 2
+    near_row = (index - rows[..., None]).abs() <= _NEAR_CELLS
+    near_column = (index - columns[..., None]).abs() <= _NEAR_CELLS
     local = mass * (near_row[..., :, None] & near_column[..., None, :])
     total = local.sum(dim=(-2, -1))
     points = grid_points(stick_logits.device)
     x = (local.sum(dim=-2) * points).sum(dim=-1) / total
     y = (local.sum(dim=-1) * points).sum(dim=-1) / total
     # The spread for which `stick_certainty` gives that mass.
-    spread = RIGHT_WITHIN / -(1 - total).clamp(1e-6, 1 - 1e-6).log()
+    spread = RIGHT_WITHIN / -(1 - total).clamp(_TINY, 1 - _TINY).log()
     return StickOutput(torch.stack([x, y], dim=-1).view(batch, len(STICKS), 2), spread.log())
 
 
@@ -221,9 +255,8 @@ def stick_loss(sticks: StickOutput, places: Tensor, reach: Tensor) -> Tensor:
     off = (sticks.places[known] - places[known]) / travel
     log_spread = sticks.log_spread[known] - travel[:, 0].log()
     mean = off.detach().abs().mean(dim=-1)
-    return (
-        F.smooth_l1_loss(off, torch.zeros_like(off), beta=0.15) + 0.05 * (mean / log_spread.exp() + log_spread).mean()
-    )
+    place = F.smooth_l1_loss(off, torch.zeros_like(off), beta=_PLACE_BETA)
+    return place + _SPREAD_WEIGHT * (mean / log_spread.exp() + log_spread).mean()
 
 
 def parser_loss(
@@ -242,7 +275,7 @@ def parser_loss(
     stick_known = places.isfinite().all(dim=-1)
     logits, truth = output.stick_logits[stick_known], places[stick_known]
     points = grid_points(logits.device)
-    sigma = 0.75 * (points[1] - points[0])
+    sigma = _TARGET_CELLS * (points[1] - points[0])
     column = -((points - truth[:, None, 0]) ** 2) / (2 * sigma**2)
     row = -((points - truth[:, None, 1]) ** 2) / (2 * sigma**2)
     target = (row[:, :, None] + column[:, None, :]).flatten(1).softmax(dim=-1)
@@ -250,8 +283,8 @@ def parser_loss(
     mass = logits.flatten(1).softmax(dim=-1).view_as(logits)
     mean = torch.stack([(mass.sum(dim=1) * points).sum(-1), (mass.sum(dim=2) * points).sum(-1)], dim=-1)
     travel = reach[stick_known].clamp_min(_LEAST_REACH)[:, None]
-    place = F.smooth_l1_loss(mean / travel, truth / travel, beta=0.15)
+    place = F.smooth_l1_loss(mean / travel, truth / travel, beta=_PLACE_BETA)
     fine = stick_loss(output.sticks, places, reach)
-    loss = button + 0.3 * grid + place + fine
+    loss = button + _GRID_WEIGHT * grid + place + fine
     parts = {"button": button, "grid": grid, "place": place, "stick": fine}
     return loss, {name: part.detach() for name, part in parts.items()}

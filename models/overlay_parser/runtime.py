@@ -18,6 +18,12 @@ from ops.labels import atlas
 Run = Callable[[Tensor, Tensor], tuple[Tensor, Tensor, Tensor]]
 
 
+#: Version of ONNX's operators that the export uses; ONNX Runtime has had it since 1.12.
+_OPSET: Final = 17
+#: ONNX Runtime's level from which it prints: errors.
+_ONLY_ERRORS: Final = 3
+
+
 class _Flat(nn.Module):
     """What is read, as a plain tuple."""
 
@@ -54,7 +60,7 @@ def run_onnx(model: OverlayParser) -> Run:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    options.log_severity_level = 3
+    options.log_severity_level = _ONLY_ERRORS
     session: Any = onnxruntime.InferenceSession(export_onnx(model), options, providers=["CPUExecutionProvider"])
 
     def run(pairs: Tensor, reference: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -76,10 +82,15 @@ def export_onnx(model: OverlayParser) -> bytes:
         warnings.simplefilter("ignore")  # it traces shapes that are the same for all batches
         # Not by torch.export, which takes three times as long and needs two more packages.
         torch.onnx.export(
-            _Flat(model).eval(), example, sink, dynamo=False, opset_version=17,
-            input_names=["pairs", "reference"], output_names=list(outputs),
+            _Flat(model).eval(),
+            example,
+            sink,
+            dynamo=False,
+            opset_version=_OPSET,
+            input_names=["pairs", "reference"],
+            output_names=list(outputs),
             dynamic_axes={name: {0: "batch"} for name in ("pairs", *outputs)},
-        )  # fmt: skip
+        )
     return exported.getvalue()
 
 

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from models.policy.config import FlowConfig, PolicyConfig, StackConfig, VisionConfig
+from models.policy.dit import BLOCK_EPS
 from models.policy.modeling import Policy
 from ops.gamepad import MODEL
 from ops.store.storage import to_json
@@ -182,7 +183,7 @@ def _refuse_unknown(
         ),
         "another norm than the released one": dit.get("norm_type", "ada_norm") != "ada_norm"
         or dit.get("norm_elementwise_affine", False)
-        or not math.isclose(dit.get("norm_eps", 1e-5), 1e-5),
+        or not math.isclose(dit.get("norm_eps", BLOCK_EPS), BLOCK_EPS),
         f"encoder {model.get('vision_encoder_name')!r} (give its shape as `vision`)": vision is None,
     }
     named = [name for name, value in unsupported.items() if value]
@@ -220,7 +221,12 @@ def to_ckpt_config(config: PolicyConfig, name: str) -> dict[str, Any]:
         shape = {"num_layers": part.layers, "num_attention_heads": part.heads, "attention_head_dim": part.head_dim}
         return common | shape | {"dropout": part.dropout, "output_dim": config.dit_output}
 
-    norm = {"norm_type": "ada_norm", "norm_eps": 1e-5, "norm_elementwise_affine": False, "cross_attention_dim": None}
+    norm = {
+        "norm_type": "ada_norm",
+        "norm_eps": BLOCK_EPS,
+        "norm_elementwise_affine": False,
+        "cross_attention_dim": None,
+    }
     return {
         "experiment_name": name,
         "model_cfg": {

@@ -16,7 +16,16 @@ from models.policy.config import StackConfig
 #: Keys and values (each (B, H, N, D / H)) of one cross-attention.
 KeysValues = tuple[Tensor, Tensor]
 
+#: Sinusoids of a timestep (released checkpoint).
 _TIME_CHANNELS = 256
+#: Slowest sinusoid: one over this (Vaswani et al. 2017).
+SLOWEST = 10_000
+#: The hidden layer of a feed-forward network is as many times wider than its tokens (released checkpoint).
+_WIDER = 4
+#: Keeps a norm's division finite, in blocks (released checkpoint).
+BLOCK_EPS = 1e-5
+#: The same in the last norm (released checkpoint).
+LAST_EPS = 1e-6
 
 
 class Attention(nn.Module):
@@ -65,7 +74,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
         width, dropout = config.width, config.dropout
-        widen, narrow = GeluProjection(width, 4 * width), nn.Linear(4 * width, width)
+        widen, narrow = GeluProjection(width, _WIDER * width), nn.Linear(_WIDER * width, width)
         self.net = nn.Sequential(widen, nn.Dropout(dropout), narrow, nn.Dropout(dropout))
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -80,7 +89,7 @@ class AdaptiveNorm(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.linear = nn.Linear(width, 2 * width)
-        self.norm = nn.LayerNorm(width, eps=1e-5, elementwise_affine=False)
+        self.norm = nn.LayerNorm(width, eps=BLOCK_EPS, elementwise_affine=False)
 
     def forward(self, tokens: Tensor, time: Tensor) -> Tensor:
         """Return tokens (B, A, D) modulated by time embeddings (B, D)."""
@@ -94,9 +103,9 @@ class MixingBlock(nn.Module):
 
     def __init__(self, config: StackConfig) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(config.width, eps=1e-5)
+        self.norm1 = nn.LayerNorm(config.width, eps=BLOCK_EPS)
         self.attn1 = Attention(config)
-        self.norm3 = nn.LayerNorm(config.width, eps=1e-5)
+        self.norm3 = nn.LayerNorm(config.width, eps=BLOCK_EPS)
         self.ff = FeedForward(config)
         self.final_dropout = nn.Dropout(config.dropout)
 
@@ -129,7 +138,7 @@ class DenoisingBlock(nn.Module):
         super().__init__()
         self.norm1 = AdaptiveNorm(config.width)
         self.attn1 = Attention(config)
-        self.norm3 = nn.LayerNorm(config.width, eps=1e-5, elementwise_affine=False)
+        self.norm3 = nn.LayerNorm(config.width, eps=BLOCK_EPS, elementwise_affine=False)
         self.ff = FeedForward(config)
         self.final_dropout = nn.Dropout(config.dropout)
 
@@ -167,7 +176,7 @@ class TimestepEncoder(nn.Module):
         """Return (B, D) for buckets (B,)."""
         half = _TIME_CHANNELS // 2
         # Frequencies end exactly at 1/10000 and cosines come first; the action encoder's sinusoids differ in both.
-        exponents = -math.log(10_000) * torch.arange(half, device=buckets.device, dtype=torch.float32) / (half - 1)
+        exponents = -math.log(SLOWEST) * torch.arange(half, device=buckets.device, dtype=torch.float32) / (half - 1)
         angles = buckets.float()[:, None] * exponents.exp()
         sinusoids = torch.cat([angles.cos(), angles.sin()], dim=-1)
         out: Tensor = self.timestep_embedder(sinusoids.to(self.timestep_embedder.linear_1.weight.dtype))
@@ -182,7 +191,7 @@ class Denoiser(nn.Module):
         width = config.width
         self.timestep_encoder = TimestepEncoder(width)
         self.transformer_blocks = nn.ModuleList([DenoisingBlock(config) for _ in range(config.layers)])
-        self.norm_out = nn.LayerNorm(width, eps=1e-6, elementwise_affine=False)
+        self.norm_out = nn.LayerNorm(width, eps=LAST_EPS, elementwise_affine=False)
         self.proj_out_1 = nn.Linear(width, 2 * width)
         self.proj_out_2 = nn.Linear(width, output)
 

@@ -11,9 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from models.policy.config import PolicyConfig
-from models.policy.dit import Denoiser, KeysValues, Mixing
+from models.policy.dit import SLOWEST, Denoiser, KeysValues, Mixing
 from models.policy.flow_matching import integrate, interpolate, to_buckets
 from models.policy.vision import build_stem, build_vision, encode_image, to_pixels
+
+#: Standard deviation of weights at the start. Small, so that at first the image weighs more than the noise does.
+_SMALL = 0.02
 
 
 class BankedLinear(nn.Module):
@@ -32,7 +35,7 @@ class BankedLinear(nn.Module):
 def encode_time(buckets: Tensor, width: int, dtype: torch.dtype) -> Tensor:
     """Return (B, width), the action encoder's sinusoids of timesteps (B,)."""
     half = width // 2
-    exponents = torch.arange(half, device=buckets.device, dtype=torch.float32) * (-math.log(10_000) / half)
+    exponents = torch.arange(half, device=buckets.device, dtype=torch.float32) * (-math.log(SLOWEST) / half)
     angles = buckets.float()[:, None] * exponents.exp()
     return torch.cat([angles.sin(), angles.cos()], dim=-1).to(dtype)
 
@@ -42,10 +45,9 @@ class ActionEncoder(nn.Module):
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
-        # Small, so that at first the image weighs more in the action tokens than the noise does.
-        self.W1 = BankedLinear(channels, width, std=0.02)
-        self.W2 = BankedLinear(2 * width, width, std=0.02)
-        self.W3 = BankedLinear(width, width, std=0.02)
+        self.W1 = BankedLinear(channels, width, std=_SMALL)
+        self.W2 = BankedLinear(2 * width, width, std=_SMALL)
+        self.W3 = BankedLinear(width, width, std=_SMALL)
 
     def forward(self, actions: Tensor, buckets: Tensor) -> Tensor:
         """Return (B, T, D) for actions (B, T, C) at timesteps (B,)."""
@@ -98,7 +100,7 @@ class Policy(nn.Module):
         self.action_encoder = ActionEncoder(config.action_dim, config.hidden)
         self.action_decoder = ActionDecoder(config.dit_output, config.hidden, config.action_dim)
         self.position_embedding = nn.Embedding(config.max_positions, config.hidden)
-        nn.init.normal_(self.position_embedding.weight, std=0.02)
+        nn.init.normal_(self.position_embedding.weight, std=_SMALL)
 
     def encode(self, frames: Tensor) -> Tensor:
         """Return the mixed image tokens (B, N, D) of frames (see `vision.to_pixels`); once per frame, not per step."""

@@ -14,13 +14,22 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+#: Of this protocol; a request names it as `v`.
 VERSION: Final = 1
+#: Where `overplay serve` listens and clients knock, unless told otherwise.
 DEFAULT_PORT: Final = 5555
 #: A frame has at most this many pixels to a side.
 MAX_SIDE_PX: Final = 4096
-MAX_MESSAGE_BYTES: Final = 3 * MAX_SIDE_PX * MAX_SIDE_PX + 4096
+#: Room for what a message holds beside its frame, in bytes.
+_AROUND_BYTES: Final = 4096
+#: The largest frame, RGB, and what is around it.
+MAX_MESSAGE_BYTES: Final = 3 * MAX_SIDE_PX * MAX_SIDE_PX + _AROUND_BYTES
+#: Denoising steps that a client may ask for, at most.
 MAX_STEPS: Final = 1000
+#: One more than the largest seed: torch's generators take 63 bits.
+MAX_SEED: Final = 2**63
 _DTYPES: Final = ("uint8", "float32")
+#: Axes of an array in a message, at most.
 _MAX_AXES: Final = 8
 _FIELDS: Final[dict[str, dict[str, type | tuple[type, ...]]]] = {
     "predict": {"frame": dict, "steps": int},
@@ -161,7 +170,7 @@ def read_request(data: bytes, token: str = "") -> Request:
         )
         raise ProtocolError("bad_request", needs, request_id)
     steps, seed = message.get("steps", 0), message.get("seed", 0)
-    if not 0 <= steps <= MAX_STEPS or not 0 <= seed < 2**63:
+    if not 0 <= steps <= MAX_STEPS or not 0 <= seed < MAX_SEED:
         raise ProtocolError("bad_request", f"0 <= steps <= {MAX_STEPS} and 0 <= seed < 2**63 expected", request_id)
     frame = None
     if kind == "predict":

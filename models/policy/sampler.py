@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.policy.dit import Attention, DenoisingBlock, FeedForward, MixingBlock
+from models.policy.dit import BLOCK_EPS, LAST_EPS, Attention, DenoisingBlock, FeedForward, MixingBlock
 from models.policy.modeling import Policy, draw_start, encode_time
 from models.policy.vision import to_pixels
 
@@ -265,7 +265,7 @@ class _Step(nn.Module):
         for index, block in enumerate(self.blocks):
             pair = (keys[index // 2], values[index // 2]) if index % 2 == 0 else None
             tokens = block(tokens, norms[index], pair)
-        tokens = torch.addcmul(last[0], functional.layer_norm(tokens, self.width, eps=1e-6), last[1])
+        tokens = torch.addcmul(last[0], functional.layer_norm(tokens, self.width, eps=LAST_EPS), last[1])
         out: Tensor = torch.relu(tokens @ self.w_join + self.b_join) @ self.w_out + self.b_out  # type: ignore[operator]
         return out
 
@@ -285,7 +285,7 @@ class _FusedDenoising(nn.Module):
         self.width = block.norm3.normalized_shape
 
     def forward(self, tokens: Tensor, norm: Tensor, pair: tuple[Tensor, Tensor] | None) -> Tensor:
-        normed = torch.addcmul(norm[1], functional.layer_norm(tokens, self.width, eps=1e-5), norm[0])
+        normed = torch.addcmul(norm[1], functional.layer_norm(tokens, self.width, eps=BLOCK_EPS), norm[0])
         tokens = tokens + (self.attention(normed, pair) if self.crosses else self.attention(normed))
-        out: Tensor = tokens + self.ff(functional.layer_norm(tokens, self.width, eps=1e-5))
+        out: Tensor = tokens + self.ff(functional.layer_norm(tokens, self.width, eps=BLOCK_EPS))
         return out

@@ -7,6 +7,11 @@ import typer
 
 from pipelines.commands.console import fail, progress, say, show_table
 
+#: Size of a game in the picture of all games, in pixels.
+_WIDTH_PX = 320
+_HEIGHT_PX = 240
+_JPEG_QUALITY = 85
+
 app = typer.Typer(no_args_is_help=True, help="List, install and examine the simulator's games.")
 
 
@@ -19,12 +24,17 @@ def list_games() -> None:
     show_table(
         "Games",
         [
-            {"game": game.name, "title": game.title, "tasks": ", ".join(task.name for task in game.tasks),
-             "frame": f"{game.width}x{game.height}", "hz": game.control_hz,
-             "installed": "yes" if game_status(game).installed else "no"}
+            {
+                "game": game.name,
+                "title": game.title,
+                "tasks": ", ".join(task.name for task in game.tasks),
+                "frame": f"{game.width}x{game.height}",
+                "hz": game.control_hz,
+                "installed": "yes" if game_status(game).installed else "no",
+            }
             for game in GAMES.values()
         ],
-    )  # fmt: skip
+    )
 
 
 @app.command()
@@ -103,9 +113,15 @@ def replay_check(
     try:
         with progress(name) as advance:
             report = check(
-                make, spec.name, chosen.name, num_frames, seed, pauses, out / f"{name}.png",
+                make,
+                spec.name,
+                chosen.name,
+                num_frames,
+                seed,
+                pauses,
+                out / f"{name}.png",
                 lambda done, total: advance(done, total, "frames"),
-            )  # fmt: skip
+            )
     except (GameEndedError, NativeError) as error:
         raise fail(str(error)) from error
     out.mkdir(parents=True, exist_ok=True)
@@ -157,11 +173,11 @@ def sheet(
             raise fail(str(error)) from error
         finally:
             env.close()
-        canvas = fit_width(observation, 320)[:240]
-        frames.append(_padded(canvas, 240))
+        canvas = fit_width(observation, _WIDTH_PX)[:_HEIGHT_PX]
+        frames.append(_padded(canvas, _HEIGHT_PX))
         labels.append(game.title)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_bytes(encode(film_strip(frames, labels), quality=85))
+    out.write_bytes(encode(film_strip(frames, labels), quality=_JPEG_QUALITY))
     say(f"{len(frames)} games: {out}")
 
 

@@ -25,7 +25,16 @@ _Task = Annotated[str, typer.Option(help="Task of the game; its first one by def
 _Seed = Annotated[int, typer.Option(min=0, help="Seed of the first episode.")]
 _Replan = Annotated[int, typer.Option(min=1, help="Rows of a predicted chunk that are played before the next look.")]
 
+#: Frames from one picture of the film to the next.
 _FILM_EVERY = 30
+#: Pictures of a film strip, at most.
+_MAX_STILLS = 24
+_JPEG_QUALITY = 85
+#: Size of a recording of a game that does not say which it has (Doom), in pixels.
+_USUAL_SIZE = (1280, 720)
+#: An overlay is this wide, in pixels, or a quarter of the picture where that is less.
+_OVERLAY_PX = 320.0
+_OVERLAY_SHARE = 4
 _BY_NAME = (NOOP, RANDOM, SCRIPTED)
 
 
@@ -47,9 +56,11 @@ def play(
 
     with _told(policy):
         played = play_episode(Game(policy, game, task or None, seed, replan_rows, realtime, film_every=_FILM_EVERY))
-    frames = played.film[:24]
+    frames = played.film[:_MAX_STILLS]
     film.parent.mkdir(parents=True, exist_ok=True)
-    film.write_bytes(encode(film_strip(frames, [f"frame {_FILM_EVERY * i}" for i in range(len(frames))]), quality=85))
+    film.write_bytes(
+        encode(film_strip(frames, [f"frame {_FILM_EVERY * i}" for i in range(len(frames))]), quality=_JPEG_QUALITY)
+    )
     if log is not None:
         import pyarrow.parquet as pq
 
@@ -126,7 +137,7 @@ def record(
 
     with _told(policy):
         spec = find_game(game)
-        width, height = size if any(size) else (spec.width, spec.height) if spec.setup else (1280, 720)
+        width, height = size if any(size) else (spec.width, spec.height) if spec.setup else _USUAL_SIZE
         config = RecordConfig(
             name,
             game,
@@ -138,7 +149,7 @@ def record(
             seed=seed,
             policy=policy,
             skin_id=skin or None,
-            overlay_px=min(320.0, width / 4),
+            overlay_px=min(_OVERLAY_PX, width / _OVERLAY_SHARE),
             keep_clean=clean,
             corner=corner,
             opacity=opacity,
@@ -159,7 +170,7 @@ def _evaluate_suite(suite: str, policy: str, seeds: tuple[int, ...], replan_rows
     folder = out / suite / Path(policy).name
     try:
         matches = [
-            Match(policy, Store.from_environment(), checkpoint, game, task, seeds, replan_rows, film_every=30)
+            Match(policy, Store.from_environment(), checkpoint, game, task, seeds, replan_rows, film_every=_FILM_EVERY)
             for game, task in find_suite(suite)
         ]
         with progress(f"suite {suite}") as advance:

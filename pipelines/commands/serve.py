@@ -6,15 +6,18 @@ from typing import Annotated
 
 import typer
 
+from models.policy.protocol import DEFAULT_PORT
 from ops.store.layout import POLICY
 from pipelines.commands.console import fail, say
+
+_LAST_PORT = 65535
 
 
 def serve(
     checkpoint: Annotated[Path | None, typer.Argument(help="Folder or ng.pt; by default what --key publishes.")] = None,
     key: Annotated[str, typer.Option(help="Policy of the store that OVERPLAY_HOME names.")] = POLICY,
     host: Annotated[str, typer.Option(help="Address to listen on; others than loopback need a token.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 for a free one.")] = 5555,
+    port: Annotated[int, typer.Option(min=0, max=_LAST_PORT, help="0 for a free one.")] = DEFAULT_PORT,
     token: Annotated[
         str, typer.Option(envvar="OVERPLAY_TOKEN", help="Secret that clients must know.", show_envvar=True)
     ] = "",

@@ -8,6 +8,9 @@ import typer
 from ops.store.layout import POLICY
 from pipelines.commands.console import fail, progress, say
 
+#: Of a run's fingerprint, in the name of its folder.
+_RUN_CHARS = 16
+
 app = typer.Typer(no_args_is_help=True, help="Train the parser or the policy by a named recipe.")
 
 
@@ -43,7 +46,7 @@ def policy(
 
 @app.command()
 def parser(
-    recipe: Annotated[str, typer.Option(help="shipped, sticks, polish, smoke or paper.")] = "shipped",
+    recipe: Annotated[str, typer.Option(help="shipped, sticks, polish, longer, smoke or paper.")] = "shipped",
     out: Annotated[Path, typer.Option(help="Folder for the checkpoint.")] = Path("artifacts/parser"),
     footage: Annotated[str, typer.Option(help="Folder of game videos for backgrounds; drawn ones by default.")] = "",
     skins: Annotated[str, typer.Option(help="Folder of imported skins, for half of the clips; none by default.")] = "",
@@ -74,7 +77,7 @@ def parser(
         report = train_parser(
             config,
             store,
-            f"parser/runs/{fingerprint(config.to_dict())[:16]}",
+            f"parser/runs/{fingerprint(config.to_dict())[:_RUN_CHARS]}",
             lambda step, steps, row: advance(step, steps, f"loss {row['loss']:.4f}"),
             workers,
         )

@@ -65,9 +65,15 @@ def sticks() -> ParserTrainConfig:
     """Return the second part of the shipped run: the stick reader alone, on clips of its own."""
     synthesis = replace(shipped().synthesis, num_frames=13)
     return replace(
-        shipped(), synthesis=synthesis, clips_per_step=6, steps=1500, only_sticks=True, ramp_steps=150, warmup_steps=50,
+        shipped(),
+        synthesis=synthesis,
+        clips_per_step=6,
+        steps=1500,
+        only_sticks=True,
+        ramp_steps=150,
+        warmup_steps=50,
         seed=1,
-    )  # fmt: skip
+    )
 
 
 def polish() -> ParserTrainConfig:
@@ -92,10 +98,16 @@ def smoke() -> ParserTrainConfig:
 def paper() -> ParserTrainConfig:
     """Return the paper's optimizer and size of data: lr 1e-4, weight decay 0.1, batch 256, 8 M pairs, no ramp."""
     synthesis = SynthesisConfig(num_frames=17, opacity=(0.3, 1.0))
-    return replace(
-        ParserTrainConfig(model=b0(), synthesis=synthesis), steps=31_250, clips_per_step=16, ramp_steps=1,
-        learning_rate=1e-4, weight_decay=0.1, checkpoint_every=500,
-    )  # fmt: skip
+    return ParserTrainConfig(
+        model=b0(),
+        synthesis=synthesis,
+        steps=31_250,
+        clips_per_step=16,
+        ramp_steps=1,
+        learning_rate=1e-4,
+        weight_decay=0.1,
+        checkpoint_every=500,
+    )
 
 
 PARSER_RECIPES = {

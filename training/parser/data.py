@@ -27,14 +27,27 @@ from ops.truth.synthesize import (
 from training.parser.config import ParserTrainConfig
 from training.parser.skins import SkinPool, as_found, other_travel, recoloured
 
-#: Steps that draw from one small pool of skins, since drawing one costs as much as many frames of it. Pools take turns,
-#: so that each belongs to one of two or four workers, which take turns too.
+#: Steps that draw from one small pool of skins. Drawing a skin costs as much as drawing many frames of it.
 _POOL_STEPS = 12
+#: Skins in such a pool.
 _POOL_SKINS = 16
+#: Pools take turns: step n draws from pool n modulo 4. So each pool belongs to one of two or four workers.
 _POOL_TURNS = 4
-#: Shares of the clips whose sticks move by another share of their cap than the skin says, whose template was found
-#: by its looks alone, and whose template has other colours.
-_OTHER_TRAVEL, _FOUND_BY_LOOKS, _OTHER_COLOURS = 0.6, 0.35, 0.08
+#: Share of the clips whose sticks move by another share of their cap than the skin says. Chosen, not measured.
+_OTHER_TRAVEL = 0.6
+#: Share of the clips whose template was found by its looks alone, so that its places are a little off. Not measured.
+_FOUND_BY_LOOKS = 0.35
+#: Share of the clips whose template has other colours. Chosen, not measured.
+_OTHER_COLOURS = 0.08
+#: Share of the clips with footage behind them, where there is footage.
+_WITH_FOOTAGE = 0.5
+# How easy clips are when the ramp begins. Chosen by eye.
+#: Of the range of widths, the share that is left out at its small end.
+_EASY_WIDTH = 0.5
+#: Of the range of opacities, the share that is left out at its faint end.
+_EASY_OPACITY = 0.9
+#: Of the range of H.264 rate factors, the share that is used.
+_EASY_CRF = 0.3
 
 
 class PairBatch(NamedTuple):
@@ -78,7 +91,7 @@ class SyntheticPairs(Dataset[PairBatch]):
         return [self._skins.choose(rng) for _ in range(_POOL_SKINS)]
 
     def _backgrounds(self, rng: np.random.Generator) -> Background:
-        if not self.config.footage or rng.random() < 0.5:
+        if not self.config.footage or rng.random() < 1 - _WITH_FOOTAGE:
             return procedural_background
         if self._background is None:
             self._background = footage_background(load_footage(Path(self.config.footage)))
@@ -144,16 +157,20 @@ def _cut_pairs(clip: SyntheticClip, skin: Skin, idle: Pixels, areas: Mapping[str
 def ramped(config: SynthesisConfig, progress: float) -> SynthesisConfig:
     """Return the clips of a moment of the ramp: large, opaque and clean at 0, as hard as `config` from 1 on."""
     part = min(1.0, progress)
+    crf_share = _EASY_CRF + (1 - _EASY_CRF) * part
     return replace(
         config,
-        width_px=(
-            config.width_px[0] + (1 - part) * 0.5 * (config.width_px[1] - config.width_px[0]),
-            config.width_px[1],
-        ),
-        opacity=(config.opacity[0] + (1 - part) * 0.9 * (config.opacity[1] - config.opacity[0]), config.opacity[1]),
-        crf=(config.crf[0], round(config.crf[0] + (0.3 + 0.7 * part) * (config.crf[1] - config.crf[0]))),
+        width_px=_raised(config.width_px, (1 - part) * _EASY_WIDTH),
+        opacity=_raised(config.opacity, (1 - part) * _EASY_OPACITY),
+        crf=(config.crf[0], round(config.crf[0] + crf_share * (config.crf[1] - config.crf[0]))),
         box_error=config.box_error * part,
     )
+
+
+def _raised(limits: tuple[float, float], share: float) -> tuple[float, float]:
+    """Return a range without a share of it at its lower end."""
+    low, high = limits
+    return low + share * (high - low), high
 
 
 def load_footage(folder: Path, max_height: int = 360, stride: int = 2, max_frames: int = 600) -> list[Pixels]:

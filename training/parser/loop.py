@@ -19,6 +19,13 @@ from training.parser.config import ParserTrainConfig
 from training.parser.data import PairBatch, SyntheticPairs
 from training.policy.checkpoint import TrainState, load_state, save_state
 
+#: Seeds of two runs are as far apart as no run has steps; a prime.
+_SEED_STRIDE = 1_000_003
+#: Steps between two rows of metrics.
+_LOG_EVERY = 10
+#: The average of a run's first steps follows the weights closely: its decay at step n is n / (n + 9) at most.
+_AVERAGE_WARMUP = 10
+
 
 @dataclass(frozen=True)
 class ParserTrainReport:
@@ -53,7 +60,10 @@ def train_parser(
     torch.manual_seed(config.seed)
     model = load_parser(Path(config.start_from)) if config.start_from else OverlayParser(config.model)
     if model.config != config.model:
-        raise ValueError(f"{config.start_from} is a {model.config}, the recipe trains a {config.model}")
+        raise ValueError(
+            f"{config.start_from} is a {model.config}, the recipe trains a {config.model}: "
+            "give the checkpoint of a run whose recipe has the same `model`"
+        )
     average = OverlayParser(config.model)
     average.load_state_dict(model.state_dict())
     if config.only_sticks and model.stick_reader is None:
@@ -75,9 +85,9 @@ def train_parser(
         Subset(SyntheticPairs(config), list(steps)), None, num_workers=num_workers, multiprocessing_context=context
     )
     for step, batch in zip(steps, loader, strict=True):
-        torch.manual_seed(config.seed * 1_000_003 + step)  # dropout is a function of the step too
+        torch.manual_seed(config.seed * _SEED_STRIDE + step)  # dropout is a function of the step too
         row = _step(model, average, optimizer, batch, config, step)
-        if (step + 1) % 10 == 0 or step + 1 == config.steps:
+        if (step + 1) % _LOG_EVERY == 0 or step + 1 == config.steps:
             metrics.add(row)
             if progress is not None:
                 progress(step + 1, config.steps, row)
@@ -120,7 +130,7 @@ def _step(
     loss.backward()
     norm = nn.utils.clip_grad_norm_(optimizer.param_groups[0]["params"], config.clip_norm)
     optimizer.step()
-    _update_average(average, model, min(config.ema_decay, (step + 1) / (step + 10)))
+    _update_average(average, model, min(config.ema_decay, (step + 1) / (step + _AVERAGE_WARMUP)))
     row = {"step": step + 1, "loss": loss.item(), "lr": rate, "grad_norm": float(norm)}
     return row | {name: value.item() for name, value in parts.items()}
 

@@ -22,16 +22,34 @@ from ops.skins.variation import resized, with_travel
 
 #: Variants below this one are the library's and are kept for evaluation; training draws designs from here on.
 FIRST_TRAINING_VARIANT = 100
+#: Variants that training draws from.
 _NUM_VARIANTS = 400
+#: Share of the draws that are published skins, where there are any.
+_PUBLISHED = 0.5
 #: Published skins wider than this are shrunk to it once; no overlay is drawn larger.
 _PUBLISHED_WIDTH = 640
 #: How far sticks move, in radii of their caps: published pads have .2 (drawings of real pads) to 1.5.
 _TRAVEL_SHARES = (0.12, 1.2)
-#: What a control finder gets wrong: places in half-sizes of the control, sizes as a factor (logarithm).
-_FOUND_PLACE_ERROR, _FOUND_SIZE_ERROR = 0.12, 0.15
+#: Standard deviation of a control's place as the control finder tells it, in half-sizes of the control. Set by the
+#: finder's errors on published skins; how it was measured is not written down.
+_FOUND_PLACE_ERROR = 0.12
+#: The same for a control's size, as the logarithm of a factor.
+_FOUND_SIZE_ERROR = 0.15
+#: A place is off by no more than this, in half-sizes of the control.
+_MOST_PLACE_ERROR = 0.4
 #: Controls whose rough places tell one design from another.
 _ANCHORS = ("dpad_up", "left_stick", "left_trigger", "south")
 _THUMBS = ("left_thumb", "right_thumb")
+#: Middle of the 8-bit range, around which contrast changes.
+_MID_GREY = 128
+#: Least and greatest factor of the contrast of another colourway. Chosen by eye.
+_OTHER_CONTRAST = (0.4, 1.4)
+#: Most that each channel of another colourway is raised or lowered by, of 255. Chosen by eye.
+_OTHER_LIGHT = 60
+#: Procedural skins kept in memory: more than one pool's.
+_PROCEDURAL_KEPT = 64
+#: Published skins kept in memory: all of a usual library.
+_PUBLISHED_KEPT = 200
 
 
 class DrawnSkin(NamedTuple):
@@ -58,7 +76,7 @@ class SkinPool:
 
     def choose(self, rng: np.random.Generator) -> str:
         """Return the name of a random skin; each published design is as likely as another, whatever its colours."""
-        if self._designs and rng.random() < 0.5:
+        if self._designs and rng.random() < _PUBLISHED:
             design = self._designs[int(rng.integers(len(self._designs)))]
             return design[int(rng.integers(len(design)))]
         family = str(rng.choice(list(FAMILIES)))
@@ -88,13 +106,13 @@ def _published_designs(library: Path, held_out: Sequence[str]) -> tuple[tuple[st
     return tuple(tuple(names) for names in designs.values())
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=_PROCEDURAL_KEPT)
 def _procedural(name: str) -> DrawnSkin:
     skin = make_skin(name)
     return DrawnSkin(skin, atlas.idle_picture(skin.template()))
 
 
-@lru_cache(maxsize=200)
+@lru_cache(maxsize=_PUBLISHED_KEPT)
 def _published(folder: Path) -> DrawnSkin:
     skin = load_skin(folder)
     skin = resized(skin, _PUBLISHED_WIDTH) if skin.width > _PUBLISHED_WIDTH else skin
@@ -111,7 +129,8 @@ def as_found(rng: np.random.Generator, areas: Mapping[str, ControlArea]) -> dict
     found = {}
     for name, area in areas.items():
         half = np.array([area.half_width, area.half_height])
-        centre = np.array([area.cx, area.cy]) + np.clip(rng.normal(0, _FOUND_PLACE_ERROR, 2), -0.4, 0.4) * half
+        off = np.clip(rng.normal(0, _FOUND_PLACE_ERROR, 2), -_MOST_PLACE_ERROR, _MOST_PLACE_ERROR)
+        centre = np.array([area.cx, area.cy]) + off * half
         size = half * np.exp(
             rng.normal(0, _FOUND_SIZE_ERROR) if name in STICKS else rng.normal(0, _FOUND_SIZE_ERROR, 2)
         )
@@ -125,7 +144,9 @@ def as_found(rng: np.random.Generator, areas: Mapping[str, ControlArea]) -> dict
 def recoloured(rng: np.random.Generator, idle: Pixels) -> Pixels:
     """Return an idle picture (h, w, 4) in other colours, as if the template of another colourway had been matched."""
     colour = idle[..., :3].astype(np.float32)[..., rng.permutation(3)]
-    other = (colour - 128) * rng.uniform(0.4, 1.4) + 128 + rng.uniform(-60, 60, 3)
+    contrast = rng.uniform(*_OTHER_CONTRAST)
+    light = rng.uniform(-_OTHER_LIGHT, _OTHER_LIGHT, 3)
+    other = (colour - _MID_GREY) * contrast + _MID_GREY + light
     opaque = idle[..., 3:].astype(np.float32) / 255
     mixed = np.clip(other, 0, 255) * opaque + idle[..., :3] * (1 - opaque)
     return np.concatenate([mixed.astype(np.uint8), idle[..., 3:]], axis=-1)

@@ -33,16 +33,63 @@ if TYPE_CHECKING:
     from kornia.feature import XFeat
 
 #: Of the pictures; multiples of 32, as the network wants them.
-HEIGHT_PX, WIDTH_PX = 320, 416
+HEIGHT_PX = 320
+WIDTH_PX = 416
+#: Pixels to each side of a cell of the network's maps (XFeat).
 _CELL = 8
+#: Of the softmax over descriptors. Chosen, not measured.
 _TEMPERATURE = 0.1
 #: Grey around a template, as `ops.overlay.index` describes it.
 _GREY = 128
 #: Correspondences that a pair must have.
 _LEAST_POINTS = 16
 #: Steps that draw from one small pool of skins: drawing a skin costs as much as a step.
-_POOL_STEPS, _POOL_SKINS = 40, 24
+_POOL_STEPS = 40
+#: Skins in such a pool.
+_POOL_SKINS = 24
 _STATE = "state.pt"
+#: Steps between two rows of progress.
+_LOG_EVERY = 10
+#: Share of the steps in which the learning rate rises.
+_RISING = 0.05
+#: Greatest norm of a step's gradients.
+_CLIP_NORM = 1.0
+
+# What makes the pairs hard. Chosen by eye on drawn pairs; none was tuned.
+#: A template is described at the width nearest to the overlay's, with this error (standard deviation, logarithm).
+_WIDTH_ERROR = 0.2
+#: Opacity from which a pixel of a template counts as drawn.
+_DRAWN = 0.3
+#: How far an overlay may lie outside the picture, in pixels.
+_OUTSIDE_PX = 20
+#: Frames of the pad's play before the one that is drawn.
+_PAD_FRAMES = 8
+#: Most that a view is turned by, in degrees.
+_TURN_DEG = 15
+#: Most that a view is zoomed by, as a logarithm.
+_ZOOM = 0.35
+#: Most that a corner of a view is moved by, in pixels.
+_CORNER_PX = 30
+#: Scenes are larger than views by this factor, so that views fit in.
+_SCENE = 1.5
+#: Least and greatest factor of the second view's light.
+_LIGHT = (0.7, 1.3)
+#: Most that the second view's light is raised or lowered by, of 255.
+_LIGHT_SHIFT = 25
+#: Most Shi-Tomasi corners of a picture.
+_MOST_CORNERS = 600
+#: A corner's score over the best one's, at least.
+_CORNER_QUALITY = 0.005
+#: Distance of two corners, in pixels, at least; also the side of the cells in which points are thinned out.
+_APART_PX = 4
+#: Side of the window in which a corner is judged, in pixels.
+_CORNER_WINDOW_PX = 3
+#: Points nearer to the picture's edge than this are left out, in pixels.
+_RIM_PX = 4
+#: Points drawn at random per correspondence that is kept.
+_DRAWS_PER_POINT = 4
+#: More columns of cells than any picture has: one number names a cell.
+_ROW_OF_CELLS = 4096
 
 Gray = npt.NDArray[np.uint8]
 
@@ -112,7 +159,7 @@ def draw_pair(rng: np.random.Generator, skin: Skin | None, background: Backgroun
     else:
         first, second, matrix, mask = _draw_overlay(rng, skin, background, config)
     corners = _corners(first, mask)
-    spread = _random_points(rng, mask, 4 * config.points)
+    spread = _random_points(rng, mask, _DRAWS_PER_POINT * config.points)
     fresh = np.concatenate([rng.permutation(corners)[: config.points // 2], spread])
     foreign = _random_points(rng, np.full_like(mask, 255), config.points)
     seen = _carried(_carry(foreign, np.linalg.inv(matrix)), mask)
@@ -128,23 +175,25 @@ def _draw_overlay(
     import cv2
 
     width = float(np.exp(rng.uniform(*np.log(config.width_px))))
-    described = min(config.template_widths, key=lambda w: abs(np.log(w / width) + rng.normal(0, 0.2)))
+    described = min(config.template_widths, key=lambda w: abs(np.log(w / width) + rng.normal(0, _WIDTH_ERROR)))
     template = skin.template()
     scale = described / template.width
     size = (described, max(1, round(template.height * scale)))
     alpha = template.rgba[..., 3:].astype(np.float32) / 255
     flat = (template.rgba[..., :3] * alpha + _GREY * (1 - alpha) + 0.5).astype(np.uint8)
     picture = cv2.cvtColor(cv2.resize(flat, size, interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
-    drawn = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > 0.3).astype(np.uint8) * fixed_parts(template, size)
+    drawn = (cv2.resize(alpha, size, interpolation=cv2.INTER_AREA) > _DRAWN).astype(np.uint8) * fixed_parts(
+        template, size
+    )
     left, top = (int(rng.uniform(min(0, room), max(0, room))) for room in (WIDTH_PX - size[0], HEIGHT_PX - size[1]))
     first, mask = _laid(np.asarray(picture, np.uint8), left, top, _GREY), _laid(drawn, left, top, 0)
 
     frame_scale = width / skin.width
     room = np.array([WIDTH_PX - width, HEIGHT_PX - skin.height * frame_scale])
-    x, y = (float(rng.uniform(min(0, r) - 20, max(0, r) + 20)) for r in room)
+    x, y = (float(rng.uniform(min(0, r) - _OUTSIDE_PX, max(0, r) + _OUTSIDE_PX)) for r in room)
     renderer = SkinRenderer(skin, width, x, y, float(rng.uniform(*config.opacity)))
     frame = background(rng, 1, HEIGHT_PX, WIDTH_PX)
-    buttons, sticks, triggers = make_pad_trace(rng, 8)
+    buttons, sticks, triggers = make_pad_trace(rng, _PAD_FRAMES)
     renderer.draw(frame[0], buttons[-1], sticks[-1], triggers[-1])
     frame = through_h264(frame, int(rng.integers(config.crf[0], config.crf[1] + 1)))
     matrix = np.array(
@@ -170,21 +219,23 @@ def _draw_views(rng: np.random.Generator, background: Background) -> tuple[Gray,
     """Return (view, view, homography from one to the other, all of the first)."""
     import cv2
 
-    scene = cv2.cvtColor(background(rng, 1, HEIGHT_PX * 3 // 2, WIDTH_PX * 3 // 2)[0], cv2.COLOR_RGB2GRAY)
+    scene = cv2.cvtColor(background(rng, 1, int(HEIGHT_PX * _SCENE), int(WIDTH_PX * _SCENE))[0], cv2.COLOR_RGB2GRAY)
     to_view = []
     for _ in range(2):
         corners = np.array([[0, 0], [WIDTH_PX, 0], [WIDTH_PX, HEIGHT_PX], [0, HEIGHT_PX]], dtype=np.float32)
-        middle = np.array([WIDTH_PX, HEIGHT_PX]) * 0.75
-        angle, zoom = np.deg2rad(rng.uniform(-15, 15)), np.exp(rng.uniform(-0.35, 0.35))
+        middle = np.array([WIDTH_PX, HEIGHT_PX]) * _SCENE / 2
+        angle, zoom = np.deg2rad(rng.uniform(-_TURN_DEG, _TURN_DEG)), np.exp(rng.uniform(-_ZOOM, _ZOOM))
         turn = zoom * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        taken = (corners - (WIDTH_PX / 2, HEIGHT_PX / 2)) @ turn.T + middle + rng.uniform(-30, 30, (4, 2))
+        taken = (
+            (corners - (WIDTH_PX / 2, HEIGHT_PX / 2)) @ turn.T + middle + rng.uniform(-_CORNER_PX, _CORNER_PX, (4, 2))
+        )
         to_view.append(cv2.getPerspectiveTransform(taken.astype(np.float32), corners))
     views = [
         cv2.warpPerspective(scene, matrix, (WIDTH_PX, HEIGHT_PX), borderMode=cv2.BORDER_REFLECT) for matrix in to_view
     ]
     seen = cv2.warpPerspective(np.full_like(scene, 255), to_view[0], (WIDTH_PX, HEIGHT_PX))
     matrix = to_view[1] @ np.linalg.inv(to_view[0])
-    light = np.clip(views[1] * rng.uniform(0.7, 1.3) + rng.uniform(-25, 25), 0, 255).astype(np.uint8)
+    light = np.clip(views[1] * rng.uniform(*_LIGHT) + rng.uniform(-_LIGHT_SHIFT, _LIGHT_SHIFT), 0, 255).astype(np.uint8)
     return np.asarray(views[0], np.uint8), light, matrix, np.asarray(seen, np.uint8)
 
 
@@ -192,7 +243,9 @@ def _corners(picture: Gray, mask: Gray) -> Floats:
     """Return (n, 2) Shi-Tomasi corners, the strongest first."""
     import cv2
 
-    found = cv2.goodFeaturesToTrack(picture, 600, 0.005, 4, mask=mask, blockSize=3)
+    found = cv2.goodFeaturesToTrack(
+        picture, _MOST_CORNERS, _CORNER_QUALITY, _APART_PX, mask=mask, blockSize=_CORNER_WINDOW_PX
+    )
     return np.zeros((0, 2), np.float32) if found is None else found[:, 0].astype(np.float32)
 
 
@@ -220,14 +273,15 @@ def _carried(points: Floats, mask: Gray) -> npt.NDArray[np.bool_]:
 def _matched(points: Floats, matrix: npt.NDArray[np.float64]) -> Floats:
     """Return (n, 2, 2): points and where they are in the second picture, those that it shows."""
     there = _carry(points, matrix)
-    inside = (there > 4).all(axis=1) & (there < (WIDTH_PX - 5, HEIGHT_PX - 5)).all(axis=1)
+    last = np.array([WIDTH_PX, HEIGHT_PX]) - 1
+    inside = (there > _RIM_PX).all(axis=1) & (there < last - _RIM_PX).all(axis=1)
     return np.stack([points[inside], there[inside]], axis=1)
 
 
-def _thinned(points: Floats, apart_px: float = 4.0) -> Floats:
-    """Return points of which no two are in one cell of a size, the first of each."""
-    cells = np.floor(points[:, 0] / apart_px).astype(np.int64)
-    _, first = np.unique(cells[:, 0] * 4096 + cells[:, 1], return_index=True)
+def _thinned(points: Floats) -> Floats:
+    """Return points of which no two are in one cell, the first of each."""
+    cells = np.floor(points[:, 0] / _APART_PX).astype(np.int64)
+    _, first = np.unique(cells[:, 0] * _ROW_OF_CELLS + cells[:, 1], return_index=True)
     return points[np.sort(first)]
 
 
@@ -307,7 +361,7 @@ def train_xfeat(config: XFeatTrainConfig, folder: Path, progress: Progress | Non
     model = XFeat().train()
     model.net.fine_matcher.requires_grad_(False)  # of the semi-dense matching, which is not used
     optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=config.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.learning_rate, config.steps, pct_start=_RISING)
     parts = {"model": model.net, "optimizer": optimizer, "schedule": schedule}
     start = _resume(folder / _STATE, config, parts)
     pool = SkinPool(config.skins, config.held_out)
@@ -316,10 +370,10 @@ def train_xfeat(config: XFeatTrainConfig, folder: Path, progress: Progress | Non
         loss, row = pair_loss(model, draw_batch(step, config, pool, footage))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), _CLIP_NORM)
         optimizer.step()
         schedule.step()
-        if progress is not None and (step + 1) % 10 == 0:
+        if progress is not None and (step + 1) % _LOG_EVERY == 0:
             progress(step + 1, config.steps, {"step": step + 1, "loss": loss.item(), **row})
         if (step + 1) % config.save_every == 0 or step + 1 == config.steps:
             _save(folder / _STATE, config, parts, step + 1)

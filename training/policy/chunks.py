@@ -18,6 +18,9 @@ from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from training.policy.config import DataConfig
 
+#: Bytes of a mebibyte.
+_MIB = 2**20
+
 
 @dataclass(frozen=True)
 class Source:
@@ -178,7 +181,7 @@ class ChunkCache:
         self._chunks[key] = chunk
         self._bytes += chunk.frames.nbytes
         for oldest in [key for key in self._chunks if key not in self._wanted]:
-            if self._bytes <= self._data.cache_mib * 2**20:
+            if self._bytes <= self._data.cache_mib * _MIB:
                 break
             self._bytes -= self._chunks.pop(oldest).frames.nbytes
             if not self._data.shuffle_labels:

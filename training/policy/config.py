@@ -7,8 +7,9 @@ from typing import Any, Final, Literal
 
 from models.policy.config import PolicyConfig
 
-#: Change when the same config and data would train another policy, or measure another value (R11).
+#: Change when the same config and data would train another policy.
 TRAIN_VERSION: Final = "1"
+#: Change when the same policy and data would give another value.
 EVALUATE_VERSION: Final = "2"
 
 
@@ -23,7 +24,7 @@ class OptimizerConfig:
         warmup_steps: steps of linear increase from 0.
         decay_steps: steps of linear decrease to 0 at the end of the run.
         clip_norm: largest global gradient norm.
-        ema_decay: of the average; while young it decays faster, (1 + step) / (10 + step), so short runs profit too.
+        ema_decay: of the average. While young it decays faster, (1 + step) / (10 + step), for short runs.
     """
 
     lr: float = 1e-4
@@ -48,11 +49,11 @@ class DataConfig:
     Attributes:
         batch_size: samples per step, over all workers and streams.
         frame_stride: every n-th frame of a chunk is a sample.
-        window_chunks: chunks that a stream shuffles together; it and the next window are held decoded, for each stream
-            (2 * window_chunks * 236 MB for 20 s at 60 Hz, 256 px and stride 1).
-        num_streams: independent sample streams; workers share them out evenly, so any worker count that divides this
-            number sees the same samples at each step.
-        cache_mib: decoded frames kept in memory per worker; what exceeds it is decoded again in the next epoch.
+        window_chunks: chunks that a stream shuffles together. More mix better and cost memory: this window and the next
+            one are held decoded, for each stream (2 * window_chunks * 236 MB for 20 s at 60 Hz, 256 px and stride 1).
+        num_streams: independent sample streams. Workers share them out evenly, so any number of workers that divides
+            this one sees the same samples at each step.
+        cache_mib: decoded frames kept in memory per worker. What exceeds it is decoded again in the next epoch.
         shuffle_labels: control experiment: each sample gets the actions of another, at random.
     """
 

@@ -33,6 +33,12 @@ from training.policy.data import ALONE, Batch, Loader, World, prefetch
 
 #: Threads that decode for one worker, at most; a GPU step is then waiting for something else.
 _MAX_DECODERS: Final = 16
+#: The reported loss is the mean over the last of so many parts of the logged steps.
+_LOSS_PARTS: Final = 10
+#: Keeps a division finite where a run did nothing, in seconds.
+_TINY_S: Final = 1e-9
+#: The average of a run's first steps follows the weights closely (see `OptimizerConfig.ema_decay`).
+_AVERAGE_WARMUP: Final = 10
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def train(
                 save_state(store, run, config, trainer.state(batch.state, metrics.rows))
     metrics.close()
     wall_s = time.monotonic() - started
-    last = [row["loss"] for row in metrics.rows[-max(1, len(metrics.rows) // 10) :]]
+    last = [row["loss"] for row in metrics.rows[-max(1, len(metrics.rows) // _LOSS_PARTS) :]]
     return TrainReport(
         fingerprint=run_fingerprint(config, store, batches),
         steps=trainer.step,
@@ -122,7 +128,7 @@ def train(
         wall_s=wall_s,
         steps_per_s=(trainer.step - first) / wall_s,
         num_samples=trainer.loader.num_samples,
-        data_wait=waited_s / max(waited_s + stepped_s, 1e-9),
+        data_wait=waited_s / max(waited_s + stepped_s, _TINY_S),
         known=tuple(trainer.known.tolist()),
         metrics=metrics.rows,
     )
@@ -202,7 +208,7 @@ class _Trainer:
 
     @torch.no_grad()
     def _average(self) -> None:
-        decay = min(self.config.optimizer.ema_decay, (1 + self.step) / (10 + self.step))
+        decay = min(self.config.optimizer.ema_decay, (1 + self.step) / (_AVERAGE_WARMUP + self.step))
         for average, value in zip(self.ema.parameters(), self.policy.parameters(), strict=True):
             if value.requires_grad:
                 average.lerp_(value, 1 - decay)

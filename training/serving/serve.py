@@ -20,7 +20,10 @@ from models.policy.modeling import draw_start
 from models.policy.protocol import DEFAULT_PORT, MAX_MESSAGE_BYTES, VERSION, ProtocolError, Request, pack, read_request
 from training.serving.infer import PolicyActor, fit_view
 
+#: How often the server looks whether it shall stop, in milliseconds.
 _POLL_MS: Final = 100
+#: One more than the highest port.
+_PORTS: Final = 65536
 #: Clients whose state is kept; the one that was silent the longest goes first.
 _MAX_CLIENTS: Final = 1024
 
@@ -44,8 +47,8 @@ class ServeConfig:
     wait_s: float = 0.002
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port < 65536 or self.max_batch < 1 or self.wait_s < 0:
-            raise ValueError(f"0 <= port < 65536, max_batch >= 1, wait_s >= 0 expected, got {self}")
+        if not 0 <= self.port < _PORTS or self.max_batch < 1 or self.wait_s < 0:
+            raise ValueError(f"0 <= port < {_PORTS}, max_batch >= 1, wait_s >= 0 expected, got {self}")
         if not self.token and not _is_loopback(self.host):
             raise ValueError(f"{self.host} can be reached from outside: give a token, or listen on 127.0.0.1")
 
