@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from scipy.ndimage import center_of_mass
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
@@ -22,12 +23,28 @@ from ops.gamepad import CONTROLS
 from ops.outcomes import BadInputError
 from ops.skins.template import ControlArea, Pixels, Template
 
-#: Input size; a template's drawn part is fitted into it, its aspect kept.
-HEIGHT_PX, WIDTH_PX = 112, 176
-_MARGIN = 0.04
-_PRESENT = 0.5
+#: Input height; a template's drawn part is fitted into the input, its aspect kept.
+HEIGHT_PX: Final = 112
+#: Input width.
+WIDTH_PX: Final = 176
+#: Room around the drawn part on each side, as a share of it.
+_MARGIN: Final = 0.04
+#: Probability from which a control counts as drawn.
+_PRESENT: Final = 0.5
+#: Input pixels per map pixel.
+_STRIDE: Final = 2
+#: A centre is the mean over so many map pixels on each side of the peak. Not measured.
+_PEAK_REACH: Final = 2
+#: Grey under transparent parts, of 255: the middle.
+_UNDER: Final = 128
+#: Standard deviation of the blur that keeps a shrunk look from aliasing, in input pixels. Chosen by eye.
+_SHRINK_BLUR_PX: Final = 0.4
+#: Areas are kept to hundredths of a template pixel.
+_AREA_DIGITS: Final = 2
+#: Characters of a loader's error that are shown.
+_ERROR_CHARS: Final = 300
 #: The checkpoint that a clone has.
-SHIPPED = Path(__file__).parent / "shipped"
+SHIPPED: Final = Path(__file__).parent / "shipped"
 
 
 @dataclass(frozen=True)
@@ -116,10 +133,10 @@ def fit_look(template: Template) -> tuple[Pixels, Fitting]:
     shift = (WIDTH_PX / 2 - scale * (x + w / 2), HEIGHT_PX / 2 - scale * (y + h / 2))
     alpha = template.rgba[..., 3:].astype(np.float32)
     sharp = np.concatenate([template.rgba[..., :3] * (alpha / 255), alpha], axis=-1).astype(np.float32)
-    smooth = cv2.GaussianBlur(sharp, (0, 0), 0.4 / scale) if scale < 1 else sharp
+    smooth = cv2.GaussianBlur(sharp, (0, 0), _SHRINK_BLUR_PX / scale) if scale < 1 else sharp
     centres = np.array([[scale, 0, shift[0] + scale / 2 - 0.5], [0, scale, shift[1] + scale / 2 - 0.5]])
     small = cv2.warpAffine(smooth, centres, (WIDTH_PX, HEIGHT_PX), flags=cv2.INTER_LINEAR)
-    colour = small[..., :3] + 128 * (1 - small[..., 3:] / 255)
+    colour = small[..., :3] + _UNDER * (1 - small[..., 3:] / 255)
     look = np.clip(np.concatenate([colour, small[..., 3:]], axis=-1) + 0.5, 0, 255).astype(np.uint8)
     return look, Fitting(scale, shift)
 
@@ -140,7 +157,7 @@ def find_controls(model: ControlFinder, template: Template) -> dict[str, Control
         cx, cy = _centre(places[index], int(row), int(column))
         half_width, half_height = (float(value) / fitting.scale for value in sizes[:, index, row, column])
         centre = ((cx - fitting.shift[0]) / fitting.scale, (cy - fitting.shift[1]) / fitting.scale)
-        areas[control] = ControlArea(*(round(v, 2) for v in (*centre, half_width, half_height)))
+        areas[control] = ControlArea(*(round(v, _AREA_DIGITS) for v in (*centre, half_width, half_height)))
     for thumb, stick in (("left_thumb", "left_stick"), ("right_thumb", "right_stick")):
         if thumb in areas and stick in areas:  # a thumb button is its stick's cap
             areas[thumb] = areas[stick]
@@ -148,14 +165,11 @@ def find_controls(model: ControlFinder, template: Template) -> dict[str, Control
 
 
 def _centre(scores: npt.NDArray[np.float32], row: int, column: int) -> tuple[float, float]:
-    """Return the mean place of the scores' mass around their peak, in input pixels."""
-    top, left = max(row - 2, 0), max(column - 2, 0)
-    part = np.exp(scores[top : row + 3, left : column + 3] - scores[row, column])
-    rows, columns = np.mgrid[top : top + part.shape[0], left : left + part.shape[1]]
-    return (
-        float((part * (columns + 0.5)).sum() / part.sum() * 2),
-        float((part * (rows + 0.5)).sum() / part.sum() * 2),
-    )
+    """Return x, y in input pixels: the mean place of the scores' mass around their peak."""
+    top, left = max(row - _PEAK_REACH, 0), max(column - _PEAK_REACH, 0)
+    mass = np.exp(scores[top : row + _PEAK_REACH + 1, left : column + _PEAK_REACH + 1] - scores[row, column])
+    mean_row, mean_column = center_of_mass(mass)
+    return float((left + mean_column + 0.5) * _STRIDE), float((top + mean_row + 0.5) * _STRIDE)
 
 
 def save_finder(model: ControlFinder, folder: Path) -> None:
@@ -175,5 +189,5 @@ def load_finder(folder: Path = SHIPPED) -> ControlFinder:
         model = ControlFinder(FinderConfig(widths=tuple(fields["widths"])))
         model.load_state_dict(load_file(folder / "model.safetensors"))
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        raise BadInputError(f"control finder {folder}: {' '.join(str(error).split())[:300]}") from error
+        raise BadInputError(f"control finder {folder}: {' '.join(str(error).split())[:_ERROR_CHARS]}") from error
     return model.eval()

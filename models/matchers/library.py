@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from models.matchers.choice import choose_matchers
 from ops.outcomes import BadInputError
@@ -20,7 +21,9 @@ from ops.skins.template import Template, load_library
 from ops.store.storage import fingerprint
 
 #: Changes when the same skins would be drawn or described otherwise.
-VERSION = "1"
+VERSION: Final = "2"
+#: Digits of the hash in a cached library's name.
+_HASH_DIGITS: Final = 16
 
 
 def write_library(
@@ -67,7 +70,7 @@ def cached_library(library: str = CORE, matchers: Sequence[Matcher] | None = Non
     names = [matcher.name for matcher in matchers]
     content = fingerprint(VERSION, locate.VERSION, names, LocateConfig(), skin_ids(library))
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overplay"
-    folder = base / f"templates-{content[:16]}"
+    folder = base / f"templates-{content[:_HASH_DIGITS]}"
     if not folder.is_dir():
         base.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))

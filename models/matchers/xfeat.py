@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,24 @@ if TYPE_CHECKING:
 
 #: The weights that a clone has.
 SHIPPED = Path(__file__).parent / "shipped" / "xfeat.safetensors"
-_WIDTH = 64
-#: Pictures larger than this are described in tiles of about this size, which overlap by twice the second.
-_TILE_PX, _OVERLAP_PX = 360, 32
-#: Layers of the semi-dense matching, which overplay does not use; weights may lack them.
-_UNUSED = "fine_matcher."
+#: Changes when the same picture and weights would give other features.
+VERSION: Final = "1"
+#: Numbers of an XFeat descriptor (Potje et al., CVPR 2024).
+_WIDTH: Final = 64
+#: Side of a tile in pixels, about. On whole frames a faint pad beside a bright scene got no keypoint (docs/log.md).
+_TILE_PX: Final = 360
+#: A tile reaches so far into its neighbours, in pixels, so that its border sees what surrounds it. Not measured.
+_OVERLAP_PX: Final = 32
+#: kornia counts from pixel centres, features from pixel edges.
+_TO_EDGES_PX: Final = 0.5
+#: Layers of the semi-dense matching, which overplay does not use. Weights may lack them.
+_UNUSED: Final = "fine_matcher."
+#: What loading a file that holds no such weights raises, beside the formats' own errors.
+_LOADING_ERRORS: Final = (RuntimeError, OSError, EOFError, TypeError, AttributeError)
+#: Digits of the weights' hash in a matcher's name.
+_HASH_DIGITS: Final = 16
+#: Characters of a loader's error that are shown.
+_ERROR_CHARS: Final = 200
 
 
 @dataclass(frozen=True)
@@ -47,7 +60,7 @@ class XFeatMatcher:
     @property
     def name(self) -> str:
         """What an index built with these features is keyed by."""
-        return f"xfeat-{_content(self.weights)[:16]}-{self.max_keypoints}"
+        return f"xfeat-v{VERSION}-{_content(self.weights)[:_HASH_DIGITS]}-{self.max_keypoints}"
 
     def describe(self, gray: npt.NDArray[np.uint8], mask: npt.NDArray[np.uint8] | None = None) -> Features:
         """Return keypoints and unit-length descriptors of a picture (h, w), where `mask` (h, w) is not 0.
@@ -73,7 +86,7 @@ class XFeatMatcher:
         picture = torch.from_numpy(np.ascontiguousarray(tile, dtype=np.float32))[None, None] / 255
         with torch.inference_mode():
             found = _load(self.weights, _content(self.weights)).detectAndCompute(picture, top_k=self.max_keypoints)[0]
-        points = found["keypoints"].numpy().astype(np.float32) + 0.5
+        points = found["keypoints"].numpy().astype(np.float32) + _TO_EDGES_PX
         points += np.array([columns.first, rows.first], dtype=np.float32)
         own = (points >= (columns.own_first, rows.own_first)) & (points < (columns.own_after, rows.own_after))
         return points[own.all(axis=1)], found["descriptors"].numpy().astype(np.float32)[own.all(axis=1)]
@@ -141,9 +154,7 @@ def _load(weights: Path, content: str) -> XFeat:
         missing, surplus = model.net.load_state_dict(state, strict=False)
         if surplus or (missing := [name for name in missing if not name.startswith(_UNUSED)]):
             raise RuntimeError(f"missing {missing[:3]}, surplus {surplus[:3]}")
-    except (
-        RuntimeError, OSError, EOFError, TypeError, AttributeError, pickle.UnpicklingError, SafetensorError
-    ) as error:  # fmt: skip
-        reason = " ".join(str(error).split())[:200]
+    except (*_LOADING_ERRORS, pickle.UnpicklingError, SafetensorError) as error:
+        reason = " ".join(str(error).split())[:_ERROR_CHARS]
         raise BadInputError(f"XFeat weights {weights.name}: {reason}; expected the state dict of xfeat.pt") from error
     return model.eval()

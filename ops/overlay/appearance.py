@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Final, NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from ops.skins.template import Pixels, Template
 
 #: Weights of red, green and blue in brightness (ITU-R BT.601).
-_LUMA = (0.299, 0.587, 0.114)
+LUMA: Final = (0.299, 0.587, 0.114)
+#: Standard deviation of the blur that keeps a shrunk look from aliasing, in pixels of the result. Chosen by eye.
+_SHRINK_BLUR_PX: Final = 0.4
+#: Alpha from which a pixel takes part in `similarity`: at least half of what is seen there is the overlay.
+_MOSTLY_DRAWN: Final = 0.5
+#: Fewer drawn pixels than this tell nothing. Not measured.
+_LEAST_DRAWN_PX: Final = 16
+#: Keeps divisions by nothing finite; far below any alpha (1/255) and any sum of squares that counts.
+_TINY_ALPHA: Final = 1e-3
+_TINY_SUM: Final = 1e-6
+_TINY_SPREAD: Final = 1e-9
 
 
 def drawn_look(
@@ -25,23 +37,29 @@ def drawn_look(
     look = np.concatenate([template.rgba[..., :3] * alpha, alpha], axis=-1)
     scale = float(affine[0, 0])
     if scale < 1:
-        look = cv2.GaussianBlur(look, (0, 0), 0.4 / scale, borderType=cv2.BORDER_CONSTANT)
-    centres = affine.copy()
+        look = cv2.GaussianBlur(look, (0, 0), _SHRINK_BLUR_PX / scale, borderType=cv2.BORDER_CONSTANT)
+    centres = affine.copy()  # OpenCV counts from pixel centres, affines from pixel edges
     centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
     drawn = cv2.warpAffine(look, centres, size, flags=cv2.INTER_LINEAR)
     return np.asarray(drawn[..., :3]), np.asarray(drawn[..., 3])
 
 
 def similarity(template: Template, affine: npt.NDArray[np.float64], median: Pixels) -> float:
-    """Return the correlation of the idle look with the frames' temporal median (h, w), grey, over what is drawn."""
+    """Return the correlation, in [-1, 1], of the idle look with the frames' temporal median over what is drawn.
+
+    Args:
+        template: whose idle look is meant.
+        affine: (2, 3) template pixels to pixels of the median.
+        median: (h, w) uint8 grey.
+    """
     colour, alpha = drawn_look(template, affine, (median.shape[1], median.shape[0]))
-    look = colour @ np.array(_LUMA, dtype=np.float32) / np.maximum(alpha, 1e-3)
-    drawn = alpha > 0.5
-    if drawn.sum() < 16:
+    look = colour @ np.array(LUMA, dtype=np.float32) / np.maximum(alpha, _TINY_ALPHA)
+    drawn = alpha > _MOSTLY_DRAWN
+    if drawn.sum() < _LEAST_DRAWN_PX:
         return 0.0
     seen = median[drawn].astype(np.float32)
     a, b = look[drawn] - look[drawn].mean(), seen - seen.mean()
-    return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), 1e-6))
+    return float((a * b).sum() / max(float(np.sqrt((a**2).sum() * (b**2).sum())), _TINY_SUM))
 
 
 def explained(
@@ -49,8 +67,7 @@ def explained(
 ) -> float:
     """Return how much of a region's temporal median a template explains: R² of its best translucent overlay.
 
-    Per channel the median is fitted as `b + (o * colour - o' * b) * alpha`: any even background, any opacity. Keypoints
-    agree as well with another colourway of a design, its colours and what it fills do not.
+    Two colourways of a design have the same keypoints. This tells them apart by their colours and by what they fill.
 
     Args:
         template: whose idle look is meant.
@@ -59,24 +76,50 @@ def explained(
         box: left, top, right, bottom of the region.
     """
     left, top, right, bottom = box
-    target = median[top:bottom, left:right].reshape(-1, 3).astype(np.float64) / 255
-    moved = affine - [[0, 0, left], [0, 0, top]]
-    colour, alpha = drawn_look(template, moved, (right - left, bottom - top))
-    drawn = np.concatenate([colour / 255, alpha[..., None]], axis=-1).reshape(-1, 4)
-    # Seven unknowns: a background and its share under the overlay per channel, one opacity.
-    one, cover, zero = np.ones(len(drawn)), drawn[:, 3], np.zeros(len(drawn))
-    rows = [
-        np.stack([*(one if other == channel else zero for other in range(3)),
-                  *(cover if other == channel else zero for other in range(3)), drawn[:, channel]], axis=1)
-        for channel in range(3)
-    ]  # fmt: skip
-    known, wanted = np.concatenate(rows), target.T.ravel()
-    found, *_ = np.linalg.lstsq(known, wanted, rcond=None)
-    if found[-1] <= 0:
+    seen = median[top:bottom, left:right].reshape(-1, 3).astype(np.float64) / 255
+    colour, alpha = drawn_look(template, affine - [[0, 0, left], [0, 0, top]], (right - left, bottom - top))
+    overlay = _fit_overlay(np.divide(colour.reshape(-1, 3), 255, dtype=np.float32), alpha.reshape(-1), seen)
+    if overlay.opacity <= 0:
         return 0.0  # a negative of the picture
-    left_over = float(((known @ found - wanted) ** 2).sum())
-    spread = float(((target - target.mean(axis=0)) ** 2).sum())
-    return 1 - left_over / max(spread, 1e-9)
+    return _r_squared(overlay.squared_error, seen)
+
+
+class _FittedOverlay(NamedTuple):
+    """The translucent overlay that is most like a picture: its opacity, and the squared error that is left."""
+
+    opacity: float
+    squared_error: float
+
+
+def _fit_overlay(
+    colour: npt.NDArray[np.float32], alpha: npt.NDArray[np.float32], seen: npt.NDArray[np.float64]
+) -> _FittedOverlay:
+    """Return the overlay of any opacity over any even background that is most like a picture.
+
+    Per channel the picture is fitted as `background - cover * alpha + opacity * colour`. The background and its cover
+    are free per channel, the opacity is one: seven unknowns, by least squares.
+
+    Args:
+        colour: (n, 3) of the look, in [0, 1] times alpha.
+        alpha: (n,) of the look.
+        seen: (n, 3) the picture in [0, 1].
+    """
+    channels = np.eye(3)
+    known = np.concatenate(
+        [
+            np.column_stack([np.outer(np.ones(len(alpha)), channel), np.outer(alpha, channel), colour[:, number]])
+            for number, channel in enumerate(channels)
+        ]
+    )
+    wanted = seen.T.ravel()
+    found, *_ = np.linalg.lstsq(known, wanted, rcond=None)
+    return _FittedOverlay(float(found[-1]), float(((known @ found - wanted) ** 2).sum()))
+
+
+def _r_squared(squared_error: float, seen: npt.NDArray[np.float64]) -> float:
+    """Return 1 - squared error / squared deviation from the mean of each channel of (n, 3) values."""
+    spread = float(((seen - seen.mean(axis=0)) ** 2).sum())
+    return 1 - squared_error / max(spread, _TINY_SPREAD)
 
 
 def drawn_box(template: Template, affine: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:

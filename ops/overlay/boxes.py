@@ -1,4 +1,4 @@
-"""Boxes in pictures: what two of them share."""
+"""Boxes in pictures: what two of them share, and the region around several."""
 
 from __future__ import annotations
 
@@ -16,3 +16,28 @@ def box_iou(first: Sequence[float], second: Sequence[float]) -> float:
     high = np.minimum(np.add(first[:2], first[2:]), np.add(second[:2], second[2:]))
     common = float(np.prod(np.maximum(high - low, 0)))
     return common / (first[2] * first[3] + second[2] * second[3] - common)
+
+
+def covered_share(first: Sequence[float], second: Sequence[float]) -> float:
+    """Return which share of the smaller of two boxes x, y, w, h the other one covers: a design may be drawn in part."""
+    iou = box_iou(first, second)
+    common = iou * (first[2] * first[3] + second[2] * second[3]) / (1 + iou)
+    return common / min(first[2] * first[3], second[2] * second[3])
+
+
+def region_around(boxes: Sequence[Sequence[float]], rim: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom, inside a picture, of the region that holds boxes.
+
+    Args:
+        boxes: x, y, w, h each.
+        rim: room around each box, as a share of its sides.
+        shape: height and width of the picture.
+    """
+    x, y, w, h = np.array(boxes).T
+    height, width = shape[:2]
+    return (
+        int(np.clip((x - rim * w).min(), 0, width - 2)),
+        int(np.clip((y - rim * h).min(), 0, height - 2)),
+        int(np.clip((x + (1 + rim) * w).max(), 2, width)),
+        int(np.clip((y + (1 + rim) * h).max(), 2, height)),
+    )

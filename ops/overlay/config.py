@@ -1,4 +1,4 @@
-"""How overlays are looked for."""
+"""How overlays are looked for: all numbers that a user may set."""
 
 from __future__ import annotations
 

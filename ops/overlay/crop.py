@@ -1,6 +1,6 @@
 """One decode pass over a video writes two small clips: the overlay's crop for the parser and the masked game view.
 
-The decoder's pictures go once through a filter graph that splits them; swscale does the resizing, so no full frame
+The decoder's pictures go once through a filter graph that splits them. swscale does the resizing, so no full frame
 ever becomes an array. Frame i of both clips and row i of `frames.parquet` are the source's i-th frame.
 """
 
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +23,21 @@ from ops.overlay.tracks import Track
 from ops.skins.template import Template
 from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 
-VERSION = "3"
+#: Changes when the same video and tracks would give other clips.
+VERSION: Final = "3"
 
-_FRAMES_WAITING = 8
-#: Times that differ by less are one frame's; a span that ends this near the end of the video ends with it.
-_SAME_TIME_S, _END_S = 1e-4, 0.1
+#: Decoded frames that wait for the encoder at most; a 1080p one takes 3 MB.
+_FRAMES_WAITING: Final = 8
+#: Times that differ by less are one frame's: they are rounded to the container's clock (see `ops.dataset.chunks`).
+_SAME_TIME_S: Final = 1e-4
+#: A span that ends this near the last frame ends with the video: headers tell durations roughly.
+_END_S: Final = 0.1
+#: The gamepad clip has a keyframe at every so many frames, so that a reader can begin near any of them.
+_GAMEPAD_KEYFRAME: Final = 120
+#: Least side of a region and of a clip in pixels, one macroblock of H.264.
+_LEAST_SIDE_PX: Final = 16
+#: Affines are kept to so many digits.
+_DIGITS: Final = 6
 
 
 @dataclass(frozen=True)
@@ -113,13 +123,14 @@ def overlay_region(
     left, top = affine[:, 2]
     right, bottom = affine[:, :2] @ (template.width, template.height) + affine[:, 2]
     pad = config.margin * (right - left)
-    x0 = int(np.clip(left - pad, 0, size[0] - 16)) // 2 * 2
-    y0 = int(np.clip(top - pad, 0, size[1] - 16)) // 2 * 2
+    x0 = int(np.clip(left - pad, 0, size[0] - _LEAST_SIDE_PX)) // 2 * 2
+    y0 = int(np.clip(top - pad, 0, size[1] - _LEAST_SIDE_PX)) // 2 * 2
     x1 = min(size[0], int(np.ceil((right + pad) / 2)) * 2)
     y1 = min(size[1], int(np.ceil((bottom + pad) / 2)) * 2)
-    width, height = max(16, (x1 - x0) // 2 * 2), max(16, (y1 - y0) // 2 * 2)
+    width, height = (max(_LEAST_SIDE_PX, length // 2 * 2) for length in (x1 - x0, y1 - y0))
     scale = min(1.0, config.gamepad_width / width)
-    return Region(x0, y0, width, height, max(16, round(width * scale / 2) * 2), max(16, round(height * scale / 2) * 2))
+    scaled_width, scaled_height = (max(_LEAST_SIDE_PX, round(side * scale / 2) * 2) for side in (width, height))
+    return Region(x0, y0, width, height, scaled_width, scaled_height)
 
 
 def mask_box(
@@ -169,7 +180,7 @@ def crop_video(
                 times.append(float(frame.pts * frame.time_base))
                 now = times[-1] - times[0]
                 pad_view, game_view = views.pull(frame, now)
-                gamepad.write(pad_view, now, len(times) % 120 == 1)
+                gamepad.write(pad_view, now, len(times) % _GAMEPAD_KEYFRAME == 1)
                 game.write(game_view, now, keyframe(now))
 
             _consume_behind(decode_frames(video), write)
@@ -185,7 +196,7 @@ def _crop_span(track: Track, region: Region, pts_s: npt.NDArray[np.float64]) -> 
     # The last frame may be later than the header's duration says.
     stop_s = np.inf if track.stop_s > pts_s[-1] - _END_S else track.stop_s
     start, stop = np.searchsorted(pts_s, [track.start_s - _SAME_TIME_S, stop_s - _SAME_TIME_S]).tolist()
-    rows = [[round(float(value), 6) for value in row] for row in affine]
+    rows = [[round(float(value), _DIGITS) for value in row] for row in affine]
     return CropSpan(start, stop, track.template_id, track.family, rows)
 
 
@@ -271,8 +282,7 @@ def keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
     seen = [-1, -1]
 
     def rule(now: float) -> bool:
-        # The slack is that of `ops.dataset.chunks.chunk_spans`: times are rounded to the container's clock.
-        slots = [int((now + 1e-4) / config.chunk_s), int((now + 1e-4) / config.keyframe_s)]
+        slots = [int((now + _SAME_TIME_S) / length_s) for length_s in (config.chunk_s, config.keyframe_s)]
         fresh = slots != seen
         seen[:] = slots
         return fresh
@@ -354,10 +364,12 @@ def crop_data(report: CropReport, tracks: Sequence[Track], config: CropConfig) -
     return {
         "num_frames": report.num_frames,
         "gamepad": {
-            "width": report.width, "height": report.height, "spans": [span._asdict() for span in report.spans],
+            "width": report.width,
+            "height": report.height,
+            "spans": [span._asdict() for span in report.spans],
         },
         "game": {"width": config.game_size, "height": config.game_size, "masks": report.masks},
         "template_id": longest.template_id,
         "family": longest.family,
         "tracks": [asdict(track) for track in tracks],
-    }  # fmt: skip
+    }

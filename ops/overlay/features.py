@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -12,12 +13,30 @@ import numpy.typing as npt
 Points = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
 
-#: Cosine below which a match hardly ever passes the ratio test, so that its rivals are not looked for.
-_LEAST_SIMILARITY = 0.72
-#: Words of an index, how many a feature looks into, and the sample and rounds that they are made with.
-_NUM_WORDS, _PROBES, _WORD_SAMPLE, _WORD_ROUNDS = 256, 4, 16384, 3
-#: Features of one word within so many pixels of each other are one.
-_CELL_PX = 2.0
+#: Cosine below which a match hardly ever passes the ratio test, so that its rivals are not looked for. Not measured.
+_LEAST_SIMILARITY: Final = 0.72
+#: The next best match counts as a rival only if it is this far off, in pixels along x or y: keypoints share places.
+_OTHER_PLACE_PX: Final = 4
+#: Squared distance of the next best match is at least this, so that the ratio to it is finite.
+_TINY_DISTANCE: Final = 1e-6
+#: Features at one place are told apart from passing ones in at least so many frames.
+_LEAST_FRAMES: Final = 3
+#: A feature stands still if, besides its own frame, one frame in so many has one there.
+_STILL_ONE_IN: Final = 6
+#: Two features within this many pixels, or in neighbouring cells of this side, are at one place.
+_CELL_PX: Final = 2.0
+#: Words of an index. With four looked into, ranking a library by them costs a tenth of comparing all (docs/log.md).
+_NUM_WORDS: Final = 256
+#: Words that a frame's feature looks into.
+_PROBES: Final = 4
+#: Words are made from about so many descriptors.
+_WORD_SAMPLE: Final = 16384
+#: Rounds of k-means. Words need not be the best ones, only spread over what there is.
+_WORD_ROUNDS: Final = 3
+#: Descriptors are compared with the words in parts of about this size, so that memory stays small.
+_PART: Final = 8192
+#: Keeps the mean of opposite descriptors finite.
+_TINY_LENGTH: Final = 1e-6
 
 
 @dataclass(frozen=True)
@@ -61,7 +80,7 @@ class Matcher(Protocol):
         ...
 
 
-def stable_features(described: Sequence[Features], size: tuple[int, int], cell: float = 2.0) -> list[Features]:
+def stable_features(described: Sequence[Features], size: tuple[int, int], cell: float = _CELL_PX) -> list[Features]:
     """Return each frame's features that other frames have at the same place; all if frames are too few to tell.
 
     Args:
@@ -71,7 +90,7 @@ def stable_features(described: Sequence[Features], size: tuple[int, int], cell: 
     """
     import cv2
 
-    if len(described) < 3:
+    if len(described) < _LEAST_FRAMES:
         return list(described)
     shape = (int(size[0] / cell) + 1, int(size[1] / cell) + 1)
     places = [(f.points / cell).astype(int) for f in described]
@@ -80,7 +99,7 @@ def stable_features(described: Sequence[Features], size: tuple[int, int], cell: 
         occupied = np.zeros(shape, dtype=np.uint8)
         occupied[place[:, 1].clip(0, shape[0] - 1), place[:, 0].clip(0, shape[1] - 1)] = 1
         counts += np.asarray(cv2.dilate(occupied, np.ones((3, 3), np.uint8)), dtype=np.uint8)
-    needed = 1 + max(1, len(described) // 6)  # itself, and one frame in six
+    needed = 1 + max(1, len(described) // _STILL_ONE_IN)
     return [
         features[counts[place[:, 1].clip(0, shape[0] - 1), place[:, 0].clip(0, shape[1] - 1)] >= needed]
         for features, place in zip(described, places, strict=True)
@@ -108,17 +127,19 @@ def _ratio_matches(descriptors: npt.NDArray[np.float32], features: Features, rat
     top = similarity[np.arange(len(best)), best]
     # The next best must be another place: several keypoints (scales, angles) share one.
     x, y = features.points.T
-    same = (np.abs(x - x[best, None]) < 4) & (np.abs(y - y[best, None]) < 4)
+    same = (np.abs(x - x[best, None]) < _OTHER_PLACE_PX) & (np.abs(y - y[best, None]) < _OTHER_PLACE_PX)
     second = np.where(same, -1, similarity).max(axis=1, initial=-1)
-    good = np.sqrt(np.maximum(2 - 2 * top, 0)) < ratio * np.sqrt(np.maximum(2 - 2 * second, 1e-6))
+    # Unit vectors of cosine c are the root of 2 - 2c apart.
+    distance = np.sqrt(np.maximum(2 - 2 * top, 0))
+    good = distance < ratio * np.sqrt(np.maximum(2 - 2 * second, _TINY_DISTANCE))
     return rows[good], best[good]
 
 
 class DescriptorIndex:
     """All templates' descriptors by visual words, so that a frame's features are compared with few of them.
 
-    A word is the neighbourhood of one of `_NUM_WORDS` descriptors. A template's descriptor is in the word that it is
-    nearest to, a frame's feature looks into the nearest few: what it misses costs some matches, not the template.
+    A word is the neighbourhood of one of `_NUM_WORDS` descriptors. A template's descriptor is in the word nearest to
+    it. A frame's feature looks into the nearest few words. What it misses costs some matches, not the template.
 
     Args:
         templates: features of each template.
@@ -127,9 +148,8 @@ class DescriptorIndex:
     def __init__(self, templates: Sequence[Features]) -> None:
         everything = np.concatenate([features.descriptors for features in templates])
         self._words = _visual_words(everything)
-        nearest = np.concatenate(
-            [(part @ self._words.T).argmax(axis=1) for part in np.array_split(everything, 1 + len(everything) // 8192)]
-        )
+        parts = np.array_split(everything, 1 + len(everything) // _PART)
+        nearest = np.concatenate([(part @ self._words.T).argmax(axis=1) for part in parts])
         order = np.argsort(nearest, kind="stable")
         self._descriptors = everything[order]
         self._points = np.concatenate([features.points for features in templates])[order]
@@ -169,12 +189,14 @@ class DescriptorIndex:
 
 
 def _visual_words(descriptors: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Return (at most _NUM_WORDS, d): centres of a sample of descriptors after a few rounds of k-means."""
+    """Return (at most _NUM_WORDS, d): unit-length centres of a sample of descriptors after some rounds of k-means."""
+    from scipy.cluster.vq import kmeans2
+
     sample = descriptors[:: max(1, len(descriptors) // _WORD_SAMPLE)]
     words = sample[:: max(1, -(-len(sample) // _NUM_WORDS))].copy()
     for _ in range(_WORD_ROUNDS):
-        nearest = (sample @ words.T).argmax(axis=1)
-        for word in np.unique(nearest):
-            mean = sample[nearest == word].mean(axis=0)
-            words[word] = mean / max(float(np.linalg.norm(mean)), 1e-6)
-    return words
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a word that is nearest to nothing: it stays as it is
+            words, _labels = kmeans2(sample, words, iter=1, minit="matrix")
+        words /= np.maximum(np.linalg.norm(words, axis=1, keepdims=True), _TINY_LENGTH)
+    return np.asarray(words, dtype=np.float32)

@@ -1,20 +1,20 @@
 """Find the overlay: match templates against pictures of what stands still, pool the matches, fit one place.
 
 An overlay stands still while the game moves. So frames spread over the video become a few temporal medians, one for
-each stretch of time; their features are matched to every template's, and the matches of all medians are pooled before
-one robust fit: small and translucent overlays then gather the inliers that no single frame has.
+each stretch of time. Their features are matched to every template's. The matches of all medians are pooled before one
+robust fit. So small and translucent overlays gather the inliers that no single frame has.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ops.overlay.appearance import drawn_box, explained, similarity
-from ops.overlay.boxes import Box, box_iou
+from ops.overlay.boxes import Box, covered_share, region_around
 from ops.overlay.config import LocateConfig
 from ops.overlay.features import Features, Points, pooled_matches
 from ops.overlay.fit import fit_place
@@ -22,16 +22,23 @@ from ops.overlay.frames import SampledFrames, in_threads, temporal_median, to_gr
 from ops.overlay.index import TemplateIndex
 from ops.skins.template import Pixels, Template
 
-VERSION = "6"
+#: Changes when the same frames and templates would give another place.
+VERSION: Final = "7"
 
 
-#: Templates with this share of the best one's inliers are compared by their looks, and colourways at the same place
-#: (share of the smaller box) once more, in a region with a rim of this share of the box.
-_RIVAL_INLIERS, _RIVAL_SHARE, _MOST_RIVALS, _RIM = 0.5, 0.8, 12, 0.05
-#: What a keypoint counts where no look agrees.
-_UNLIKE = 0.3
+#: Templates with this share of the best one's inliers are compared by their looks. Not measured.
+_RIVAL_INLIERS: Final = 0.5
+#: At most so many are.
+_MOST_RIVALS: Final = 12
+#: Those that share this much of the smaller box are one place: colourways of a design, or a design drawn in part.
+_RIVAL_SHARE: Final = 0.8
+#: Looks are compared in a region with a rim of this share of the box around it.
+_RIM: Final = 0.05
+#: What a keypoint counts where the looks do not agree at all. Lights in rows gave a false template 31 inliers at a
+#: correlation of .26, where the true one had 30 at .94 (docs/log.md).
+_UNLIKE: Final = 0.3
 #: Around the place that visual words give, a template is compared in full as far as this share of its box.
-_REACH = 0.25
+_REACH: Final = 0.25
 
 
 class Found(NamedTuple):
@@ -139,39 +146,22 @@ def _most_alike(places: Sequence[_Place], templates: Sequence[Template], frames:
     looks = [similarity(templates[place.number], place.affine, grey) for place in close]
     scores = [place.inliers * (_UNLIKE + max(0.0, look)) for place, look in zip(close, looks, strict=True)]
     chosen = int(np.argmax(scores))
-    rivals = [row for row, box in enumerate(boxes) if _shared(box, boxes[chosen]) >= _RIVAL_SHARE]
+    rivals = [row for row, box in enumerate(boxes) if covered_share(box, boxes[chosen]) >= _RIVAL_SHARE]
     if len(rivals) > 1:
-        region = _region([boxes[row] for row in rivals], median.shape)
+        region = region_around([boxes[row] for row in rivals], _RIM, median.shape)
         explains = [explained(templates[close[row].number], close[row].affine, median, region) for row in rivals]
         chosen = rivals[int(np.argmax(explains))]
     best = close[chosen]
     return Found(templates[best.number], best.affine + shift, best.inliers, looks[chosen])
 
 
-def _shared(first: Sequence[float], second: Sequence[float]) -> float:
-    """Return which share of the smaller of two boxes x, y, w, h the other one covers: a design may be drawn in part."""
-    common = box_iou(first, second) * (first[2] * first[3] + second[2] * second[3])
-    smaller = min(first[2] * first[3], second[2] * second[3])
-    return common / (1 + box_iou(first, second)) / smaller
-
-
 def _median_around(
     boxes: Sequence[tuple[float, ...]], frames: Sequence[Pixels]
 ) -> tuple[Pixels, npt.NDArray[np.float64]]:
     """Return the frames' median around boxes, and what is added to an affine into it to be one into the frames."""
-    left, top, right, bottom = _region(boxes, frames[0].shape)
+    left, top, right, bottom = region_around(boxes, _RIM, frames[0].shape)
     median = temporal_median([frame[top:bottom, left:right] for frame in frames])
     return median, np.array([[0, 0, left], [0, 0, top]], dtype=np.float64)
-
-
-def _region(boxes: Sequence[tuple[float, ...]], shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    """Return left, top, right and bottom of boxes, each with a rim around it, inside a picture of a shape."""
-    x, y, w, h = np.array(boxes).T
-    height, width = shape[:2]
-    return (
-        int(np.clip((x - _RIM * w).min(), 0, width - 2)), int(np.clip((y - _RIM * h).min(), 0, height - 2)),
-        int(np.clip((x + (1 + _RIM) * w).max(), 2, width)), int(np.clip((y + (1 + _RIM) * h).max(), 2, height)),
-    )  # fmt: skip
 
 
 class _Place(NamedTuple):

@@ -1,7 +1,8 @@
 """When an overlay is on screen: whether frames show it at its place, and the spans of time in which they do.
 
-The test is a correlation of fine structure over what the overlay draws, against the frames' own median at that place:
-with the overlay it was .48 and more on every clip that was tried, without it .11 and less (translucent ones included).
+The test is a correlation of fine structure over what the overlay draws, with the frames' own median at that place.
+With the overlay it was .48 and more on every clip that was tried, without it .11 and less. Translucent ones were among
+them.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +19,24 @@ from ops.media.video import Frame, decode_frames, open_video, to_rgb
 from ops.overlay.appearance import drawn_look
 from ops.skins.template import Pixels, Template
 
-#: Correlation from which an overlay counts as shown.
-SHOWN = 0.3
-#: Fine structure is what is left without a blur of this share of the overlay's width, in pixels at least the second.
-_BLUR_SHARE, _BLUR_PX = 0.02, 1.5
-#: The share of the frames, and the least number, that the median is made of: those that follow each other and are most
-#: like the template.
-_SURE_SHARE, _SURE_FRAMES = 1 / 3, 3
-#: What the overlay may lie on: a dark one is brighter than a black scene.
-_GREYS = (0, 110, 220)
-#: The picture's alpha from which a pixel counts as drawn.
-_DRAWN = 0.25
+#: Correlation from which an overlay counts as shown: between the .11 and .48 above.
+SHOWN: Final = 0.3
+#: Fine structure is what is left without a blur of this share of the overlay's width. Chosen by eye.
+_BLUR_SHARE: Final = 0.02
+#: The blur is at least so wide, in pixels.
+_BLUR_PX: Final = 1.5
+#: The median is made of this share of the frames: those that follow each other and are most like the template.
+_SURE_SHARE: Final = 1 / 3
+#: It is made of at least so many frames.
+_SURE_FRAMES: Final = 3
+#: What the overlay may lie on, as grey of 255: a dark one is brighter than a black scene. Chosen by eye.
+_GREYS: Final = (0, 110, 220)
+#: The picture's alpha from which a pixel counts as drawn. Chosen by eye.
+_DRAWN: Final = 0.25
+#: Around what is drawn, pixels within this many take part too.
+_GROWN_PX: Final = 1
+#: Keeps the correlation of even pictures finite.
+_TINY_SUM: Final = 1e-6
 
 
 class Presence:
@@ -44,7 +53,7 @@ class Presence:
 
         height, width = frames[0].shape[:2]
         colour, alpha = drawn_look(template, affine, (width, height))
-        drawn = cv2.dilate((alpha > _DRAWN).astype(np.uint8), np.ones((3, 3), np.uint8))
+        drawn = cv2.dilate((alpha > _DRAWN).astype(np.uint8), np.ones((2 * _GROWN_PX + 1,) * 2, np.uint8))
         left, top, wide, high = cv2.boundingRect(drawn)
         self._place = (slice(top, top + high), slice(left, left + wide))
         self._drawn = drawn[self._place] > 0
@@ -70,7 +79,7 @@ class Presence:
 
 
 def _correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:
-    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), 1e-6))
+    return float((a * b).sum() / max(float(np.sqrt((a * a).sum() * (b * b).sum())), _TINY_SUM))
 
 
 def shown_runs(shown: Sequence[bool]) -> list[tuple[int, int]]:

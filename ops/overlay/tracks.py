@@ -1,7 +1,7 @@
 """The overlays of a video: which, where and when. They may appear, vanish, move and change size; there may be several.
 
-One search over frames of the whole video finds the first; where some frames do not show it, they are searched again;
-then all of them once more with what was found left out, for others that are on screen at the same time.
+One search over frames of the whole video finds the first overlay. Frames that do not show it are searched again. Then
+all frames are searched once more with what was found left out, for overlays that are on screen at the same time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -24,10 +24,16 @@ from ops.overlay.index import TemplateIndex
 from ops.overlay.locate import Found, search_frames
 from ops.overlay.presence import Presence, find_change, shown_runs
 
-#: More overlays than this are not looked for, and none in fewer frames than the second.
-_MOST_OVERLAYS, _LEAST_FRAMES = 6, 3
+#: More overlays than this are not looked for.
+_MOST_OVERLAYS: Final = 6
+#: No overlay is looked for in fewer frames than this.
+_LEAST_FRAMES: Final = 3
 #: Around an overlay that was found, as a share of its width, nothing else is looked for.
-_RIM = 0.1
+_RIM: Final = 0.1
+#: Records hold times and affines to so many digits, boxes to thousandths of a pixel, scores to four digits.
+_EXACT_DIGITS: Final = 6
+_BOX_DIGITS: Final = 3
+_SCORE_DIGITS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -149,18 +155,18 @@ def _spans(path: Path, shown: _Shown, times: Sequence[float], end_s: float, heig
 
 def _track(found: Found, start_s: float, stop_s: float, zoom: float) -> Track:
     affine = found.affine * zoom
-    x, y, w, h = (round(value, 3) for value in drawn_box(found.template, affine))
-    first, second = np.round(affine, 6).tolist()
+    x, y, w, h = (round(value, _BOX_DIGITS) for value in drawn_box(found.template, affine))
+    first, second = np.round(affine, _EXACT_DIGITS).tolist()
     template = found.template
     return Track(
-        start_s=round(start_s, 6),
-        stop_s=round(stop_s, 6),
+        start_s=round(start_s, _EXACT_DIGITS),
+        stop_s=round(stop_s, _EXACT_DIGITS),
         template_id=template.template_id,
         family=template.family,
         affine=(tuple(first), tuple(second)),
         box=(x, y, w, h),
         inliers=found.inliers,
-        score=round(found.score, 4),
+        score=round(found.score, _SCORE_DIGITS),
     )
 
 

@@ -7,13 +7,11 @@ import pytest
 from models.matchers.choice import choose_matchers
 from models.matchers.sift import SiftMatcher
 from ops.outcomes import RejectedError
-from ops.overlay import features, locate
-from ops.overlay import index as index_module
+from ops.overlay import locate
 from ops.overlay.boxes import box_iou
 from ops.overlay.config import LocateConfig
-from ops.overlay.features import DescriptorIndex, Features, pooled_matches
-from ops.overlay.fit import fit_place
-from ops.overlay.frames import SampledFrames, temporal_median
+from ops.overlay.features import pooled_matches
+from ops.overlay.frames import SampledFrames
 from ops.overlay.index import TemplateIndex
 from ops.overlay.locate import locate_frames, search_frames
 from ops.overlay.tracks import locate_video
@@ -65,79 +63,6 @@ def test_a_still_picture_without_an_overlay_is_none_either(index: TemplateIndex)
     assert locate_frames(frames * 4, index, CONFIG) is None
 
 
-def test_a_user_s_picture_without_controls_is_found(tmp_path: Path) -> None:
-    make_skin("ps4-flat-01").template().save(tmp_path)
-    (tmp_path / "ps4-flat-01.json").unlink()
-    index = TemplateIndex.load(tmp_path, MATCHER, CONFIG)
-    renderer = place("ps4-flat-01", 320, 300, 40)
-    found = locate_frames(overlay_frames(renderer, 4, SMALL)[0], index, CONFIG)
-    assert found is not None and found[0].controls == {}
-    assert box_iou(_box(found[0], found[1]), renderer.box) >= 0.95
-
-
-def test_a_saved_index_is_used_while_it_fits(index: TemplateIndex, tmp_path: Path, monkeypatch) -> None:
-    for template in index.templates:
-        template.save(tmp_path)
-    index.save(tmp_path)
-
-    def never(*_: object) -> Features:
-        raise AssertionError("described again")
-
-    monkeypatch.setattr(index_module, "_describe_template", never)
-    loaded = TemplateIndex.load(tmp_path, MATCHER, CONFIG)
-    assert [template.template_id for template in loaded.templates] == list(IDS)
-    for mine, theirs in zip(loaded.features, index.features, strict=True):
-        np.testing.assert_array_equal(mine.points, theirs.points)
-        np.testing.assert_allclose(mine.descriptors, theirs.descriptors, atol=1e-3)
-    with pytest.raises(AssertionError, match="described again"):
-        TemplateIndex.load(tmp_path, SiftMatcher(contrast=0.03), CONFIG)
-    make_skin("ps5-flat-01").template().save(tmp_path)
-    with pytest.raises(AssertionError, match="described again"):
-        TemplateIndex.load(tmp_path, MATCHER, CONFIG)
-
-
-def test_indices_add_up(index: TemplateIndex) -> None:
-    both = index + index
-    assert len(both.templates) == len(both.features) == 2 * len(IDS)
-
-
-def _points(count: int = 60) -> np.ndarray:
-    return np.random.default_rng(0).uniform(0, 300, (count, 2)).astype(np.float32)
-
-
-def test_a_place_is_fitted_through_outliers() -> None:
-    source = _points()
-    target = source * 0.7 + np.array([40, 90], np.float32)
-    target[:25] = np.random.default_rng(1).uniform(0, 700, (25, 2))
-    fitted = fit_place(source, target.astype(np.float32), LocateConfig())
-    assert fitted is not None
-    np.testing.assert_allclose(fitted[0], [[0.7, 0, 40], [0, 0.7, 90]], atol=0.01)
-    assert 30 <= fitted[1] <= 36
-
-
-@pytest.mark.parametrize("turn_deg", [5, 90, 180])
-def test_a_turned_fit_is_none(turn_deg: float) -> None:
-    source, turn = _points(), np.radians(turn_deg)
-    matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    assert fit_place(source, (source @ matrix.T + 400).astype(np.float32), LocateConfig()) is None
-
-
-@pytest.mark.parametrize("scale", [0.05, 3.0])
-def test_a_fit_of_an_impossible_size_is_none(scale: float) -> None:
-    source = _points()
-    assert fit_place(source, (source * scale + 5).astype(np.float32), LocateConfig(tolerance_px=0.5)) is None
-
-
-def test_keypoints_at_one_place_count_once() -> None:
-    source = np.repeat(_points(5), 10, axis=0)
-    fitted = fit_place(source, source + 7, LocateConfig())
-    assert fitted is not None and fitted[1] == 5
-
-
-def test_too_few_points_fit_nothing() -> None:
-    assert fit_place(_points(3), _points(3), LocateConfig()) is None
-
-
 def test_a_video_s_track_is_in_source_pixels(index: TemplateIndex, tmp_path: Path) -> None:
     renderer = place("ps4-flat-01", 260, 350, 180)
     write_overlay_clip(tmp_path / "a.mp4", renderer, np.arange(40) / 30, gop=5)
@@ -177,34 +102,6 @@ def test_of_a_large_library_few_templates_are_compared_in_full(index: TemplateIn
     frames, _ = overlay_frames(place("ps4-flat-01", 300, 20, 30), 4, SMALL)
     found = locate_frames(frames, index, replace(CONFIG, shortlist=1))
     assert found is not None and found.template.template_id == "ps4-flat-01" and len(compared) == 1
-
-
-@pytest.mark.parametrize(("probes", "share"), [(256, 0.95), (4, 0.6)])
-def test_visual_words_find_what_comparing_all_finds(index: TemplateIndex, monkeypatch, probes, share) -> None:
-    monkeypatch.setattr(features, "_PROBES", probes)
-    (frame,), _ = overlay_frames(place("switch-solid-01", 300, 20, 30), 1, SMALL)
-    described = [MATCHER.describe(np.asarray(frame.mean(axis=-1), dtype=np.uint8))]
-    by_words = DescriptorIndex(index.features).matches(described, 0.8)
-    expected, found = (
-        {(n, *a, *b) for n, (source, target) in enumerate(pairs) for a, b in zip(source, target, strict=True)}
-        for pairs in ([pooled_matches(template, described, 0.8) for template in index.features], by_words)
-    )
-    assert len(expected) > 40 and len(found & expected) >= share * len(expected)
-    assert probes < 256 or len(found) < 1.05 * len(expected)
-
-
-def test_features_that_several_pictures_share_count_once(index: TemplateIndex) -> None:
-    (frame,), _ = overlay_frames(place("switch-solid-01", 300, 20, 30), 1, SMALL)
-    once = [MATCHER.describe(np.asarray(frame.mean(axis=-1), dtype=np.uint8))]
-    for one, three in zip(index.words.matches(once, 0.8), index.words.matches(once * 3, 0.8), strict=True):
-        np.testing.assert_array_equal(one[0], three[0])
-
-
-@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8])
-def test_a_temporal_median_is_numpy_s(count: int) -> None:
-    pictures = np.random.default_rng(count).integers(0, 256, (count, 7, 9, 3), dtype=np.uint8)
-    expected = np.median(pictures, axis=0).astype(np.uint8)
-    np.testing.assert_array_equal(temporal_median(list(pictures)), expected)
 
 
 def test_what_sift_misses_is_found_by_both() -> None:
