@@ -1,7 +1,12 @@
-"""Where the controls of each pad family are, in fractions of the canvas width, and how much designs vary."""
+"""Where the controls of each pad family are, in fractions of the canvas width, and how much designs vary.
+
+The numbers are read off pictures of the pads and their overlays, by eye. Ranges are drawn as wide as published overlays
+differ. Every draw changes all skins after it, so the order of the draws is part of the design.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -10,12 +15,26 @@ Point = tuple[float, float]
 #: Centre and half-size.
 Place = tuple[Point, Point]
 
-_XBOX_GLYPHS = {"south": "A", "east": "B", "west": "X", "north": "Y", "left_shoulder": "LB", "right_shoulder": "RB",
-                "left_trigger": "LT", "right_trigger": "RT"}  # fmt: skip
-_PS_GLYPHS = {"south": "cross", "east": "circle", "west": "square", "north": "triangle", "left_shoulder": "L1",
-              "right_shoulder": "R1", "left_trigger": "L2", "right_trigger": "R2"}  # fmt: skip
-_SWITCH_GLYPHS = {"south": "B", "east": "A", "west": "Y", "north": "X", "left_shoulder": "L", "right_shoulder": "R",
-                  "left_trigger": "ZL", "right_trigger": "ZR", "back": "minus"}  # fmt: skip
+#: What is written on the buttons of each maker's pads.
+_XBOX_GLYPHS = {
+    "south": "A", "east": "B", "west": "X", "north": "Y", "left_shoulder": "LB", "right_shoulder": "RB",
+    "left_trigger": "LT", "right_trigger": "RT",
+}  # fmt: skip
+_PS_GLYPHS = {
+    "south": "cross", "east": "circle", "west": "square", "north": "triangle", "left_shoulder": "L1",
+    "right_shoulder": "R1", "left_trigger": "L2", "right_trigger": "R2",
+}  # fmt: skip
+_SWITCH_GLYPHS = {
+    "south": "B", "east": "A", "west": "Y", "north": "X", "left_shoulder": "L", "right_shoulder": "R",
+    "left_trigger": "ZL", "right_trigger": "ZR", "back": "minus",
+}  # fmt: skip
+#: Height of a canvas over its width.
+_ASPECT = 0.62
+#: Half height of a shoulder button.
+_BUMPER_HALF_HEIGHT = 0.017
+#: Where a button is from the middle of its group.
+_FACE_STEPS = {"north": (0, -1), "south": (0, 1), "west": (-1, 0), "east": (1, 0)}
+_DPAD_STEPS = {"dpad_up": (0, -1), "dpad_down": (0, 1), "dpad_left": (-1, 0), "dpad_right": (1, 0)}
 
 
 @dataclass(frozen=True)
@@ -100,26 +119,19 @@ class Family:
         buttons = self._shoulders(rng) | self._menus(rng, near)
         spread = self.spread * float(rng.uniform(0.9, 1.12))
         radius = spread * float(rng.uniform(0.48, 0.66))
-        for name, (dx, dy) in {"north": (0, -1), "south": (0, 1), "west": (-1, 0), "east": (1, 0)}.items():
+        for name, (dx, dy) in _FACE_STEPS.items():
             buttons[name] = ((face[0] + dx * spread, face[1] + dy * spread), (radius, radius))
         shape = str(rng.choice(["cross", "arrows", "discs"], p=[0.6, 0.25, 0.15]))
-        reach, long, wide = (
-            float(rng.uniform(0.034, 0.042)),
-            float(rng.uniform(0.018, 0.023)),
-            float(rng.uniform(0.014, 0.019)),
-        )
-        for name, (dx, dy) in {
-            "dpad_up": (0, -1),
-            "dpad_down": (0, 1),
-            "dpad_left": (-1, 0),
-            "dpad_right": (1, 0),
-        }.items():
+        reach = float(rng.uniform(0.034, 0.042))
+        long = float(rng.uniform(0.018, 0.023))
+        wide = float(rng.uniform(0.014, 0.019))
+        for name, (dx, dy) in _DPAD_STEPS.items():
             half = (long, wide) if dx else (wide, long)
             buttons[name] = ((dpad[0] + dx * reach, dpad[1] + dy * reach), half if shape != "discs" else (wide, wide))
         well = float(rng.uniform(0.062, 0.082))
         cap = well * float(rng.uniform(0.45, 0.8))
         return Geometry(
-            aspect=0.62,
+            aspect=_ASPECT,
             body=() if free else tuple(_vary_part(part, rng) for part in self.body),
             buttons=buttons,
             sticks={"left_stick": near(self.left_stick), "right_stick": near(self.right_stick)},
@@ -135,25 +147,27 @@ class Family:
         )
 
     def _shoulders(self, rng: np.random.Generator) -> dict[str, Place]:
-        half_width, x = float(rng.uniform(0.06, 0.085)), float(rng.uniform(0.22, 0.27))
-        bumper_y, trigger_y = float(rng.uniform(0.1, 0.115)), float(rng.uniform(0.045, 0.055))
-        bumper, trigger = (
-            (half_width, 0.017),
-            (half_width * float(rng.uniform(0.6, 0.9)), float(rng.uniform(0.025, 0.034))),
-        )
+        half_width = float(rng.uniform(0.06, 0.085))
+        x = float(rng.uniform(0.22, 0.27))
+        bumper_y = float(rng.uniform(0.1, 0.115))
+        trigger_y = float(rng.uniform(0.045, 0.055))
+        bumper = (half_width, _BUMPER_HALF_HEIGHT)
+        trigger = (half_width * float(rng.uniform(0.6, 0.9)), float(rng.uniform(0.025, 0.034)))
         return {
-            "left_trigger": ((x, trigger_y), trigger), "right_trigger": ((1 - x, trigger_y), trigger),
-            "left_shoulder": ((x, bumper_y), bumper), "right_shoulder": ((1 - x, bumper_y), bumper),
-        }  # fmt: skip
+            "left_trigger": ((x, trigger_y), trigger),
+            "right_trigger": ((1 - x, trigger_y), trigger),
+            "left_shoulder": ((x, bumper_y), bumper),
+            "right_shoulder": ((1 - x, bumper_y), bumper),
+        }
 
-    def _menus(self, rng: np.random.Generator, near: object) -> dict[str, Place]:
-        assert callable(near)
+    def _menus(self, rng: np.random.Generator, near: Callable[[Point], Point]) -> dict[str, Place]:
         half = (float(rng.uniform(0.016, 0.024)), float(rng.uniform(0.010, 0.016)))
         guide = float(rng.uniform(0.024, 0.034))
         return {
-            "back": (near(self.menus[0]), half), "start": (near(self.menus[1]), half),
+            "back": (near(self.menus[0]), half),
+            "start": (near(self.menus[1]), half),
             "guide": (near(self.guide), (guide, guide)),
-        }  # fmt: skip
+        }
 
 
 def _vary_part(part: BodyPart, rng: np.random.Generator) -> BodyPart:
@@ -174,6 +188,7 @@ _PS_BODY = _hull(0.80, 0.14, 0.42, (0.095, 0.19), 14, 0.09)
 
 
 def _xbox(**changes: object) -> Family:
+    """Return the places of an Xbox pad, with changes."""
     family = Family(
         left_stick=(0.27, 0.25), right_stick=(0.615, 0.39), dpad=(0.385, 0.39), face=(0.735, 0.25),
         menus=((0.435, 0.25), (0.565, 0.25)), guide=(0.5, 0.175), body=_XBOX_BODY, glyphs=_XBOX_GLYPHS,
@@ -182,6 +197,7 @@ def _xbox(**changes: object) -> Family:
 
 
 def _ps(**changes: object) -> Family:
+    """Return the places of a PlayStation pad, with changes."""
     family = Family(
         left_stick=(0.375, 0.41), right_stick=(0.625, 0.41), dpad=(0.245, 0.27), face=(0.755, 0.27),
         menus=((0.43, 0.25), (0.57, 0.25)), guide=(0.5, 0.35), body=_PS_BODY, glyphs=_PS_GLYPHS,

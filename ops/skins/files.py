@@ -22,7 +22,10 @@ from ops.skins.template import ControlArea
 from ops.store.storage import to_json
 
 SKIN_FILE = "skin.json"
+#: Changes when an older overplay could not read what this one writes.
 FORMAT = 1
+#: Keeps colours finite where nothing is drawn.
+_TINY_ALPHA = 1e-6
 
 
 def save_skin(skin: Skin, library: Path) -> None:
@@ -44,19 +47,30 @@ def save_skin(skin: Skin, library: Path) -> None:
         return {"picture": names[key], "x": sprite.x, "y": sprite.y}
 
     record = {
-        "format": FORMAT, "skin_id": skin.skin_id, "family": skin.family, "width": skin.width, "height": skin.height,
-        "trigger_mode": skin.trigger_mode, "trigger_threshold": skin.trigger_threshold, "dead_zone": skin.dead_zone,
-        "round_dead_zone": skin.round_dead_zone, "order": list(skin.order), "body": keep(skin.body, "body"),
+        "format": FORMAT,
+        "skin_id": skin.skin_id,
+        "family": skin.family,
+        "width": skin.width,
+        "height": skin.height,
+        "trigger_mode": skin.trigger_mode,
+        "trigger_threshold": skin.trigger_threshold,
+        "dead_zone": skin.dead_zone,
+        "round_dead_zone": skin.round_dead_zone,
+        "order": list(skin.order),
+        "body": keep(skin.body, "body"),
         "statics": {name: keep(sprite, "static") for name, sprite in skin.statics.items()},
         "dpad": [keep(sprite, f"dpad-{number}") for number, sprite in enumerate(skin.dpad)],
         "controls": {
             name: {
-                "area": asdict(art.area), "mode": art.mode, "slide": list(art.slide), "tilt_deg": art.tilt_deg,
+                "area": asdict(art.area),
+                "mode": art.mode,
+                "slide": list(art.slide),
+                "tilt_deg": art.tilt_deg,
                 **{look: keep(getattr(art, look), f"{name}-{look}") for look in ("off", "on", "moved")},
             }
             for name, art in skin.controls.items()
         },
-    }  # fmt: skip
+    }
     skin.template().save(library)
     (folder / SKIN_FILE).write_bytes(to_json(record))
 
@@ -103,26 +117,40 @@ def _skin(record: dict[str, Any], folder: Path) -> Skin:
 
     controls = {
         name: ControlArt(
-            ControlArea(**item["area"]), sprite(item["off"]), sprite(item["on"]), sprite(item["moved"]),
-            mode(item["mode"]), (float(item["slide"][0]), float(item["slide"][1])), float(item["tilt_deg"]),
+            ControlArea(**item["area"]),
+            sprite(item["off"]),
+            sprite(item["on"]),
+            sprite(item["moved"]),
+            mode(item["mode"]),
+            (float(item["slide"][0]), float(item["slide"][1])),
+            float(item["tilt_deg"]),
         )
         for name, item in record["controls"].items()
-    }  # fmt: skip
+    }
     unknown = sorted(set(controls) - set(CONTROLS))
     width, height = int(record["width"]), int(record["height"])
     if unknown or not (0 < width <= MAX_CANVAS_PX and 0 < height <= MAX_CANVAS_PX):
         raise ValueError(f"controls {unknown} are unknown, or the canvas of {width}x{height} px is out of range")
     return Skin(
-        str(record["skin_id"]), str(record["family"]), width, height, certain(record["body"]), controls,
-        mode(record["trigger_mode"]) or "binary", float(record["dead_zone"]), bool(record["round_dead_zone"]),
-        float(record["trigger_threshold"]), {name: certain(item) for name, item in record["statics"].items()},
-        tuple(certain(item) for item in record["dpad"]), tuple(record["order"]),
-    )  # fmt: skip
+        str(record["skin_id"]),
+        str(record["family"]),
+        width,
+        height,
+        certain(record["body"]),
+        controls,
+        mode(record["trigger_mode"]) or "binary",
+        float(record["dead_zone"]),
+        bool(record["round_dead_zone"]),
+        float(record["trigger_threshold"]),
+        {name: certain(item) for name, item in record["statics"].items()},
+        tuple(certain(item) for item in record["dpad"]),
+        tuple(record["order"]),
+    )
 
 
 def _straight(rgba: Floats) -> np.ndarray[Any, np.dtype[np.uint8]]:
     alpha = rgba[..., 3:]
-    colour = np.where(alpha > 0, rgba[..., :3] / np.maximum(alpha, 1e-6), 0)
+    colour = np.where(alpha > 0, rgba[..., :3] / np.maximum(alpha, _TINY_ALPHA), 0)
     return np.clip(np.concatenate([colour, alpha], axis=-1) * 255 + 0.5, 0, 255).astype(np.uint8)
 
 

@@ -1,8 +1,8 @@
 """The internal form of a skin, and drawing it in any pad state, size, place and opacity.
 
-A skin is a body and, per control, an `off` and an `on` sprite; a stick's sprite moves. Importers turn other
-programs' skins into this form, the procedural families are born in it. Pixels are float32 RGBA with premultiplied
-alpha in [0, 1], so that "over" is one multiply-add.
+A skin is a body and, per control, an `off` and an `on` sprite. A stick's sprite moves. Importers turn other programs'
+skins into this form; the procedural families are drawn in it. Pixels are float32 RGBA with premultiplied alpha in
+[0, 1], so that "over" is one multiply-add.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from ops.skins.sampling import antialiased, leaning, mix, spread
 from ops.skins.template import ControlArea, Pixels, Template
 
 TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
-#: An analog trigger is "pressed" from here on.
+#: An analog trigger is "pressed" from this travel on.
 TRIGGER_PRESSED = 0.5
+#: A button's value above this is "pressed".
+_PRESSED = 0.5
 
 
 @dataclass(frozen=True)
@@ -268,7 +270,7 @@ class SkinRenderer:
 
     def _dpad(self, buttons: Floats) -> Placed:
         up, down, left, right = (
-            bool(buttons[DATASET.index(f"dpad_{name}")] > 0.5) for name in ("up", "down", "left", "right")
+            bool(buttons[DATASET.index(f"dpad_{name}")] > _PRESSED) for name in ("up", "down", "left", "right")
         )
         direction = dpad_direction(up, down, left, right)
         if (DPAD, direction) not in self._placed:
@@ -328,9 +330,9 @@ class SkinRenderer:
             return self._dpad(buttons)
         if name in STICKS:
             index = STICKS.index(name)
-            thumb = bool(buttons[DATASET.index(("left_thumb", "right_thumb")[index])] > 0.5)
+            thumb = bool(buttons[DATASET.index(("left_thumb", "right_thumb")[index])] > _PRESSED)
             return self._stick(name, thumb, axes[2 * index : 2 * index + 2])
-        pressed = bool(buttons[DATASET.index(name)] > 0.5)
+        pressed = bool(buttons[DATASET.index(name)] > _PRESSED)
         if name.endswith("_trigger") and (triggers is not None or self._mode(name) == "slide"):
             travel = float(pressed) if triggers is None else float(triggers[0 if name.startswith("left") else 1])
             return self._as_before(name, travel, partial(self._trigger, name, travel))

@@ -12,6 +12,9 @@ from ops.gamepad import Floats
 from ops.skins.sampling import spread
 from ops.skins.template import Pixels
 
+#: Keeps colours finite where hardly anything is drawn; far below the least alpha of a byte.
+_TINY_ALPHA = np.float32(1e-6)
+
 
 class Box(NamedTuple):
     """A rectangle of whole pixels, right and bottom not in it."""
@@ -104,7 +107,7 @@ def over(canvas: Floats, sprite: Floats, x: int, y: int) -> None:
 def to_straight(premultiplied: Floats) -> Pixels:
     """Return a premultiplied picture (h, w, 4) in [0, 1] as uint8 RGBA of straight alpha."""
     alpha = premultiplied[..., 3]
-    divisor = np.maximum(alpha, np.float32(1e-6))
+    divisor = np.maximum(alpha, _TINY_ALPHA)
     divisor[alpha <= 0] = np.inf
     straight = premultiplied / spread(divisor, 4)
     straight[..., 3] = alpha

@@ -1,7 +1,8 @@
 """Our own skins, drawn as vectors: families, styles and press looks, each skin a deterministic function of its name.
 
-`<family>-<style>-<variant>`, such as `ps4-flat-01`. The library that a clone matches with is `skin_ids()`; any other
-variant number draws a further design of its kind, which is what the reader is trained on.
+A name is `<family>-<style>-<variant>`, such as `ps4-flat-01`. The library that a clone matches with is `skin_ids()`.
+Any other variant number draws a further design of its kind; the reader is trained on those. The numbers of looks are
+chosen by eye, after published overlays.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ PRESS_LOOKS = ("fill", "recolour", "outline", "glow", "move")
 #: `full` (320) what videos of unknown skins are matched with; the first is part of the second.
 CORE, FULL = "core", "full"
 LIBRARIES = {CORE: 2, FULL: 10}
+#: Width of a canvas in pixels: overlays on screen are smaller, so they are sharp.
 _WIDTH = 640
+#: Room around a control for what its press draws beyond it (glow, a move), in canvas pixels.
 _MARGIN = 14.0
 
 
@@ -131,9 +134,13 @@ def _hsv(hue: float, saturation: float, value: float) -> Colour:
     return colorsys.hsv_to_rgb(hue, saturation, value)
 
 
+#: Colours of face buttons in skins that have them, as on Xbox pads.
 _FACE_COLOURS: dict[str, Colour] = {
-    "south": (0.35, 0.75, 0.25), "east": (0.85, 0.2, 0.2), "west": (0.25, 0.45, 0.9), "north": (0.9, 0.75, 0.15),
-}  # fmt: skip
+    "south": (0.35, 0.75, 0.25),
+    "east": (0.85, 0.2, 0.2),
+    "west": (0.25, 0.45, 0.9),
+    "north": (0.9, 0.75, 0.15),
+}
 
 
 class _Painter:
@@ -254,6 +261,14 @@ class _Painter:
         return ControlArt(area, off, on if look.shows_thumbs else None)
 
 
+#: Corners of the triangles of a d-pad, in half-sizes from the button's centre.
+_ARROWS: dict[str, list[Point]] = {
+    "dpad_up": [(-1, 1), (0, -1), (1, 1)],
+    "dpad_down": [(-1, -1), (0, 1), (1, -1)],
+    "dpad_left": [(1, -1), (-1, 0), (1, 1)],
+    "dpad_right": [(-1, -1), (1, 0), (-1, 1)],
+}
+#: Glyphs that are one line, in half-sizes from the button's centre.
 _STROKES: dict[str, list[Point]] = {
     "triangle": [(-1.0, 0.8), (0.0, -1.0), (1.0, 0.8), (-1.0, 0.8), (0.0, -1.0)],
     "square": [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85), (-0.85, -0.85), (0.85, -0.85)],
@@ -264,8 +279,4 @@ _STROKES: dict[str, list[Point]] = {
 
 def _arrow(name: str, centre: Point, half: Point) -> list[Point]:
     """Return a triangle that points where a d-pad button points."""
-    points = {
-        "dpad_up": [(-1, 1), (0, -1), (1, 1)], "dpad_down": [(-1, -1), (0, 1), (1, -1)],
-        "dpad_left": [(1, -1), (-1, 0), (1, 1)], "dpad_right": [(-1, -1), (1, 0), (-1, 1)],
-    }[name]  # fmt: skip
-    return [(centre[0] + x * half[0], centre[1] + y * half[1]) for x, y in points]
+    return [(centre[0] + x * half[0], centre[1] + y * half[1]) for x, y in _ARROWS[name]]

@@ -1,7 +1,7 @@
 """Vector shapes as antialiased masks and sprites: the drawing tools of the procedural families.
 
-Shapes are drawn in canvas pixels at `_SUPERSAMPLE` times the resolution and averaged down, so edges are smooth and
-sub-pixel places are honoured. Needs OpenCV only; text is OpenCV's own stroke font.
+Shapes are drawn in canvas pixels at `_SUPERSAMPLE` times the resolution and averaged down. So edges are smooth, and
+places between pixels count. Text is OpenCV's own stroke font.
 """
 
 from __future__ import annotations
@@ -20,8 +20,17 @@ Colour = tuple[float, float, float]
 Point = tuple[float, float]
 Mask = npt.NDArray[np.float32]
 
+#: Shapes are drawn so many times as large, then averaged down: 16 steps of coverage per pixel.
 _SUPERSAMPLE = 4
-_SHIFT = 4  # OpenCV draws with 1/16 pixel coordinates
+#: Fraction bits of OpenCV's coordinates: sixteenths of a pixel.
+_SHIFT = 4
+#: Points of a rounded corner and of an ellipse: at 640 pixels no edge between two is seen.
+_CORNER_POINTS = 12
+_ELLIPSE_POINTS = 64
+#: Height of a capital letter in OpenCV's Hershey font, in its units.
+_CAPITAL_UNITS = 21.0
+#: A halo is made so much stronger than the blur that it is made of. Chosen by eye.
+_GLOW_GAIN = 1.6
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ class Patch:
         radius = min(radius, *half)
         points: list[Point] = []
         for corner, (sx, sy) in enumerate(((1, 1), (-1, 1), (-1, -1), (1, -1))):
-            turn = np.linspace(corner * np.pi / 2, (corner + 1) * np.pi / 2, 12)
+            turn = np.linspace(corner * np.pi / 2, (corner + 1) * np.pi / 2, _CORNER_POINTS)
             x = centre[0] + sx * (half[0] - radius) + radius * np.cos(turn)
             y = centre[1] + sy * (half[1] - radius) + radius * np.sin(turn)
             points.extend(zip(x.tolist(), y.tolist(), strict=True))
@@ -115,7 +124,7 @@ class Patch:
 
         big = self._blank()
         font, width = cv2.FONT_HERSHEY_SIMPLEX, max(1, round(thickness * _SUPERSAMPLE))
-        scale = height * _SUPERSAMPLE / 21.0  # Hershey capitals are 21 units high
+        scale = height * _SUPERSAMPLE / _CAPITAL_UNITS
         (text_width, text_height), _ = cv2.getTextSize(text, font, scale, width)
         x = (centre[0] - self.left) * _SUPERSAMPLE - text_width / 2
         y = (centre[1] - self.top) * _SUPERSAMPLE + text_height / 2
@@ -137,7 +146,7 @@ class Patch:
 
 def ellipse_points(centre: Point, half: Point, angle: float = 0.0) -> list[Point]:
     """Return points on an ellipse, turned by `angle` degrees."""
-    turn = np.linspace(0, 2 * np.pi, 64, endpoint=False)
+    turn = np.linspace(0, 2 * np.pi, _ELLIPSE_POINTS, endpoint=False)
     x, y = half[0] * np.cos(turn), half[1] * np.sin(turn)
     c, s = np.cos(np.radians(angle)), np.sin(np.radians(angle))
     return list(zip((centre[0] + c * x - s * y).tolist(), (centre[1] + s * x + c * y).tolist(), strict=True))
@@ -158,7 +167,7 @@ def glow(mask: Mask, radius: float) -> Mask:
     """Return a soft halo around a mask, strongest at its border."""
     import cv2
 
-    return np.asarray(np.clip(cv2.GaussianBlur(mask, (0, 0), radius) * 1.6, 0, 1), dtype=np.float32)
+    return np.asarray(np.clip(cv2.GaussianBlur(mask, (0, 0), radius) * _GLOW_GAIN, 0, 1), dtype=np.float32)
 
 
 def union(*masks: Mask) -> Mask:

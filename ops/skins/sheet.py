@@ -10,8 +10,17 @@ from ops.gamepad import CONTROLS, DATASET, STICKS, Floats
 from ops.skins.form import Skin, SkinRenderer
 from ops.skins.template import Pixels
 
+#: What skins are drawn on: dark and light ones are both seen.
 _GREY = 96
+#: Height of the line above a picture, and where its text stands in it.
 _CAPTION_PX = 16
+_CAPTION_LEFT_PX = 3
+_CAPTION_BASE_PX = 12
+#: Size of the text, as OpenCV scales its font.
+_CAPTION_SCALE = 0.38
+_WHITE = (255, 255, 255)
+#: Pictures in a row of several skins: one for each state of `overview`.
+_OVERVIEW_COLUMNS = 3
 
 State = tuple[str, Floats, Floats]
 
@@ -58,7 +67,7 @@ def contact_sheet(skins: Sequence[Skin], width_px: int = 320, columns: int = 5) 
     if len(skins) == 1:
         cells = [_cell(skins[0], state, width_px) for state in each_control(skins[0])]
     else:
-        cells, columns = [_cell(skin, state, width_px) for skin in skins for state in overview(skin)], 3
+        cells, columns = [_cell(skin, state, width_px) for skin in skins for state in overview(skin)], _OVERVIEW_COLUMNS
     blank = np.full((1, width_px, 3), _GREY, dtype=np.uint8)
     cells.extend([blank] * (-len(cells) % columns))
     rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
@@ -82,5 +91,6 @@ def _cell(skin: Skin, state: State, width_px: int) -> Pixels:
     height = max(1, round(width_px * skin.height / skin.width))
     frame = np.full((height + _CAPTION_PX, width_px, 3), _GREY, dtype=np.uint8)
     SkinRenderer(skin, float(width_px), 0.0, float(_CAPTION_PX)).draw(frame, buttons, axes)
-    cv2.putText(frame, caption, (3, 12), cv2.FONT_HERSHEY_SIMPLEX, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
+    place = (_CAPTION_LEFT_PX, _CAPTION_BASE_PX)
+    cv2.putText(frame, caption, place, cv2.FONT_HERSHEY_SIMPLEX, _CAPTION_SCALE, _WHITE, 1, cv2.LINE_AA)
     return frame

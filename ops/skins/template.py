@@ -1,7 +1,7 @@
 """What the locator and the reader know of a skin: its idle picture and where its controls are.
 
 On disk a template is `<template_id>.png` (RGBA, idle look) with `<template_id>.json` beside it. A PNG alone is a
-template too: then the family is the file's stem and where its controls are is not known.
+template too. Then the family is the file's stem, and nothing is known of its controls.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ Pixels = npt.NDArray[np.uint8]
 
 #: Alpha above this is drawn; overlay boxes are the tight bounds of what is drawn.
 DRAWN_ALPHA = 0.05
+#: Larger pictures are refused: no overlay is, and memory stays small.
 _MAX_SIDE_PX = 4096
 
 

@@ -21,17 +21,43 @@ from ops.store.tables import trace_to_table
 from ops.truth.benchmark_looks import draw_hud, fill_key, muted
 from ops.truth.synthesize import drawn_truth, make_pad_trace, procedural_background
 
-#: Templates that come with the clips: idle pictures alone, as users have them, and with the places of the controls.
-PICTURES, TEMPLATES = "pictures", "templates"
+#: Folder of the clips' idle pictures alone, as users have them.
+PICTURES = "pictures"
+#: Folder of their templates with the places of the controls.
+TEMPLATES = "templates"
+#: Width of an idle picture.
 _PICTURE_PX = 640
+#: A drawn scene is another one after so many frames.
 _SCENE_FRAMES = 120
 #: (width, height) and frame rate of the videos.
 _FORMATS = ((1280, 720, 30), (1280, 720, 60), (1920, 1080, 30))
 #: What changes on screen in clips that are made with `changes`, and what is hard to find in those made with `hard`.
 CHANGES = ("late", "gone", "away", "moved", "resized", "two")
 HARD = ("small", "faint", "small and faint", "key", "colour", "hud")
-#: Frames between keyframes: players and sites cut videos every few seconds.
+#: Seconds between keyframes, as sites that stream encode.
 _KEYFRAME_S = 2.0
+#: Widths of overlays in pixels of a 720p video.
+_OVERLAY_PX = (200, 420)
+_REFERENCE_HEIGHT_PX = 720
+#: Where overlays are, as shares of the free width and height: near edges, and in the middle of a side.
+_EDGES = [0.02, 0.98]
+_TOPS = [0.02, 0.5, 0.98]
+#: Half of the overlays are opaque, the others at least so much.
+_LEAST_OPACITY = 0.6
+#: H.264 rate factors, the last one left out: from good to what sites serve.
+_CRF = (20, 31)
+#: When something changes, as shares of the clip: once early, once late.
+_EARLY = (0.25, 0.4)
+_LATE = (0.6, 0.75)
+#: An overlay that is resized keeps this share of its width.
+_RESIZED = 0.7
+#: Width in pixels and opacity of overlays that are hard to find, by kind of `HARD`.
+_HARD_LOOKS = {
+    "small": (150, 1.0), "faint": (240, 0.5), "small and faint": (180, 0.6),
+    "key": (200, 0.8), "colour": (280, 0.9), "hud": (220, 0.75),
+}  # fmt: skip
+#: Size of videos with such overlays.
+_HARD_SIZE = (1280, 720)
 
 
 @dataclass(frozen=True)
@@ -112,10 +138,10 @@ def plan_clips(
             skin_id=skin.skin_id,
             start_s=0.0,
             stop_s=seconds,
-            overlay_px=round(height / 720 * rng.uniform(200, 420)),
-            left=float(rng.choice([0.02, 0.98])),
-            top=float(rng.choice([0.02, 0.5, 0.98])),
-            opacity=round(float(rng.choice([1.0, rng.uniform(0.6, 1)])), 2),
+            overlay_px=round(height / _REFERENCE_HEIGHT_PX * rng.uniform(*_OVERLAY_PX)),
+            left=float(rng.choice(_EDGES)),
+            top=float(rng.choice(_TOPS)),
+            opacity=round(float(rng.choice([1.0, rng.uniform(_LEAST_OPACITY, 1)])), 2),
         )
         kind = kinds[number % len(kinds)] if kinds else ""
         clip = BenchmarkClip(
@@ -127,7 +153,7 @@ def plan_clips(
             fps=fps,
             seconds=seconds,
             showings=(showing,),
-            crf=int(rng.integers(20, 31)),
+            crf=int(rng.integers(*_CRF)),
             footage=footage[number % len(footage)].stem if footage else "",
             seed=seed + number,
             kind=kind,
@@ -144,9 +170,8 @@ def plan_clips(
 def _change(rng: np.random.Generator, clip: BenchmarkClip, other: str) -> tuple[Showing, ...]:
     """Return what is shown when, if something changes; `other` is the skin of a second overlay."""
     (whole,) = clip.showings
-    early, late = (round(float(rng.uniform(*share)) * clip.seconds * clip.fps) / clip.fps for share in
-                   ((0.25, 0.4), (0.6, 0.75)))  # fmt: skip
-    elsewhere = replace(whole, left=1 - whole.left, top=round(float(rng.choice([0.02, 0.98])), 2))
+    early, late = (round(float(rng.uniform(*share)) * clip.seconds * clip.fps) / clip.fps for share in (_EARLY, _LATE))
+    elsewhere = replace(whole, left=1 - whole.left, top=round(float(rng.choice(_EDGES)), 2))
     first, rest = replace(whole, stop_s=early), replace(whole, start_s=late)
     if clip.kind == "late":
         return (replace(whole, start_s=early),)
@@ -157,18 +182,15 @@ def _change(rng: np.random.Generator, clip: BenchmarkClip, other: str) -> tuple[
     if clip.kind == "moved":
         return first, replace(elsewhere, start_s=early)
     if clip.kind == "resized":
-        return first, replace(whole, start_s=early, overlay_px=round(0.7 * whole.overlay_px))
+        return first, replace(whole, start_s=early, overlay_px=round(_RESIZED * whole.overlay_px))
     return whole, replace(elsewhere, skin_id=other, start_s=early, stop_s=late, overlay=1)
 
 
 def _harden(clip: BenchmarkClip) -> BenchmarkClip:
     """Return the clip at 720p, with the overlay as small or faint as its kind says."""
-    width_px, opacity = {
-        "small": (150, 1.0), "faint": (240, 0.5), "small and faint": (180, 0.6),
-        "key": (200, 0.8), "colour": (280, 0.9), "hud": (220, 0.75),
-    }[clip.kind]  # fmt: skip
+    width_px, opacity = _HARD_LOOKS[clip.kind]
     showing = replace(clip.showings[0], overlay_px=width_px, opacity=opacity)
-    return replace(clip, width=1280, height=720, showings=(showing,))
+    return replace(clip, width=_HARD_SIZE[0], height=_HARD_SIZE[1], showings=(showing,))
 
 
 class _Drawn(NamedTuple):
@@ -201,15 +223,19 @@ def write_clip(clip: BenchmarkClip, skins: Mapping[str, Skin], footage: Path | N
     num_frames = round(clip.seconds * clip.fps)
     pads = {number: make_pad_trace(rng, num_frames) for number in sorted({s.overlay for s in clip.showings})}
     drawn = [
-        _Drawn(showing, round(showing.start_s * clip.fps), round(showing.stop_s * clip.fps),
-               _renderer(clip, showing, skins[showing.skin_id]), pads[showing.overlay])
+        _Drawn(
+            showing,
+            first=round(showing.start_s * clip.fps),
+            after=round(showing.stop_s * clip.fps),
+            renderer=_renderer(clip, showing, skins[showing.skin_id]),
+            pad=pads[showing.overlay],
+        )
         for showing in clip.showings
-    ]  # fmt: skip
+    ]
     folder.mkdir(parents=True, exist_ok=True)
     scenes = _footage(footage, clip) if footage else _scene(rng, clip)
-    _encode(folder / f"{clip.name}.mp4", clip, (
-        _with_overlays(clip, scene, drawn, i) for i, scene in zip(range(num_frames), scenes, strict=False)
-    ))  # fmt: skip
+    frames = (_with_overlays(clip, scene, drawn, row) for row, scene in zip(range(num_frames), scenes, strict=False))
+    _encode(folder / f"{clip.name}.mp4", clip, frames)
     pq.write_table(trace_to_table(_truth(clip, skins, drawn, num_frames)), folder / f"{clip.name}.parquet")
     _write_templates([skins[name] for name in {showing.skin_id for showing in clip.showings}], folder)
     (folder / f"{clip.name}.json").write_bytes(to_json(_facts(clip, skins, drawn)))

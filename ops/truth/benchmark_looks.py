@@ -6,15 +6,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from ops.overlay.appearance import LUMA
 from ops.skins.form import ControlArt, Skin, SkinRenderer, Sprite
 from ops.skins.template import Pixels
 
+#: Chroma-key colours: the usual green, magenta and blue.
 _KEYS = ((0, 177, 64), (255, 0, 255), (0, 71, 187))
-_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
-#: Brightness that muted skins have, and the share of their contrast in brightness that is left.
-_MIDDLE, _CONTRAST = 0.45, 0.12
+_LUMA_WEIGHTS = np.array(LUMA, dtype=np.float32)
+#: Brightness that muted skins have. Chosen by eye, as are the next two.
+_MIDDLE = 0.45
+#: The share of their contrast in brightness that is left.
+_CONTRAST = 0.12
 #: How far red and blue are moved apart, dark parts the one way and light ones the other.
 _TINT = 0.35
+#: Keeps colours finite where nothing is drawn.
+_TINY_ALPHA = 1e-6
+#: Things that a HUD has, all over the frame.
+_HUD_PARTS = 60
+#: Room that is left for a part at the right and at the bottom of a frame, in pixels.
+_HUD_RIGHT_PX = 60
+_HUD_BOTTOM_PX = 20
+#: Least brightness of a colour of the HUD, of 255.
+_HUD_DARKEST = 40
 _HUD_TEXTS = ("HP 100", "AMMO 24/96", "LV 7", "x12", "01:37", "SCORE 004250", "NORTH", "QUEST", "1080", "KILL")
 
 
@@ -31,9 +44,9 @@ def draw_hud(frame: Pixels, rng: np.random.Generator) -> None:
     import cv2
 
     height, width = frame.shape[:2]
-    for _ in range(60):
-        x, y = int(rng.uniform(0, width - 60)), int(rng.uniform(0, height - 20))
-        colour = tuple(int(value) for value in rng.integers(40, 256, 3))
+    for _ in range(_HUD_PARTS):
+        x, y = int(rng.uniform(0, width - _HUD_RIGHT_PX)), int(rng.uniform(0, height - _HUD_BOTTOM_PX))
+        colour = tuple(int(value) for value in rng.integers(_HUD_DARKEST, 256, 3))
         kind = rng.integers(4)
         if kind == 0:
             size = float(rng.uniform(0.4, 0.9))
@@ -51,13 +64,13 @@ def muted(skin: Skin) -> Skin:
 
     def mute(sprite: Sprite) -> Sprite:
         alpha = sprite.rgba[..., 3:]
-        colour = sprite.rgba[..., :3] / np.maximum(alpha, 1e-6)
-        luma = colour @ _LUMA
+        colour = sprite.rgba[..., :3] / np.maximum(alpha, _TINY_ALPHA)
+        luma = colour @ _LUMA_WEIGHTS
         tint = (luma - 0.5)[..., None] * np.array([1.0, 0.0, -1.0], np.float32) * 2 * _TINT
-        tint -= (tint @ _LUMA)[..., None]
+        tint -= (tint @ _LUMA_WEIGHTS)[..., None]
         flat = _MIDDLE + _CONTRAST * (luma - _MIDDLE)
         even = colour + tint
-        even += (flat - even @ _LUMA)[..., None]
+        even += (flat - even @ _LUMA_WEIGHTS)[..., None]
         return replace(sprite, rgba=np.concatenate([even.clip(0, 1) * alpha, alpha], axis=-1).astype(np.float32))
 
     def mute_control(art: ControlArt) -> ControlArt:

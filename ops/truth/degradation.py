@@ -15,10 +15,25 @@ from ops.skins.template import Pixels
 
 #: Presets of x264 that live recorders use.
 PRESETS = ("veryfast", "superfast")
-#: x264's AVX-512 code gives now these bytes, now those, on virtual machines with other work (measured: 5 of 25 clips
-#: differ; none with AVX2, at the same speed, and its bytes are those that AVX-512 gives mostly).
+#: Keeps x264 from AVX-512, whose bytes differ from run to run on busy virtual machines. Measured: 5 of 25 clips
+#: differed. With AVX2 none did, at the same speed, and its bytes are those that AVX-512 gives mostly.
 SAME_BYTES = "asm=avx2"
+#: Chroma-key colours: pure green, magenta and blue.
 _KEY_COLOURS = ((0.0, 255.0, 0.0), (255.0, 0.0, 255.0), (0.0, 0.0, 255.0))
+#: Of the boxes, the share that has any colour; the others have a key colour. Chosen by eye, as are the next five.
+_ANY_COLOUR = 0.6
+#: Opacity of a box.
+_BOX_ALPHA = (0.4, 1.0)
+#: Of the fringes, the share that is a black shadow.
+_SHADOWS = 0.5
+#: How far a shadow falls, in pixels to the right and down.
+_SHADOW_PX = (0, 4)
+#: Standard deviation of a fringe's softness in pixels.
+_FRINGE_PX = (1, 4)
+#: Opacity of a fringe.
+_FRINGE_ALPHA = (0.3, 0.8)
+#: Frame rate that a clip is encoded at; it changes nothing but time stamps, which nobody reads.
+_FPS = 60
 
 
 @dataclass(frozen=True)
@@ -58,17 +73,17 @@ def lay_under(
         return
     alpha = idle_alpha()
     if kind < config.box:
-        colour = rng.uniform(0, 255, 3) if rng.random() < 0.6 else np.array(_KEY_COLOURS[int(rng.integers(3))])
+        colour = rng.uniform(0, 255, 3) if rng.random() < _ANY_COLOUR else np.array(_KEY_COLOURS[int(rng.integers(3))])
         left, top, width, height = cv2.boundingRect((alpha > 0).astype(np.uint8))
         under = np.zeros_like(alpha)
         under[top : top + height, left : left + width] = 1
-        under *= float(rng.uniform(0.4, 1))
+        under *= float(rng.uniform(*_BOX_ALPHA))
     else:
-        shadow = rng.random() < 0.5
+        shadow = rng.random() < _SHADOWS
         colour = np.zeros(3) if shadow else np.array(_KEY_COLOURS[int(rng.integers(3))])
-        move = rng.uniform(0, 4, 2) if shadow else np.zeros(2)
+        move = rng.uniform(*_SHADOW_PX, 2) if shadow else np.zeros(2)
         moved = cv2.warpAffine(alpha, np.array([[1, 0, move[0]], [0, 1, move[1]]]), alpha.shape[::-1])
-        under = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(1, 4))) * float(rng.uniform(0.3, 0.8))
+        under = cv2.GaussianBlur(moved, (0, 0), float(rng.uniform(*_FRINGE_PX))) * float(rng.uniform(*_FRINGE_ALPHA))
     keep, light = spread(1 - under, 3), under[..., None] * colour.astype(np.float32)
     for frame in frames:
         mix(frame, keep, light)
@@ -108,7 +123,7 @@ def through_h264(frames: Pixels, crf: int, preset: str = PRESETS[0]) -> Pixels:
 
     encoder = av.VideoCodecContext.create("libx264", "w")
     encoder.width, encoder.height, encoder.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
-    encoder.framerate, encoder.time_base = Fraction(60), Fraction(1, 60)
+    encoder.framerate, encoder.time_base = Fraction(_FPS), Fraction(1, _FPS)
     encoder.options = {"crf": str(crf), "preset": preset, "threads": "1", "x264-params": SAME_BYTES}
     decoder = av.VideoCodecContext.create("h264", "r")
     decoder.thread_count = 1

@@ -1,10 +1,10 @@
 """Recordings with a known truth, as benchmarks read them: a folder of `<name>.mp4` with `<name>.parquet` beside each.
 
-The truth is a table as `overplay record` writes it (`ops.store.tables`), a table without times (rows are frames, the
-rate is
-in the facts), or what the OBS plugin input-rec polls. Facts about a recording (`family`, `skin_id` or `skin`, `box`,
-`fps`, `spans`, `offset_frames`) are in `<name>.json`, or in a list of objects with a `name` in any other `.json` of the
-folder; none is needed.
+The truth is one of three tables: one that `overplay record` writes (`ops.store.tables`), one without times, or one that
+the OBS plugin input-rec polls. In a table without times a row is a frame; the rate is in the facts.
+
+Facts about a recording are `family`, `skin_id` or `skin`, `box`, `fps`, `spans` and `offset_frames`. They are in
+`<name>.json`, or in a list of objects with a `name` in any other `.json` of the folder. None is needed.
 """
 
 from __future__ import annotations
@@ -28,9 +28,14 @@ _TRIGGERS = ("left_trigger", "right_trigger")
 #: input-rec's columns (SDL's names) for the buttons of `DATASET` that are on or off.
 _INPUT_REC = {name: name.upper().replace("THUMB", "STICK") for name in DATASET.buttons if name not in _TRIGGERS}
 _INPUT_REC_AXES = ("LEFTX", "LEFTY", "RIGHTX", "RIGHTY")
+#: Full deflection of an axis in input-rec's tables (16-bit signed).
 _FULL_SCALE = 32767.0
+#: Ticks of input-rec's clock in a second.
+_TICKS_PER_S = 1e6
 #: Between these shares of its travel a trigger is neither up nor down.
 _TRIGGER_MIDDLE = (0.1, 0.9)
+#: From this value on a button, or a trigger's travel, is down.
+_PRESSED = 0.5
 
 
 @dataclass(frozen=True)
@@ -81,9 +86,14 @@ def _read_recording(video: Path, facts: dict[str, Any]) -> Recording:
     box = facts.get("box")
     skin = facts.get("skin_id") or facts.get("skin") or ""
     return Recording(
-        video, truth, facts.get("family") or "", skin, tuple(box) if box else None, _read_spans(facts, path),
-        facts.get("offset_frames"),
-    )  # fmt: skip
+        video=video,
+        truth=truth,
+        family=facts.get("family") or "",
+        skin=skin,
+        box=tuple(box) if box else None,
+        spans=_read_spans(facts, path),
+        offset_frames=facts.get("offset_frames"),
+    )
 
 
 def _read_spans(facts: dict[str, Any], path: Path) -> tuple[BoxSpan, ...]:
@@ -141,14 +151,14 @@ def _read_input_rec(table: pa.Table) -> PadTrace:
     def column(name: str) -> np.ndarray:
         return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)
 
-    pts_s = column("time") / 1e6
+    pts_s = column("time") / _TICKS_PER_S
     buttons = np.full((table.num_rows, DATASET.num_buttons), np.nan, np.float32)
     for button, name in _INPUT_REC.items():
-        buttons[:, DATASET.index(button)] = column(name) > 0.5
+        buttons[:, DATASET.index(button)] = column(name) > _PRESSED
     for button in _TRIGGERS:
         travel = column(button.upper()) / _FULL_SCALE
         middle = (travel > _TRIGGER_MIDDLE[0]) & (travel < _TRIGGER_MIDDLE[1])
-        buttons[:, DATASET.index(button)] = np.where(middle, np.nan, travel >= 0.5)
+        buttons[:, DATASET.index(button)] = np.where(middle, np.nan, travel >= _PRESSED)
     sticks = np.stack([np.clip(column(name) / _FULL_SCALE, -1, 1) for name in _INPUT_REC_AXES], axis=1)
     if table.num_rows and pts_s[0] > 0:  # nothing was polled until a pad was there; times count from the video's start
         pts_s = np.concatenate([[0.0], pts_s])

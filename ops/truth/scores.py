@@ -1,7 +1,7 @@
 """How well labels agree with a known truth: button accuracy, press, onset and release F1, stick R², and what is known.
 
-What the reader does not know is no error and no hit; it lowers `known`. Sums can be added over clips, so figures of
-many clips are pooled and not averaged.
+What the reader does not know is no error and no hit; it lowers `known`. Sums can be added over clips. So figures of
+many clips are pooled, not averaged.
 """
 
 from __future__ import annotations
@@ -16,8 +16,16 @@ import numpy.typing as npt
 from ops.gamepad import AXES, DATASET, PadTrace
 from ops.overlay.boxes import box_iou
 
-#: Frames of read and truth belong together when their times are this close.
+#: Frames of read and truth belong together when their times are this close: less than half a frame at 120 Hz.
 _SAME_FRAME_S = 0.004
+#: A button's value above this is "pressed".
+_PRESSED = 0.5
+#: Sums of squares below this are an axis that did not move.
+_STILL = 1e-9
+#: The tolerance of `LabelScores.to_dict`, in frames.
+_USUAL_TOLERANCE = 1
+#: A truth with so many more rows than the reading was polled, and is thinned.
+_POLLED = 1.5
 #: IoU of two boxes from which they are one overlay's.
 _SAME_BOX = 0.5
 #: An onset or release counts as found when it was read within so many frames.
@@ -89,7 +97,7 @@ class LabelScores:
         """R² over all axes: 1 - squared error / squared deviation from each axis's mean; NaN where none moved."""
         with np.errstate(invalid="ignore", divide="ignore"):
             spread = self.total_squares - np.where(self.num_sticks > 0, self.total**2 / self.num_sticks, 0)
-        return 1 - _ratio(self.error.sum(), spread.sum()) if spread.sum() > 1e-9 else float("nan")
+        return 1 - _ratio(self.error.sum(), spread.sum()) if spread.sum() > _STILL else float("nan")
 
     def axis_r2(self, axes: slice) -> float:
         """R² over some of the axes; NaN where none moved."""
@@ -140,8 +148,8 @@ class LabelScores:
         return {
             "accuracy": self.accuracy,
             "press_f1": self.press_f1,
-            "onset_f1": self.event_f1("onset", 1),
-            "release_f1": self.event_f1("release", 1),
+            "onset_f1": self.event_f1("onset", _USUAL_TOLERANCE),
+            "release_f1": self.event_f1("release", _USUAL_TOLERANCE),
             "stick_r2": self.stick_r2,
             "known": self.known,
         }
@@ -159,7 +167,7 @@ def score_trace(read: PadTrace, truth: PadTrace) -> LabelScores:
     read_buttons, true_buttons = read.buttons[mine], truth.buttons[theirs]
     read_sticks, true_sticks = read.sticks[mine].astype(np.float64), truth.sticks[theirs].astype(np.float64)
     both = np.isfinite(read_buttons) & np.isfinite(true_buttons)
-    down, true_down = (read_buttons > 0.5) & both, (true_buttons > 0.5) & both
+    down, true_down = (read_buttons > _PRESSED) & both, (true_buttons > _PRESSED) & both
     both_sticks = np.isfinite(read_sticks) & np.isfinite(true_sticks)
     values = np.where(both_sticks, true_sticks, 0)
     return LabelScores(
@@ -288,12 +296,13 @@ def score_spans(found: Sequence[BoxSpan], true: Sequence[BoxSpan]) -> tuple[list
 
 
 def _together_s(first: BoxSpan, second: BoxSpan) -> float:
+    """Return how long two spans share; negative by the time between them."""
     return min(first.stop_s, second.stop_s) - max(first.start_s, second.start_s)
 
 
 def on_frames(truth: PadTrace, read: PadTrace) -> PadTrace:
     """Return a truth with about one row per frame of a reading: one that was polled more often is thinned."""
-    if truth.num_frames < 1.5 * read.num_frames:
+    if truth.num_frames < _POLLED * read.num_frames:
         return truth
     _, theirs = match_frames(read.pts_s, truth.pts_s)
     return PadTrace(truth.pts_s[theirs], truth.buttons[theirs], truth.sticks[theirs], truth.confidence[theirs])

@@ -1,7 +1,10 @@
 """Synthetic overlay clips with known truth: moving backgrounds, human-like pads, any skin, real H.264.
 
-Every clip is a pure function of its seed. Labels follow what is *drawn*: a trigger in mid-travel is unknown, a
-control that the skin does not show is unknown.
+Every clip is a pure function of its seed. Labels follow what is *drawn*: a trigger in mid-travel is unknown, and so
+is a control that the skin does not show.
+
+The numbers of scenes and pads are chosen by eye, unless something else is said. Every draw changes all that is drawn
+after it, so the order of the draws is part of a clip.
 """
 
 from __future__ import annotations
@@ -21,10 +24,43 @@ from ops.truth.degradation import PRESETS, DegradationConfig, blend, lay_under, 
 
 #: OpenCV's number for averaging over areas; OpenCV itself is imported where it is used.
 INTER_AREA = 3
-#: Share of the buttons that are down most of the time, in a usual clip and in one of a player who holds many.
-_HELD, _HELD_OFTEN = 0.06, 0.35
+#: Share of the buttons that are down most of the time in a usual clip.
+_HELD = 0.06
+#: The same of a player who holds many.
+_HELD_OFTEN = 0.35
+#: Share of the sticks that are off their centre most of the time.
+_STICK_HELD = 0.15
 #: What is soft is made at this part of its size.
 _COARSE = 4
+#: A clip that is rescaled was drawn at this share of its width, least and greatest.
+_RESCALED = (0.67, 1.5)
+#: Room around an overlay in its crop, as a share of its width: that of `ops.overlay.crop`.
+_MARGIN = 0.03
+#: Standard deviation, in pixels, of the softness of what many frames show on average.
+_USUAL_BLUR_PX = 6
+#: A trigger reads as pulled from this travel on.
+_PULLED = 0.5
+#: Between these shares of its travel a trigger is neither up nor down.
+_TRIGGER_MIDDLE = (0.1, 0.9)
+#: Mean frames between two presses of a button.
+_BETWEEN_PRESSES = 60
+#: Share of the buttons that are down in the first frame; never more than the second number.
+_FIRST_DOWN = 0.12
+_MOST_FIRST_DOWN = 0.5
+#: Share of the presses that are taps; frames that taps and holds last, the last number left out.
+_TAPS = 0.6
+_TAP_FRAMES = (2, 7)
+_HOLD_FRAMES = (6, 40)
+#: Mean frames of one movement of a stick.
+_STICK_MOVE = 18
+#: Of a stick's movements, those below the first number go to rest, those above the second run in a circle.
+_TO_REST = 0.3
+_CIRCLES = 0.88
+#: Standard deviation of a thumb's tremor, and the deflection from which it shows.
+_TREMOR = 0.01
+_TREMOR_FROM = 0.05
+#: Share of a trigger's travel per frame.
+_TRIGGER_RATES = [1.0, 0.5, 0.34]
 #: Gives (num_frames, height, width, 3) uint8 RGB: a background of a size, drawn with a generator.
 Background = Callable[[np.random.Generator, int, int, int], Pixels]
 
@@ -79,7 +115,7 @@ def make_clip(rng: np.random.Generator, skin: Skin, background: Background, conf
     """Return one synthetic crop clip of a skin."""
     faults = config.degradation
     width = float(np.exp(rng.uniform(*np.log(config.width_px))))
-    drawn_width = width * float(rng.uniform(0.67, 1.5)) if rng.random() < faults.rescaled else width
+    drawn_width = width * float(rng.uniform(*_RESCALED)) if rng.random() < faults.rescaled else width
     renderer, (frame_width, frame_height) = _place(rng, skin, drawn_width, config)
     frames = background(rng, config.num_frames, frame_height, frame_width)
     usual = _usual_scene(rng, frames)
@@ -109,7 +145,7 @@ def _place(
     rng: np.random.Generator, skin: Skin, width: float, config: SynthesisConfig
 ) -> tuple[SkinRenderer, tuple[int, int]]:
     """Return a renderer of a skin `width` pixels wide somewhere in a frame, and the frame's width and height."""
-    margin = 0.03 * width
+    margin = _MARGIN * width
     canvas_height = skin.height * width / skin.width
     size = 2 * round((width + 2 * margin) / 2), 2 * round((canvas_height + 2 * margin) / 2)
     x, y = margin + rng.uniform(-1, 1, 2)
@@ -135,7 +171,7 @@ def _usual_scene(rng: np.random.Generator, frames: Pixels) -> Pixels:
     for frame in frames:
         cv2.accumulate(frame, total)
     mean = cv2.resize(total / np.float32(len(frames)), size, interpolation=cv2.INTER_AREA)
-    mean = cv2.GaussianBlur(mean, (0, 0), 6 / _COARSE)
+    mean = cv2.GaussianBlur(mean, (0, 0), _USUAL_BLUR_PX / _COARSE)
     part = float(rng.uniform(0.2, 0.9))
     scene = mean * part + elsewhere * ((1 - part) * rng.uniform(0.3, 1))
     return np.asarray(np.clip(cv2.resize(scene, (width, height)), 0, 255), dtype=np.uint8)
@@ -144,7 +180,7 @@ def _usual_scene(rng: np.random.Generator, frames: Pixels) -> Pixels:
 def _draw_usual(rng: np.random.Generator, renderer: SkinRenderer, scene: Pixels, held_share: float) -> None:
     """Draw what an overlay shows most of the time, in place: idle, but for a share of the controls that is held."""
     held = (rng.random(DATASET.num_buttons) < held_share).astype(np.float32)
-    sticks = np.concatenate([_stick_target(rng) * (rng.random() < 0.15) for _ in range(2)]).astype(np.float32)
+    sticks = np.concatenate([_stick_target(rng) * (rng.random() < _STICK_HELD) for _ in range(2)]).astype(np.float32)
     renderer.draw(scene, held, sticks)
 
 
@@ -161,8 +197,8 @@ def drawn_truth(skin: Skin, buttons: Floats, sticks: Floats, triggers: Floats) -
     buttons, sticks = buttons.copy(), sticks.copy()
     for index, name in enumerate(("left_trigger", "right_trigger")):
         travel = triggers[:, index]
-        shown = (travel >= 0.5).astype(np.float32)
-        middle = (travel > 0.1) & (travel < 0.9) & (skin.trigger_mode != "binary")
+        shown = (travel >= _PULLED).astype(np.float32)
+        middle = (travel > _TRIGGER_MIDDLE[0]) & (travel < _TRIGGER_MIDDLE[1]) & (skin.trigger_mode != "binary")
         buttons[:, DATASET.index(name)] = np.where(middle, np.nan, shown)
     drawn = skin.areas()
     for channel, name in enumerate(DATASET.buttons):
@@ -193,13 +229,13 @@ def make_pad_trace(rng: np.random.Generator, num_frames: int, events: float = 1.
 def _hold_and_tap(rng: np.random.Generator, num_frames: int, events: float) -> Floats:
     values = np.zeros(num_frames, dtype=np.float32)
     frame = 0
-    down = rng.random() < min(0.5, 0.12 * events)
+    down = rng.random() < min(_MOST_FIRST_DOWN, _FIRST_DOWN * events)
     while frame < num_frames:
         if down:
-            length = int(rng.integers(2, 7)) if rng.random() < 0.6 else int(rng.integers(6, 40))
+            length = int(rng.integers(*(_TAP_FRAMES if rng.random() < _TAPS else _HOLD_FRAMES)))
             values[frame : frame + length] = 1
         else:
-            length = 1 + int(rng.exponential(60 / events))
+            length = 1 + int(rng.exponential(_BETWEEN_PRESSES / events))
         frame += length
         down = not down
     return values
@@ -210,14 +246,14 @@ def _stick(rng: np.random.Generator, num_frames: int, events: float) -> Floats:
     place = _stick_target(rng) if rng.random() < 0.6 else np.zeros(2)
     frame = 0
     while frame < num_frames:
-        length = 1 + int(rng.exponential(18 / events))
+        length = 1 + int(rng.exponential(_STICK_MOVE / events))
         steps = np.arange(1, length + 1)[:, None]
         kind = rng.random()
-        if kind < 0.3:
+        if kind < _TO_REST:
             goal, rate = np.zeros(2), rng.uniform(0.3, 1)
         else:
             goal, rate = _stick_target(rng), rng.uniform(0.15, 1)
-        if kind > 0.88:  # a circle
+        if kind > _CIRCLES:
             turn = np.arctan2(place[1], place[0]) + steps[:, 0] * rng.uniform(-0.5, 0.5)
             part = np.stack([np.cos(turn), np.sin(turn)], axis=1) * max(0.4, float(np.hypot(*place)))
         else:
@@ -226,7 +262,7 @@ def _stick(rng: np.random.Generator, num_frames: int, events: float) -> Floats:
         path[frame : frame + len(part)] = part
         place = path[min(frame + len(part), num_frames) - 1]
         frame += length
-    tremor = rng.normal(0, 0.01, (num_frames, 2)) * (np.hypot(*path.T) > 0.05)[:, None]
+    tremor = rng.normal(0, _TREMOR, (num_frames, 2)) * (np.hypot(*path.T) > _TREMOR_FROM)[:, None]
     return np.asarray(np.clip(path + tremor, -1, 1), dtype=np.float32)
 
 
@@ -239,11 +275,11 @@ def _stick_target(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 
 def _trigger(rng: np.random.Generator, pressed: Floats) -> Floats:
     """Return travel that follows a button with a ramp of up to three frames."""
-    rate = float(rng.choice([1.0, 0.5, 0.34]))
+    rate = float(rng.choice(_TRIGGER_RATES))
     travel = np.zeros_like(pressed)
     level = float(pressed[0])
     for index, goal in enumerate(pressed):
-        level = min(level + rate, 1.0) if goal > 0.5 else max(level - rate, 0.0)
+        level = min(level + rate, 1.0) if goal > _PULLED else max(level - rate, 0.0)
         travel[index] = level
     return travel
 
