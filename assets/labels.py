@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import dagster as dg
-from pydantic import Field
 
+from assets.support.config import config_of
 from assets.support.folders import input_content
 from assets.support.metadata import md_picture, md_table
 from assets.support.naming import labelled_by_batch
@@ -27,14 +27,8 @@ _MAX_ROWS = 50
 _JPEG_QUALITY = 85
 
 
-class Refining(dg.Config):
+class Refining(config_of(refine_ops.RefineConfig)):
     """How raw readings are cleaned."""
-
-    min_confidence: float = Field(default=0.0, ge=0, le=1, description="Below it a value is unknown; 0 keeps all.")
-
-    def to_op(self) -> refine_ops.RefineConfig:
-        """Return the same for `ops`, validated there."""
-        return refine_ops.RefineConfig(**self.model_dump())
 
 
 @dg.asset(

@@ -6,6 +6,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
+from assets.support.config import config_of
 from assets.support.folders import build_folder, input_content, local_folder
 from assets.support.metadata import folder_metadata, md_picture
 from assets.support.naming import labelled, labelled_by_batch
@@ -21,6 +22,7 @@ from ops.crawl.catalog import read_catalog
 from ops.drawing.pictures import caption, encode, fit_width, grid
 from ops.overlay import crop as crop_ops
 from ops.overlay import locate as locate_ops
+from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
@@ -56,30 +58,14 @@ class TemplateLibrary(dg.Config):
     )
 
 
-class Locating(dg.Config):
+class Locating(config_of(LocateConfig)):
     """How overlays are looked for."""
 
-    num_frames: int = Field(default=25, gt=0, description="Frames sampled over a video.")
-    min_inliers: int = Field(default=20, gt=3, description="Template keypoints that must agree on a place.")
-    matcher: MatcherKind = Field(
-        default=DEFAULT_MATCHER,
-        description="Features to look by: sift, xfeat, or both.",
-    )
-
-    def to_op(self) -> locate_ops.LocateConfig:
-        """Return the rest for `ops`, validated there."""
-        return locate_ops.LocateConfig(**self.model_dump(exclude={"matcher"}))
+    matcher: MatcherKind = Field(default=DEFAULT_MATCHER, description="Features to look by: sift, xfeat, or both.")
 
 
-class Cropping(dg.Config):
+class Cropping(config_of(crop_ops.CropConfig)):
     """What is kept of a video."""
-
-    gamepad_width: int = Field(default=384, gt=31, description="Widest gamepad crop, in pixels.")
-    game_size: int = Field(default=256, gt=31, description="Side of the square game view, in pixels.")
-
-    def to_op(self) -> crop_ops.CropConfig:
-        """Return the same for `ops`, validated there."""
-        return crop_ops.CropConfig(**self.model_dump())
 
 
 @dg.asset(**labelled(TEMPLATES, _TEMPLATES_VERSION, {"opencv"}))

@@ -87,6 +87,10 @@ class RefineConfig:
     least_misplaced: float = 0.05
     unknown_misplaced: float = 0.2
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.min_confidence <= 1:
+            raise ValueError(f"min_confidence must be in [0, 1], got {self.min_confidence}")
+
 
 class RefineSpan(NamedTuple):
     """Frames read with one template.

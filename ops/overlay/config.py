@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: A place has four unknowns, which two points settle; with four, at least two agree with what the others say.
+LEAST_INLIERS = 4
+
 
 @dataclass(frozen=True)
 class LocateConfig:
@@ -33,3 +36,11 @@ class LocateConfig:
     scale: tuple[float, float] = (0.1, 2.0)
     max_rotation_deg: float = 3.0
     template_widths: tuple[int, ...] = (400, 220)
+
+    def __post_init__(self) -> None:
+        if self.num_frames < 1:
+            raise ValueError(f"num_frames must be at least 1, got {self.num_frames}")
+        if self.min_inliers < LEAST_INLIERS:
+            raise ValueError(
+                f"min_inliers must be at least {LEAST_INLIERS}, got {self.min_inliers}: fewer points agree by chance"
+            )

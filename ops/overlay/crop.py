@@ -40,6 +40,10 @@ _LEAST_SIDE_PX: Final = 16
 _DIGITS: Final = 6
 
 
+#: Smaller clips show nothing that could be read, in pixels. Not measured.
+LEAST_SIDE_PX = 32
+
+
 @dataclass(frozen=True)
 class CropConfig:
     """What is kept of a video.
@@ -63,6 +67,11 @@ class CropConfig:
     game_qp: int = 25
     chunk_s: float = 20.0
     keyframe_s: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name in ("gamepad_width", "game_size"):
+            if getattr(self, name) < LEAST_SIDE_PX:
+                raise ValueError(f"{name} must be at least {LEAST_SIDE_PX} pixels, got {getattr(self, name)}")
 
 
 class CropSpan(NamedTuple):
