@@ -17,14 +17,27 @@ from pathlib import Path
 from typing import Final
 
 SOURCES: Final = Path(__file__).parent
+#: In the order in which they use each other.
 LIBRARY: Final = (
-    "page.c", "resolve.c", "threads.c", "clock.c", "waits.c", "clock_hooks.c", "wait_hooks.c", "present.c", "pad.c",
-    "joydev.c", "udev.c", "random.c", "files.c", "home.c",
-)  # fmt: skip
+    "resolve.c",
+    "page.c",
+    "random.c",
+    "pad.c",
+    "files.c",
+    "home.c",
+    "udev.c",
+    "threads.c",
+    "clock.c",
+    "waits.c",
+    "clock_hooks.c",
+    "wait_hooks.c",
+    "present.c",
+)
 FLAGS: Final = ("-std=gnu11", "-D_GNU_SOURCE", "-O2", "-g1", "-Wall", "-Wextra", "-Werror", "-pthread")
 #: The oldest C library with the waits that the hooks call (pthread_cond_clockwait, sem_clockwait).
 MIN_GLIBC: Final = (2, 30)
-_TIMEOUT_S = 120
+#: Real seconds that the compiler may take; it needs two.
+_TIMEOUT_S: Final = 120
 
 
 class NativeError(RuntimeError):

@@ -10,41 +10,30 @@
 
 #include "internal.h"
 
+/* Chosen while the games of simulator/games were brought to replay equally; not measured one by one. */
 enum {
   BUSY_QUERIES = 20000,     /* readings without progress before each costs BUSY_NS */
-  BUSY_NS = 10000,
+  BUSY_NS = 10000,          /* game time */
   SETTLE_CHECKS = 2,        /* consecutive readings of all threads asleep that count as settled */
   SETTLE_SLICE_NS = 200000, /* real time between them while somebody still runs */
-  PATIENT_TICKS = 200,      /* processor time (10 ms each) for which a thread that never sleeps holds time, ... */
-  HASTY_TICKS = 2,          /* ... and after the first time; one that is starved of its core is waited for */
+  PATIENT_TICKS = 200,      /* processor time (10 ms each) for which a thread that never sleeps holds time */
+  HASTY_TICKS = 2,          /* the same once one has done so; a thread that is starved of its core is waited for */
   SERVER_LOOKS = 2000,      /* at a wineserver that works, before it is left alone */
+  SERVER_SLICE_NS = 50000,  /* real time between two of them */
+  WORKER_SLICE_NS = 200000, /* real time that a worker waits which only reads clocks */
+  FROZEN_WORKER_SLICE_NS = 2000000, /* the same while the game stands still */
   RIVAL_PRESENTS = 3,       /* presents in a row by another thread of the process that make it the driver */
 };
 
 static __thread uint32_t queries_without_progress;
 static bool slept_since_present; /* of the driver */
 
-static uint64_t clamped_ns(struct overplay_page *page) {
-  uint64_t limit = LOAD(page->limit_ns);
-  double passed = (double)(op_real_ns() - LOAD(page->clamp_real_ns)) * page->speed;
-  uint64_t now = LOAD(page->clamp_game_ns) + (uint64_t)(passed > 0 ? passed : 0);
-  return now < limit ? now : limit;
-}
-
-uint64_t op_game_ns(void) {
-  struct overplay_page *page = op_page();
-  return page->mode == OVERPLAY_CLAMPED ? clamped_ns(page) : LOAD(page->now_ns);
-}
+bool op_stalled;
 
 bool op_is_driver(void) {
   struct overplay_page *page = op_page();
   int driver = LOAD(page->driver_tid);
   return driver ? driver == op_tid() : op_tid() == getpid() && op_may_drive();
-}
-
-bool op_frozen(void) {
-  struct overplay_page *page = op_page();
-  return LOAD(page->done) == LOAD(page->grant);
 }
 
 /* Time never runs backwards, also when a stalled worker and the driver move it at once. */
@@ -89,7 +78,7 @@ static bool pause_briefly(void *context, uint64_t slice_ns) {
 }
 
 /* Give the other threads real time, which costs no game time, until they sleep or a try succeeds. */
-static bool settle(struct overplay_page *page, op_try attempt, void *context) {
+bool op_settle(struct overplay_page *page, op_try attempt, void *context) {
   static uint64_t patience = PATIENT_TICKS;
   uint64_t busy, last = 0, spent = 0;
   while (!settled(page, &busy) && spent < patience) {
@@ -103,7 +92,7 @@ static bool settle(struct overplay_page *page, op_try attempt, void *context) {
 
 static void advance_clamped(struct overplay_page *page, uint64_t target) {
   for (;;) {
-    uint64_t now = clamped_ns(page), limit = LOAD(page->limit_ns);
+    uint64_t now = op_clamped_ns(page), limit = LOAD(page->limit_ns);
     if (now >= limit) {
       stop_at_limit(page, limit);
       continue;
@@ -123,7 +112,7 @@ void op_server_sleeps(uint64_t deadline_ns) {
 /* What wineserver does at a time (timers, the tick count that programs read from memory) is done before time moves on. */
 static void wait_for_server(struct overplay_page *page) {
   for (int look = 0; look < SERVER_LOOKS && LOAD(page->server_wake_ns) <= LOAD(page->now_ns); look++)
-    pause_briefly(NULL, SETTLE_SLICE_NS / 4);
+    pause_briefly(NULL, SERVER_SLICE_NS);
 }
 
 void op_advance(uint64_t target) {
@@ -136,7 +125,7 @@ void op_advance(uint64_t target) {
   while (LOAD(page->now_ns) < target) {
     uint64_t limit = LOAD(page->limit_ns), next = target;
     if (page->flags & OVERPLAY_SETTLE) {
-      settle(page, pause_briefly, NULL);
+      op_settle(page, pause_briefly, NULL);
       uint64_t deadline = op_next_deadline(LOAD(page->now_ns));
       next = deadline < target ? deadline : target;
     }
@@ -159,14 +148,14 @@ uint64_t op_now(void) {
   if (op_stalled && op_is_driver()) op_stalled = false;
   if (++queries_without_progress < BUSY_QUERIES) {
     if (page->mode == OVERPLAY_LOCKED) return LOAD(page->now_ns);
-    uint64_t now = clamped_ns(page);
+    uint64_t now = op_clamped_ns(page);
     if (now < LOAD(page->limit_ns) || !op_is_driver()) return now;
     advance_clamped(page, now); /* at the limit a driver that only reads clocks stands still too */
-    return clamped_ns(page);
+    return op_clamped_ns(page);
   }
   if (!op_is_driver()) { /* time is the driver's to move: do not burn a core while waiting for it */
     uint32_t tick = LOAD(page->tick);
-    op_futex_wait(&page->tick, tick, op_frozen() ? 10 * SETTLE_SLICE_NS : SETTLE_SLICE_NS);
+    op_futex_wait(&page->tick, tick, op_frozen() ? FROZEN_WORKER_SLICE_NS : WORKER_SLICE_NS);
     return op_game_ns();
   }
   if (page->mode == OVERPLAY_LOCKED) {
@@ -174,7 +163,7 @@ uint64_t op_now(void) {
     op_advance(LOAD(page->now_ns) + BUSY_NS);
     queries_without_progress = BUSY_QUERIES;
   } else {
-    advance_clamped(page, clamped_ns(page));
+    advance_clamped(page, op_clamped_ns(page));
   }
   return op_game_ns();
 }
@@ -207,6 +196,8 @@ void op_claim_driver(void) {
   }
 }
 
+void op_note_sleep(void) { slept_since_present = true; }
+
 void op_note_present(bool is_gl) {
   struct overplay_page *page = op_page();
   if (!op_is_driver()) {
@@ -227,41 +218,4 @@ void op_note_present(bool is_gl) {
   bool waits = vsync == OVERPLAY_VSYNC_ALWAYS || (vsync == OVERPLAY_VSYNC_ADAPTIVE && !slept_since_present);
   slept_since_present = false;
   if (waits) op_advance((LOAD(page->now_ns) / page->dt_ns + 1) * page->dt_ns);
-}
-
-static bool never_happens(void *context, uint64_t slice_ns) {
-  struct overplay_page *page = context;
-  uint32_t tick = LOAD(page->tick);
-  if (slice_ns > 0) op_futex_wait(&page->tick, tick, slice_ns);
-  return false;
-}
-
-void op_sleep_until(uint64_t deadline) {
-  struct overplay_page *page = op_page();
-  if (op_is_driver()) {
-    COUNT(page->sleeps);
-    op_stalled = false;
-    slept_since_present = true;
-    op_advance(deadline);
-  } else {
-    op_timed_wait(deadline, never_happens, page);
-  }
-}
-
-bool op_driver_wait(uint64_t deadline, op_try attempt, void *context) {
-  struct overplay_page *page = op_page();
-  COUNT(page->sleeps);
-  op_stalled = false;
-  while (!attempt(context, 0)) {
-    /* What is waited for may be the work of a thread that still runs. */
-    if (settle(page, attempt, context) || attempt(context, 0)) return true;
-    uint64_t now = op_game_ns();
-    if (now >= deadline) return false;
-    slept_since_present = true;
-    uint64_t next = op_next_deadline(now);
-    uint64_t refresh = (now / page->dt_ns + 1) * page->dt_ns; /* look again at least once a frame */
-    next = next < refresh ? next : refresh;
-    op_advance(next < deadline ? next : deadline);
-  }
-  return true;
 }

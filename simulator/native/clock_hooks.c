@@ -54,7 +54,7 @@ HOOK clock_t clock(void) {
 }
 
 static bool is_bad(const struct timespec *time) {
-  return time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec > 999999999;
+  return time->tv_sec < 0 || time->tv_nsec < 0 || time->tv_nsec >= (long)NS_PER_S;
 }
 
 HOOK int nanosleep(const struct timespec *wanted, struct timespec *left) {
@@ -76,7 +76,7 @@ HOOK int clock_nanosleep(clockid_t id, int flags, const struct timespec *wanted,
 
 HOOK int usleep(useconds_t microseconds) {
   if (!op_controlled()) return REAL(usleep)(microseconds);
-  op_sleep_until(op_add(op_game_ns(), (uint64_t)microseconds * 1000));
+  op_sleep_until(op_add(op_game_ns(), (uint64_t)microseconds * NS_PER_US));
   return 0;
 }
 

@@ -22,6 +22,19 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Waiting times are chosen, not measured: what has to end does so within a few looks. */
+enum {
+  REMOVE_TRIES = 30,
+  REMOVE_PAUSE_US = 100000,
+  REMOVE_DESCRIPTORS = 16, /* that nftw may hold open */
+  MAX_DEPTH = 64,          /* of the process tree */
+  KILL_TRIES = 200,
+  KILL_PAUSE_US = 5000,
+  LOOK_MS = 1000,          /* between two looks at the starter, where nothing tells of its end */
+  GRACE_PAUSE_MS = 10,
+  SIGNAL_EXIT = 128,       /* shells add this to the number of a signal that ended a program */
+};
+
 static pid_t program;
 static int program_status = -1;
 
@@ -33,9 +46,9 @@ static int remove_one(const char *path, const struct stat *info, int kind, struc
 
 static void remove_folder(const char *folder) {
   if (strcmp(folder, "-") == 0) return;
-  for (int tries = 0; tries < 30 && access(folder, F_OK) == 0; tries++) {
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-    if (access(folder, F_OK) == 0) usleep(100000); /* somebody of another guard still writes there */
+  for (int tries = 0; tries < REMOVE_TRIES && access(folder, F_OK) == 0; tries++) {
+    nftw(folder, remove_one, REMOVE_DESCRIPTORS, FTW_DEPTH | FTW_PHYS);
+    if (access(folder, F_OK) == 0) usleep(REMOVE_PAUSE_US); /* somebody of another guard still writes there */
   }
 }
 
@@ -52,7 +65,7 @@ static pid_t parent_of(pid_t pid) {
 }
 
 static bool is_below_us(pid_t pid) {
-  for (int steps = 0; pid > 1 && steps < 64; steps++) {
+  for (int steps = 0; pid > 1 && steps < MAX_DEPTH; steps++) {
     pid = parent_of(pid);
     if (pid == getpid()) return true;
   }
@@ -62,12 +75,12 @@ static bool is_below_us(pid_t pid) {
 static void reap(void) {
   int status;
   for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;)
-    if (pid == program) program_status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    if (pid == program) program_status = WIFEXITED(status) ? WEXITSTATUS(status) : SIGNAL_EXIT + WTERMSIG(status);
 }
 
 /* Orphans become our children (subreaper), so that nobody below is missed. */
 static void kill_all(void) {
-  for (int tries = 0; tries < 200; tries++) {
+  for (int tries = 0; tries < KILL_TRIES; tries++) {
     DIR *folder = opendir("/proc");
     bool any = false;
     for (struct dirent *entry; folder != NULL && (entry = readdir(folder)) != NULL;) {
@@ -77,7 +90,7 @@ static void kill_all(void) {
     if (folder != NULL) closedir(folder);
     reap();
     if (!any) return;
-    usleep(5000);
+    usleep(KILL_PAUSE_US);
   }
 }
 
@@ -100,7 +113,7 @@ static void run_program(int control, char **arguments) {
 
 static bool told_to_stop(int control, int signals, pid_t starter) {
   struct pollfd fds[2] = {{.fd = control, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
-  poll(fds, 2, 1000);
+  poll(fds, 2, LOOK_MS);
   struct signalfd_siginfo info;
   bool stop = fds[0].revents != 0 || getppid() != starter;
   if (fds[1].revents != 0 && read(signals, &info, sizeof info) == (ssize_t)sizeof info)
@@ -110,8 +123,8 @@ static bool told_to_stop(int control, int signals, pid_t starter) {
 
 static void stop_program(int grace_ms) {
   kill(program, SIGTERM);
-  for (int waited = 0; waited < grace_ms && program_status < 0; waited += 10) {
-    usleep(10000);
+  for (int waited = 0; waited < grace_ms && program_status < 0; waited += GRACE_PAUSE_MS) {
+    usleep(GRACE_PAUSE_MS * 1000);
     reap();
   }
 }
@@ -147,5 +160,5 @@ int main(int count, char **arguments) {
   kill_all();
   reap();
   if (stop) remove_folder(arguments[2]);
-  return program_status < 0 ? 128 + SIGKILL : program_status;
+  return program_status < 0 ? SIGNAL_EXIT + SIGKILL : program_status;
 }

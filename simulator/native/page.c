@@ -1,4 +1,8 @@
-/* Mapping the shared page, once per process. */
+/* The shared page: mapping it once per process, and reading game time from it.
+ *
+ * This file uses no other file of the library but resolve.c. So descriptors are closed by a system call: `close` is
+ * the hook of pad.c.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -15,6 +19,10 @@
 
 struct overplay_page *op_page_or_null;
 
+/* Longer command lines are read to here. */
+enum { MAX_COMMAND_LINE = 8192 };
+static const char WINE_SERVER[] = "wineserver";
+
 static struct overplay_page nothing; /* mode off: what a process without a page sees */
 static uint32_t process_index;
 static uint32_t place; /* in the page's lists of processes */
@@ -22,17 +30,17 @@ static bool may_drive = true;
 
 /* Whether the command line holds the word that marks the program which owns time. */
 static bool is_wanted(const char *word) {
-  char line[8192];
+  char line[MAX_COMMAND_LINE];
   int fd = (int)syscall(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC);
   ssize_t length = fd >= 0 ? read(fd, line, sizeof line) : 0;
-  close(fd);
+  syscall(SYS_close, fd);
   return length > 0 && memmem(line, (size_t)length, word, strlen(word)) != NULL;
 }
 
 static void enlist(struct overplay_page *page) {
   place = COUNT(page->num_pids);
   if (place < OVERPLAY_MAX_PROCESSES) STORE(page->pids[place], getpid());
-  if (strncmp(program_invocation_short_name, "wineserver", 10) == 0) STORE(page->server_pid, getpid());
+  if (strncmp(program_invocation_short_name, WINE_SERVER, sizeof WINE_SERVER - 1) == 0) STORE(page->server_pid, getpid());
 }
 
 static void enlist_after_fork(void) {
@@ -74,7 +82,7 @@ struct overplay_page *op_attach(void) {
       int fd = (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC);
       if (fd < 0) refuse(path, "it cannot be opened; the controller has gone");
       page = mmap(NULL, OVERPLAY_PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-      close(fd);
+      syscall(SYS_close, fd);
       if (page == MAP_FAILED) refuse(path, "it cannot be mapped");
       if (page->magic != OVERPLAY_MAGIC || page->version != OVERPLAY_VERSION)
         refuse(path, "it was written by another version of overplay");
@@ -117,3 +125,20 @@ void op_futex_wait(uint32_t *word, uint32_t value, uint64_t timeout_ns) {
 }
 
 void op_futex_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE, 1 << 30, NULL, NULL, 0); }
+
+uint64_t op_clamped_ns(struct overplay_page *page) {
+  uint64_t limit = LOAD(page->limit_ns);
+  double passed = (double)(op_real_ns() - LOAD(page->clamp_real_ns)) * page->speed;
+  uint64_t now = LOAD(page->clamp_game_ns) + (uint64_t)(passed > 0 ? passed : 0);
+  return now < limit ? now : limit;
+}
+
+uint64_t op_game_ns(void) {
+  struct overplay_page *page = op_page();
+  return page->mode == OVERPLAY_CLAMPED ? op_clamped_ns(page) : LOAD(page->now_ns);
+}
+
+bool op_frozen(void) {
+  struct overplay_page *page = op_page();
+  return LOAD(page->done) == LOAD(page->grant);
+}

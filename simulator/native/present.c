@@ -1,4 +1,7 @@
-/* Where frames leave the program: GL, Vulkan, SDL, and the X server itself. A present that calls another one counts once. */
+/* Where frames leave the program: GL, Vulkan, SDL, and the X server itself, however a program looks them up.
+ *
+ * A present that calls another one counts once.
+ */
 #include <stddef.h>
 #include <string.h>
 
@@ -23,6 +26,8 @@ static void finish_drawing(void) {
     for (int i = 0; i < MAX_DISPLAYS; i++)
       if (displays[i] != NULL) sync(displays[i], 0);
 }
+
+static void *hook_for(const char *name, void *real); /* our function for a looked-up name, or NULL */
 
 static bool enter(void) { return depth++ == 0; }
 
@@ -121,14 +126,14 @@ HOOK int XCloseDisplay(Display *of) {
 DECLARE(any_function, glXGetProcAddress, const unsigned char *name)
 HOOK any_function glXGetProcAddress(const unsigned char *name) {
   any_function real = real_glXGetProcAddress()(name);
-  any_function hook = real != NULL ? (any_function)op_present_hook((const char *)name, (void *)real) : NULL;
+  any_function hook = real != NULL ? (any_function)hook_for((const char *)name, (void *)real) : NULL;
   return hook != NULL ? hook : real;
 }
 
 DECLARE(any_function, glXGetProcAddressARB, const unsigned char *name)
 HOOK any_function glXGetProcAddressARB(const unsigned char *name) {
   any_function real = real_glXGetProcAddressARB()(name);
-  any_function hook = real != NULL ? (any_function)op_present_hook((const char *)name, (void *)real) : NULL;
+  any_function hook = real != NULL ? (any_function)hook_for((const char *)name, (void *)real) : NULL;
   return hook != NULL ? hook : real;
 }
 
@@ -137,7 +142,7 @@ HOOK any_function glXGetProcAddressARB(const unsigned char *name) {
   DECLARE(any_function, name, void *of, const char *wanted) \
   HOOK any_function name(void *of, const char *wanted) { \
     any_function real = real_##name()(of, wanted); \
-    any_function hook = real != NULL ? (any_function)op_present_hook(wanted, (void *)real) : NULL; \
+    any_function hook = real != NULL ? (any_function)hook_for(wanted, (void *)real) : NULL; \
     return hook != NULL ? hook : real; \
   }
 VULKAN_LOOKUP(vkGetInstanceProcAddr)
@@ -145,7 +150,7 @@ VULKAN_LOOKUP(vkGetDeviceProcAddr)
 
 #define ENTRY(name) {#name, (void *)name, (void **)(void *)&found_##name}
 
-void *op_present_hook(const char *name, void *real) {
+static void *hook_for(const char *name, void *real) {
   static const struct {
     const char *name;
     void *hook, **found;
@@ -153,7 +158,8 @@ void *op_present_hook(const char *name, void *real) {
       ENTRY(glXSwapBuffers), ENTRY(eglSwapBuffers), ENTRY(SDL_GL_SwapWindow), ENTRY(SDL_GL_SwapBuffers),
       ENTRY(SDL_RenderPresent), ENTRY(SDL_UpdateWindowSurface), ENTRY(SDL_UpdateWindowSurfaceRects), ENTRY(SDL_Flip),
       ENTRY(SDL_UpdateRect), ENTRY(SDL_UpdateRects), ENTRY(SDL_GL_SetSwapInterval), ENTRY(XOpenDisplay),
-      ENTRY(vkQueuePresentKHR), ENTRY(vkGetInstanceProcAddr), ENTRY(vkGetDeviceProcAddr), ENTRY(XCloseDisplay), ENTRY(glXGetProcAddress), ENTRY(glXGetProcAddressARB),
+      ENTRY(vkQueuePresentKHR), ENTRY(vkGetInstanceProcAddr), ENTRY(vkGetDeviceProcAddr), ENTRY(XCloseDisplay),
+      ENTRY(glXGetProcAddress), ENTRY(glXGetProcAddressARB),
   };
   for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
     if (strcmp(name, hooks[i].name) != 0) continue;
@@ -161,4 +167,12 @@ void *op_present_hook(const char *name, void *real) {
     return hooks[i].hook;
   }
   return NULL;
+}
+
+HOOK void *dlsym(void *handle, const char *name) {
+  void *real = op_dlsym(handle, name);
+  /* Drivers and layers of Vulkan have functions of the same names, which the loader looks up. */
+  if (real != NULL && strncmp(name, "vk", 2) == 0 && real != op_find(name, "libvulkan")) return real;
+  void *hook = real != NULL ? hook_for(name, real) : NULL;
+  return hook != NULL ? hook : real;
 }

@@ -9,7 +9,10 @@
 
 #include "internal.h"
 
-enum { DEVICE_BYTES = 1 << 16 }; /* what one opening of /dev/urandom gives; programs read tens of bytes */
+enum {
+  DEVICE_BYTES = 1 << 16, /* what one opening of /dev/urandom gives; programs read tens of bytes */
+  MAX_ENTROPY = 256,      /* getentropy(3) refuses more */
+};
 
 /* SplitMix64 (Steele, Lea, Flood 2014), keyed by seed and process, counted over draws. */
 static uint64_t draw(void) {
@@ -50,7 +53,7 @@ HOOK ssize_t getrandom(void *buffer, size_t length, unsigned flags) {
 
 HOOK int getentropy(void *buffer, size_t length) {
   if (!op_controlled()) return REAL(getentropy)(buffer, length);
-  if (length > 256) {
+  if (length > MAX_ENTROPY) {
     errno = EIO;
     return -1;
   }

@@ -22,6 +22,8 @@ static dlsym_type real_dlsym(void) {
   return found;
 }
 
+void *op_dlsym(void *handle, const char *name) { return real_dlsym()(handle, name); }
+
 struct search {
   const char *name, *library;
   void *found;
@@ -44,28 +46,25 @@ void *op_find(const char *name, const char *library) {
   return search.found;
 }
 
+/* Which library defines functions of a prefix; the first that fits and has the name. */
+static const struct {
+  const char *prefix, *library;
+} homes[] = {
+    {"SDL_", "SDL"},         {"glX", "libGL"},       {"egl", "libEGL"}, {"vk", "libvulkan"},
+    {"udev_", "libudev.so"}, {"XShm", "libXext.so"}, {"X", "libX11.so"},
+};
+
+static bool starts_with(const char *name, const char *prefix) { return strncmp(name, prefix, strlen(prefix)) == 0; }
+
 void *op_next(const char *name) {
   /* The condition variables have an older version of the same name, which dlsym may return first. */
-  void *found = strncmp(name, "pthread_cond_", 13) == 0 ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
+  void *found = starts_with(name, "pthread_cond_") ? dlvsym(RTLD_NEXT, name, "GLIBC_2.3.2") : NULL;
   if (found == NULL) found = real_dlsym()(RTLD_NEXT, name);
-  if (found == NULL && strncmp(name, "SDL_", 4) == 0) found = op_find(name, "SDL");
-  if (found == NULL && strncmp(name, "glX", 3) == 0) found = op_find(name, "libGL");
-  if (found == NULL && strncmp(name, "egl", 3) == 0) found = op_find(name, "libEGL");
-  if (found == NULL && strncmp(name, "vk", 2) == 0) found = op_find(name, "libvulkan");
-  if (found == NULL && strncmp(name, "udev_", 5) == 0) found = op_find(name, "libudev.so");
-  if (found == NULL && strncmp(name, "XShm", 4) == 0) found = op_find(name, "libXext.so");
-  if (found == NULL && name[0] == 'X') found = op_find(name, "libX11.so");
+  for (size_t i = 0; found == NULL && i < sizeof homes / sizeof *homes; i++)
+    if (starts_with(name, homes[i].prefix)) found = op_find(name, homes[i].library);
   if (found == NULL) {
     fprintf(stderr, "overplay: no library of this program defines %s\n", name);
     _exit(127);
   }
   return found;
-}
-
-HOOK void *dlsym(void *handle, const char *name) {
-  void *real = real_dlsym()(handle, name);
-  /* Drivers and layers of Vulkan have functions of the same names, which the loader looks up. */
-  if (real != NULL && strncmp(name, "vk", 2) == 0 && real != op_find(name, "libvulkan")) return real;
-  void *hook = real != NULL ? op_present_hook(name, real) : NULL;
-  return hook != NULL ? hook : real;
 }

@@ -38,7 +38,17 @@ int main(void) {
 }
 #else
 
-enum { MAX_THREADS = 256, QUIET_LOOKS = 3, LOOK_US = 300, BUSY_QUERIES = 500, BUSY_NS = 1000000, IDLE_LOOKS = 1000 };
+/* Chosen with the programs of tests/unit/simulator; not measured one by one. */
+enum {
+  MAX_THREADS = 256,
+  QUIET_LOOKS = 3,    /* in a row at threads that all sleep or wait, before time moves */
+  LOOK_US = 300,      /* real time between two of them */
+  AWAKE_LOOK_US = 30, /* the same while a thread computes */
+  IDLE_LOOKS = 1000,  /* in a row, before time moves though nobody sleeps */
+  BUSY_QUERIES = 500, /* readings of clocks without a sleep before each costs BUSY_NS */
+  BUSY_NS = 1000000,
+  SIGNAL_EXIT = 128,  /* shells add this to the number of a signal that ended a program */
+};
 #define NS_PER_S 1000000000ull
 #define MONOTONIC_BASE_NS (1000 * NS_PER_S)
 
@@ -252,7 +262,7 @@ static void start(char **arguments) {
 static bool handle(pid_t tid, int status, int *code) {
   if (WIFEXITED(status) || WIFSIGNALED(status)) {
     slot_of(tid)->tid = 0;
-    *code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+    *code = WIFEXITED(status) ? WEXITSTATUS(status) : SIGNAL_EXIT + WTERMSIG(status);
     return tid == program;
   }
   int event = status >> 16, signal = WSTOPSIG(status);
@@ -304,7 +314,7 @@ int main(int count, char **arguments) {
       return code;
     } else if (!all_quiet()) {
       quiet = 0;
-      usleep(LOOK_US / 10);
+      usleep(AWAKE_LOOK_US);
     } else if (++quiet >= QUIET_LOOKS) {
       move_time(quiet > IDLE_LOOKS);
       if (earliest() != UINT64_MAX || quiet > IDLE_LOOKS) quiet = 0;

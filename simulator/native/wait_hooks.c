@@ -10,8 +10,6 @@
 
 #include "internal.h"
 
-uint64_t op_deadline_of(clockid_t id, const struct timespec *absolute);
-
 struct descriptors {
   struct pollfd *fds;
   nfds_t count;
@@ -36,7 +34,7 @@ static int wait_poll(struct pollfd *fds, nfds_t count, uint64_t timeout_ns, cons
 
 HOOK int poll(struct pollfd *fds, nfds_t count, int timeout_ms) {
   if (timeout_ms <= 0 || !op_controlled()) return REAL(poll)(fds, count, timeout_ms);
-  return wait_poll(fds, count, (uint64_t)timeout_ms * 1000000, NULL);
+  return wait_poll(fds, count, (uint64_t)timeout_ms * NS_PER_MS, NULL);
 }
 
 HOOK int ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask) {
@@ -80,7 +78,7 @@ static int wait_select(int count, fd_set *sets[3], uint64_t timeout_ns, const si
 
 HOOK int select(int count, fd_set *restrict in, fd_set *restrict out, fd_set *restrict other,
                 struct timeval *restrict timeout) {
-  uint64_t ns = timeout != NULL ? (uint64_t)timeout->tv_sec * NS_PER_S + (uint64_t)timeout->tv_usec * 1000 : 0;
+  uint64_t ns = timeout != NULL ? (uint64_t)timeout->tv_sec * NS_PER_S + (uint64_t)timeout->tv_usec * NS_PER_US : 0;
   if (ns == 0 || !op_controlled()) return REAL(select)(count, in, out, other, timeout);
   uint64_t deadline = op_add(op_game_ns(), ns);
   int result = wait_select(count, (fd_set *[]){in, out, other}, ns, NULL);
@@ -115,7 +113,7 @@ static bool try_epoll(void *context, uint64_t slice_ns) {
 
 HOOK int epoll_wait(int fd, struct epoll_event *events, int room, int timeout_ms) {
   if (timeout_ms == 0 || !op_controlled()) return REAL(epoll_wait)(fd, events, room, timeout_ms);
-  uint64_t deadline = timeout_ms < 0 ? NEVER : op_add(op_game_ns(), (uint64_t)timeout_ms * 1000000);
+  uint64_t deadline = timeout_ms < 0 ? NEVER : op_add(op_game_ns(), (uint64_t)timeout_ms * NS_PER_MS);
   op_server_sleeps(deadline);
   struct epoll wait = {.fd = fd, .events = events, .room = room};
   if (timeout_ms < 0) {
@@ -137,7 +135,7 @@ HOOK int epoll_pwait(int fd, struct epoll_event *events, int room, int timeout_m
 
 /* Conditions: a timed wait lets go of the mutex and waits for the condition's count of signals instead. Waiting on the
  * condition itself in slices loses signals between two of them, and holds the mutex while time moves. */
-enum { NUM_COUNTS = 1024 };
+enum { NUM_COUNTS = 1024 }; /* conditions that share one wake each other for nothing */
 static uint32_t signal_counts[NUM_COUNTS], num_waiting;
 
 static uint32_t *signals_of(pthread_cond_t *cond) { return &signal_counts[((uintptr_t)cond >> 4) % NUM_COUNTS]; }

@@ -1,8 +1,9 @@
-/* Timed waits of threads that do not own time, and the stall rule. */
+/* Sleeps and timed waits, of the driver and of all other threads, and the stall rule. */
 #include <unistd.h>
 
 #include "internal.h"
 
+/* Chosen while the games of simulator/games were brought to replay equally; not measured one by one. */
 enum {
   SLICE_NS = 1000000,         /* real wait between two looks at game time */
   FROZEN_SLICE_NS = 10000000, /* the same while the game stands still */
@@ -11,15 +12,13 @@ enum {
   EXTERNAL_CHECKS = 100,      /* the same where the driver waits for something outside, such as the X server */
   KNOWN_CHECKS = 2,           /* once stalled, until the driver moves again */
   WINE_CHECKS = 4,            /* where the driver waits for wineserver, which has nothing to do */
-  KNOWN_CHECK_NS = 2000000,
+  KNOWN_CHECK_NS = 2000000,   /* real time between two looks then */
 };
 
 struct stall {
   uint64_t next_check_ns, now_ns, queries;
   int checks;
 };
-
-bool op_stalled;
 
 /* Everybody sleeps, look after look, and nothing moved: then only this worker's deadline can wake anybody. */
 static bool is_stalled(struct stall *stall, int slot) {
@@ -50,9 +49,27 @@ static void move_time(struct overplay_page *page, uint64_t deadline) {
   op_stalled = true;
 }
 
+static bool driver_wait(uint64_t deadline, op_try attempt, void *context) {
+  struct overplay_page *page = op_page();
+  COUNT(page->sleeps);
+  op_stalled = false;
+  while (!attempt(context, 0)) {
+    /* What is waited for may be the work of a thread that still runs. */
+    if (op_settle(page, attempt, context) || attempt(context, 0)) return true;
+    uint64_t now = op_game_ns();
+    if (now >= deadline) return false;
+    op_note_sleep();
+    uint64_t next = op_next_deadline(now);
+    uint64_t refresh = (now / page->dt_ns + 1) * page->dt_ns; /* look again at least once a frame */
+    next = next < refresh ? next : refresh;
+    op_advance(next < deadline ? next : deadline);
+  }
+  return true;
+}
+
 bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
   struct overplay_page *page = op_page();
-  if (op_is_driver()) return op_driver_wait(deadline, attempt, context);
+  if (op_is_driver()) return driver_wait(deadline, attempt, context);
   COUNT(page->worker_waits);
   struct stall stall = {0};
   int slot = op_enter_wait(deadline);
@@ -63,7 +80,7 @@ bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
     if (happened || (page->mode == OVERPLAY_CLAMPED && op_game_ns() < LOAD(page->limit_ns))) continue;
     if (op_is_driver()) { /* it became the driver meanwhile */
       op_leave_wait(slot);
-      return op_driver_wait(deadline, attempt, context);
+      return driver_wait(deadline, attempt, context);
     }
     if (is_stalled(&stall, slot)) {
       op_leave_wait(slot);
@@ -73,4 +90,23 @@ bool op_timed_wait(uint64_t deadline, op_try attempt, void *context) {
   }
   op_leave_wait(slot);
   return happened || attempt(context, 0);
+}
+
+static bool never_happens(void *context, uint64_t slice_ns) {
+  struct overplay_page *page = context;
+  uint32_t tick = LOAD(page->tick);
+  if (slice_ns > 0) op_futex_wait(&page->tick, tick, slice_ns);
+  return false;
+}
+
+void op_sleep_until(uint64_t deadline) {
+  struct overplay_page *page = op_page();
+  if (op_is_driver()) {
+    COUNT(page->sleeps);
+    op_stalled = false;
+    op_note_sleep();
+    op_advance(deadline);
+  } else {
+    op_timed_wait(deadline, never_happens, page);
+  }
 }
