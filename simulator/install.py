@@ -8,12 +8,14 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from simulator.games.spec import GameSpec
 from simulator.native.build import NativeError, build
 from simulator.native.programs import check_program, find_program
 
-_SET_ID = 0o6000
+#: Bits of a file's mode: setuid and setgid.
+_SET_ID: Final = 0o6000
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,10 @@ BUTTONS: Final[dict[str, str]] = {
 }  # fmt: skip
 #: Real seconds in which a frame must come.
 _FRAME_S: Final = 2.0
+#: Real seconds between two looks for one.
+_FRAME_LOOK_S: Final = 0.005
+#: A sleep is no more exact than these real seconds; what is left is waited for.
+_SLEEP_ERROR_S: Final = 0.002
 
 
 class WindowsBackend:
@@ -115,8 +119,8 @@ class WindowsBackend:
             self._time.set_speed(self._speed)
             ends_at = self._now() + num_frames / self._spec.control_hz / self._speed
             while (left := ends_at - self._now()) > 0:
-                if left > 0.002:  # a sleep is no more exact than that; the rest is waited for
-                    self._sleep(left - 0.002)
+                if left > _SLEEP_ERROR_S:
+                    self._sleep(left - _SLEEP_ERROR_S)
             self._time.set_speed(0.0)
         except Exception as error:  # the library raises bare ones
             self._is_running = False
@@ -134,7 +138,7 @@ class WindowsBackend:
         until = self._now() + _FRAME_S
         picture = self._camera.grab() if self._camera is not None else None
         while picture is None and not self._frame.any() and self._now() < until and self._camera is not None:
-            self._sleep(0.005)
+            self._sleep(_FRAME_LOOK_S)
             picture = self._camera.grab()
         if picture is not None:
             self._frame = np.asarray(cv2.resize(picture, self._size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -21,10 +21,16 @@ from simulator.protocol import Backend, Frame
 
 #: Menu buttons stay up: a paused game replays trivially.
 _MASKED: Final = ("back", "start")
+#: [least, most) control frames that an input is held for.
 _HOLD_FRAMES: Final = (6, 30)
+#: Probability that a button is held.
 _PRESS_SHARE: Final = 0.2
+#: Probability of a pause after a frame; chosen, not measured.
 _PAUSE_SHARE: Final = 0.02
+#: Longest pause in real seconds.
 _PAUSE_MAX_S: Final = 0.2
+#: Bytes of a frame's hash.
+_HASH_BYTES: Final = 16
 
 
 @dataclass(frozen=True)
@@ -120,11 +126,18 @@ def replay_check(
         again = _run(make, first + 1, seed, None, lambda hashes: len(hashes) == first + 1, lambda done: None)
         _save(picture, again.kept if again.kept is not None else np.zeros_like(two.kept), two.kept)
     return ReplayReport(
-        game=game, task=task, num_frames=len(both), num_identical=sum(a == b for a, b in both),
-        num_distinct=len(set(one.hashes)), first_divergence=first, pauses=pauses,
-        steps_per_s=round(one.steps_per_s, 1), start_s=round(one.start_s, 2), stalls=one.stalls,
+        game=game,
+        task=task,
+        num_frames=len(both),
+        num_identical=sum(a == b for a, b in both),
+        num_distinct=len(set(one.hashes)),
+        first_divergence=first,
+        pauses=pauses,
+        steps_per_s=round(one.steps_per_s, 1),
+        start_s=round(one.start_s, 2),
+        stalls=one.stalls,
         ended=one.ended or two.ended,
-    )  # fmt: skip
+    )
 
 
 def _run(
@@ -150,7 +163,7 @@ def _run(
             if pause is not None and pause.random() < _PAUSE_SHARE:
                 time.sleep(float(pause.uniform(0, _PAUSE_MAX_S)))
             frame = backend.capture.grab()
-            hashes.append(hashlib.blake2b(frame.data, digest_size=16).digest())
+            hashes.append(hashlib.blake2b(frame.data, digest_size=_HASH_BYTES).digest())
             if kept is None and keep(hashes):
                 kept = frame
             advance(len(hashes))

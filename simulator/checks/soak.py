@@ -7,13 +7,21 @@ import json
 import os
 import socket
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
+#: Real seconds that processes have to end after the environments were closed.
 _SETTLE_S: Final = 20.0
 #: Growth of memory between the first quarter and the end that counts as a leak.
 _MAX_GROWTH: Final = 0.2
+#: Descriptors that may be open more at the end: pipes of an episode that is being started.
+_MAX_MORE_DESCRIPTORS: Final = 8
+#: The early look is after this part of all looks.
+_EARLY_PART: Final = 4
+#: Columns of the table where output is not a terminal.
+_TABLE_COLUMNS: Final = 120
 
 
 @dataclass(frozen=True)
@@ -138,12 +146,19 @@ def soak(environment: str, num_envs: int, minutes: float, every_s: float = 30.0)
     deadline = time.monotonic() + _SETTLE_S
     while (after := measure(seen=seen)).processes > before.processes and time.monotonic() < deadline:
         time.sleep(0.2)
-    early, late = uses[len(uses) // 4], uses[-1]
+    early, late = uses[len(uses) // _EARLY_PART], uses[-1]
     return {
-        "environment": environment, "num_envs": num_envs, "minutes": minutes, "frames": frames, "episodes": episodes,
-        "before": asdict(before), "early": asdict(early), "late": asdict(late), "after": asdict(after),
+        "environment": environment,
+        "num_envs": num_envs,
+        "minutes": minutes,
+        "frames": frames,
+        "episodes": episodes,
+        "before": asdict(before),
+        "early": asdict(early),
+        "late": asdict(late),
+        "after": asdict(after),
         "leaks": leaks(before, early, late, after),
-    }  # fmt: skip
+    }
 
 
 def leaks(before: Use, early: Use, late: Use, after: Use) -> list[str]:
@@ -155,9 +170,25 @@ def leaks(before: Use, early: Use, late: Use, after: Use) -> list[str]:
     ]
     if late.rss_mib > early.rss_mib * (1 + _MAX_GROWTH):
         found.append(f"memory grew from {early.rss_mib} to {late.rss_mib} MiB")
-    if late.descriptors > early.descriptors + 8:
+    if late.descriptors > early.descriptors + _MAX_MORE_DESCRIPTORS:
         found.append(f"descriptors grew from {early.descriptors} to {late.descriptors}")
     return found
+
+
+def show(report: Mapping[str, Any]) -> None:
+    """Print what was held before, early, late and after as a table, readable in files and pipes too."""
+    from rich.console import Console
+    from rich.table import Table
+
+    moments = ("before", "early", "late", "after")
+    table = Table("what", *moments, title=str(report["environment"]), title_justify="left")
+    for field in fields(Use):
+        table.add_row(field.name, *(str(report[moment][field.name]) for moment in moments))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_TABLE_COLUMNS)
+    console.print(table)
+    console.print("; ".join(report["leaks"]) or "nothing leaked", markup=False, soft_wrap=True)
 
 
 def main() -> int:
@@ -170,6 +201,7 @@ def main() -> int:
     arguments = parser.parse_args()
     report = soak(arguments.environment, arguments.num_envs, arguments.minutes, arguments.every_s)
     print(json.dumps(report, indent=1))
+    show(report)
     return int(bool(report["leaks"]))
 
 

@@ -15,8 +15,11 @@ from typing import Final
 MAGIC: Final = 0x4C50564F
 VERSION: Final = 2
 SIZE_BYTES: Final = 4096
+#: Names of `enum overplay_mode`.
 MODES: Final = {"off": 0, "locked": 1, "clamped": 2}
+#: Names of `enum overplay_vsync`.
 VSYNCS: Final = {"never": 0, "adaptive": 1, "always": 2, "auto": 3}
+#: Bits of `flags`.
 SETTLE: Final = 1
 SURFACES: Final = 2
 MAX_PROCESSES: Final = 64
@@ -26,13 +29,30 @@ PAD_BUTTONS: Final = (
     "south", "east", "west", "north", "left_shoulder", "right_shoulder", "back", "start", "guide",
     "left_thumb", "right_thumb", "dpad_up", "dpad_down", "dpad_left", "dpad_right",
 )  # fmt: skip
+#: Fields that the library counts in.
 COUNTERS: Final = (
-    "queries", "sleeps", "worker_waits", "presents", "other_presents", "stalls", "busy_waits", "pad_events"
-)  # fmt: skip
+    "queries",
+    "sleeps",
+    "worker_waits",
+    "presents",
+    "other_presents",
+    "stalls",
+    "busy_waits",
+    "pad_events",
+)
 
-_SYS_FUTEX = {"x86_64": 202, "aarch64": 98}
-_FUTEX_WAIT, _FUTEX_WAKE = 0, 1
-_U32, _U64, _I32 = ctypes.c_uint32, ctypes.c_uint64, ctypes.c_int32
+#: Number of the system call, by machine.
+_SYS_FUTEX: Final = {"x86_64": 202, "aarch64": 98}
+#: Its operations (linux/futex.h).
+_FUTEX_WAIT: Final = 0
+_FUTEX_WAKE: Final = 1
+#: How many sleepers are woken: all.
+_EVERYBODY: Final = 2**30
+#: Bytes of the pad's path, with its end.
+_PATH_BYTES: Final = 512
+_U32 = ctypes.c_uint32
+_U64 = ctypes.c_uint64
+_I32 = ctypes.c_int32
 
 
 class Fields(ctypes.Structure):
@@ -46,7 +66,7 @@ class Fields(ctypes.Structure):
         ("now_ns", _U64), ("wake_at_ns", _U64), ("done", _U32), ("tick", _U32), ("driver_pid", _I32),
         ("driver_tid", _I32), ("num_processes", _U32), ("pad_opens", _U32),
         *((name, _U64) for name in COUNTERS), ("server_wake_ns", _U64), ("server_pid", _I32), ("num_pids", _U32),
-        ("pids", _I32 * MAX_PROCESSES), ("deadlines", _U64 * MAX_PROCESSES), ("pad_path", ctypes.c_char * 512),
+        ("pids", _I32 * MAX_PROCESSES), ("deadlines", _U64 * MAX_PROCESSES), ("pad_path", ctypes.c_char * _PATH_BYTES),
     )  # fmt: skip
 
 
@@ -90,8 +110,10 @@ class ClockPage:
         for value, known in ((mode, MODES), (vsync, VSYNCS)):
             if value not in known:
                 raise ValueError(f"expected one of {', '.join(known)}, got {value!r}")
-        if len(os.fsencode(pad_path)) >= 512:
-            raise ValueError(f"the pad's path must be shorter than 512 bytes, got {len(os.fsencode(pad_path))}")
+        if len(os.fsencode(pad_path)) >= _PATH_BYTES:
+            raise ValueError(
+                f"the pad's path must be shorter than {_PATH_BYTES} bytes, got {len(os.fsencode(pad_path))}"
+            )
         if speed <= 0 or dt_ns < 1:
             raise ValueError(f"speed and dt_ns must be above 0, got {speed} and {dt_ns}")
         self.path = path
@@ -103,7 +125,7 @@ class ClockPage:
             os.close(descriptor)
         self.fields: Fields = Fields.from_buffer(self._map)
         fields = self.fields
-        fields.version, fields.mode, fields.vsync, fields.flags = VERSION, MODES[mode], VSYNCS[vsync], 0
+        fields.version, fields.mode, fields.vsync = VERSION, MODES[mode], VSYNCS[vsync]
         fields.flags = SETTLE * settle + SURFACES * surfaces
         fields.seed, fields.epoch_ns, fields.dt_ns, fields.speed = seed % 2**64, epoch_ns, dt_ns, speed
         fields.wake_at_ns, fields.pad_path = NEVER, os.fsencode(pad_path)
@@ -115,7 +137,7 @@ class ClockPage:
         fields.clamp_game_ns, fields.clamp_real_ns = fields.limit_ns, time.monotonic_ns()
         fields.limit_ns = limit_ns
         fields.grant = (fields.grant + 1) % 2**32
-        self._futex(Fields.grant.offset, _FUTEX_WAKE, 2**30, None)
+        self._futex(Fields.grant.offset, _FUTEX_WAKE, _EVERYBODY, None)
 
     def wait(self, timeout_s: float) -> bool:
         """Return whether the game used up the last grant within so many real seconds."""
@@ -146,9 +168,14 @@ class ClockPage:
         if timeout_s is not None:
             timeout = ctypes.byref(_Timespec(int(timeout_s), int(timeout_s % 1 * 1e9)))
         _LIBC.syscall(
-            ctypes.c_long(_SYS_FUTEX[os.uname().machine]), ctypes.c_void_p(word), ctypes.c_int(operation),
-            _U32(value), timeout, None, 0,
-        )  # fmt: skip
+            ctypes.c_long(_SYS_FUTEX[os.uname().machine]),
+            ctypes.c_void_p(word),
+            ctypes.c_int(operation),
+            _U32(value),
+            timeout,
+            None,
+            0,
+        )
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
+_LIBC: Final = ctypes.CDLL(None, use_errno=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,12 @@ from simulator.protocol import Frame
 
 PolicyFactory = Callable[[GameEnv], Policy]
 
-_Z95 = 1.959964
-_NUM_RESAMPLES = 10_000
+#: Standard deviations within which 95 % of a normal distribution lie.
+_Z95: Final = 1.959964
+#: Percentiles that bound 95 %.
+_PERCENTILES_95: Final = (2.5, 97.5)
+#: Bootstrap samples; a usual number, not measured.
+_NUM_RESAMPLES: Final = 10_000
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ def bootstrap_interval(values: npt.ArrayLike) -> tuple[float, float]:
     if array.ndim != 1 or array.size == 0:
         raise ValueError(f"expected (n,) values with n >= 1, got shape {array.shape}")
     picks = np.random.default_rng(0).integers(0, array.size, (_NUM_RESAMPLES, array.size))
-    low, high = np.percentile(array[picks].mean(axis=1), [2.5, 97.5])
+    low, high = np.percentile(array[picks].mean(axis=1), _PERCENTILES_95)
     return float(low), float(high)
 
 

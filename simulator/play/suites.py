@@ -73,6 +73,10 @@ def _row(name: str, kind: str, results: Sequence[Result]) -> dict[str, Any]:
     successes = [bool(value) for result in results for value in result["successes"]]
     low, high = wilson_interval(sum(successes), len(successes))
     return {
-        "what": name, "kind": kind, "success": sum(successes) / len(successes), "low": low, "high": high,
+        "what": name,
+        "kind": kind,
+        "success": sum(successes) / len(successes),
+        "low": low,
+        "high": high,
         "episodes": len(successes),
-    }  # fmt: skip
+    }

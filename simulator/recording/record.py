@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -33,18 +33,24 @@ from simulator.scripted import make_scripted
 if TYPE_CHECKING:
     import av
 
-CORNERS = ("top_left", "top_right", "bottom_left", "bottom_right")
+#: Where an overlay may be.
+CORNERS: Final = ("top_left", "top_right", "bottom_left", "bottom_right")
 #: Policies that are recorded by name; others are handed in.
-POLICIES: dict[str, PolicyFactory] = {
+POLICIES: Final[dict[str, PolicyFactory]] = {
     "scripted": make_scripted,
     "random": lambda env: RandomPolicy(),
     "noop": lambda env: NoOpPolicy(),
 }
-_KEYFRAME_S = 2
+#: Seconds between two key frames, as web videos have them.
+_KEYFRAME_S: Final = 2
 #: Ticks per second of a variable-rate video, as in MPEG.
-_VARIABLE_HZ = 90_000
-#: Of a variable-rate video: the share of frames that get lost, and how late one may come, in frame periods.
-_LOST_SHARE, _MAX_DELAY = 0.12, 0.3
+_VARIABLE_HZ: Final = 90_000
+#: Share of the frames of a variable-rate video that get lost; chosen, not measured.
+_LOST_SHARE: Final = 0.12
+#: How late one of its frames may come, in frame periods; chosen, not measured.
+_MAX_DELAY: Final = 0.3
+#: The worst quality of H.264.
+_MAX_CRF: Final = 51
 
 
 @dataclass(frozen=True)
@@ -98,8 +104,8 @@ class RecordConfig:
             raise ValueError(f"seconds is above 0, got {self.seconds}")
         if self.corner not in CORNERS:
             raise ValueError(f"corner is one of {', '.join(CORNERS)}, got {self.corner!r}")
-        if not 0 <= self.crf <= 51:
-            raise ValueError(f"crf is 0 to 51, got {self.crf}")
+        if not 0 <= self.crf <= _MAX_CRF:
+            raise ValueError(f"crf is 0 to {_MAX_CRF}, got {self.crf}")
 
 
 @dataclass(frozen=True)

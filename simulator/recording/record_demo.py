@@ -15,15 +15,15 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from ops.store.storage import to_json
 from simulator.recording.record import RecordConfig, record
 
-DEFAULT_OUT = Path("demo/clips")
-_GENRE = "shooter"
+DEFAULT_OUT: Final = Path("demo/clips")
+_GENRE: Final = "shooter"
 #: As far as the files of a repository should grow; overlays in web videos look no better.
-_CRF = 36
+_CRF: Final = 36
 
 
 @dataclass(frozen=True)
@@ -45,14 +45,15 @@ class DemoClip:
     keep_share: float = 1.0
 
 
-def _clip(name: str, channel: str, title: str, seed: int, expected: str = "ok", keep_share: float = 1.0,
-          **options: Any) -> DemoClip:  # fmt: skip
+def _clip(
+    name: str, channel: str, title: str, seed: int, expected: str = "ok", keep_share: float = 1.0, **options: Any
+) -> DemoClip:
     config = RecordConfig(name=name, seed=seed, crf=_CRF, **options)
     return DemoClip(config, channel, title, expected, keep_share)
 
 
 #: Seeds lie far apart: a clip's episodes count on from its seed, and evaluations use small ones.
-CLIPS: tuple[DemoClip, ...] = (
+CLIPS: Final[tuple[DemoClip, ...]] = (
     _clip("gallery-01", "northwind", "Target practice, take one", 11_000, seconds=30,
           skin_id="xbox_one-flat-01", overlay_px=320, corner="bottom_left"),
     _clip("gallery-02", "northwind", "Target practice, take two", 12_000, seconds=30,

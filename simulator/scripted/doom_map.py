@@ -16,17 +16,29 @@ import numpy.typing as npt
 
 #: Side of a cell of the grid that ways are looked for on, in map units; a player is 32 wide and climbs 24.
 CELL: Final = 32.0
+#: Map units that a way keeps from walls: a player's half width, and a little.
 _CLEARANCE: Final = 20.0
+#: Map units: the highest step that a player climbs, and the lowest gap that it fits through (p_map.c).
 _MAX_STEP: Final = 24
 _MIN_GAP: Final = 56
-_BLOCKING, _TWO_SIDED = 0x1, 0x4
+#: Flags of a line (doomdata.h): ML_BLOCKING and ML_TWOSIDED.
+_BLOCKING: Final = 0x1
+_TWO_SIDED: Final = 0x4
 #: Line types that open where a player pushes them (doors), and that end a level.
 _DOORS: Final = frozenset({1, 31, 117, 118})
 _EXITS: Final = frozenset({11, 52})
-_LINE: Final = np.dtype([("from", "<u2"), ("to", "<u2"), ("flags", "<u2"), ("kind", "<u2"), ("tag", "<u2"),
-                         ("right", "<u2"), ("left", "<u2")])  # fmt: skip
+_LINE: Final = np.dtype([(name, "<u2") for name in ("from", "to", "flags", "kind", "tag", "right", "left")])
 _SIDE: Final = np.dtype([("shift", "<i2", 2), ("textures", "S8", 3), ("sector", "<u2")])
 _SECTOR: Final = np.dtype([("floor", "<i2"), ("ceiling", "<i2"), ("flats", "S8", 2), ("rest", "<u2", 3)])
+#: A WAD's header after its four letters, and an entry of its directory: place, size, name.
+_HEADER: Final = struct.Struct("<4xii")
+_ENTRY: Final = struct.Struct("<ii8s")
+#: Lumps that follow a level's name.
+_LEVEL_LUMPS: Final = 10
+#: Keeps a wall's length above 0, in square map units.
+_LEAST_LENGTH2: Final = 1e-9
+#: Steps on the grid.
+_DIRECTIONS: Final = ((1, 0), (-1, 0), (0, 1), (0, -1))
 
 Cell = tuple[int, int]
 Point = tuple[float, float]
@@ -163,9 +175,6 @@ class LevelMap:
         return links
 
 
-_DIRECTIONS: Final = ((1, 0), (-1, 0), (0, 1), (0, -1))
-
-
 @cache
 def load_map(wad: str, name: str) -> LevelMap:
     """Return a level's map, read once."""
@@ -174,13 +183,16 @@ def load_map(wad: str, name: str) -> LevelMap:
 
 def _read_level(wad: Path, name: str) -> dict[str, bytes]:
     data = wad.read_bytes()
-    count, start = struct.unpack_from("<ii", data, 4)
-    entries = [struct.unpack_from("<ii8s", data, start + 16 * index) for index in range(count)]
+    count, start = _HEADER.unpack_from(data)
+    entries = [_ENTRY.unpack_from(data, start + _ENTRY.size * index) for index in range(count)]
     names = [entry[2].rstrip(b"\0").decode("latin-1") for entry in entries]
     if name not in names:
         raise ValueError(f"{wad} has no level {name}")
     first = names.index(name) + 1
-    return {names[i]: data[entries[i][0] : entries[i][0] + entries[i][1]] for i in range(first, min(first + 10, count))}
+    return {
+        names[i]: data[entries[i][0] : entries[i][0] + entries[i][1]]
+        for i in range(first, min(first + _LEVEL_LUMPS, count))
+    }
 
 
 def _apart(a: Cell, b: Cell) -> int:
@@ -192,7 +204,7 @@ def _clear(points: npt.NDArray[np.float64], walls: Segments) -> npt.NDArray[np.b
     clear = np.ones(len(points), bool)
     for x1, y1, x2, y2 in walls:
         a, d = np.array([x1, y1]), np.array([x2 - x1, y2 - y1])
-        length2 = max(float(d @ d), 1e-9)
+        length2 = max(float(d @ d), _LEAST_LENGTH2)
         near = (np.abs(points[:, 0] - (x1 + x2) / 2) <= abs(d[0]) / 2 + _CLEARANCE) & (
             np.abs(points[:, 1] - (y1 + y2) / 2) <= abs(d[1]) / 2 + _CLEARANCE
         )
