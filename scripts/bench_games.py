@@ -14,7 +14,7 @@ import dataclasses
 import os
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
@@ -30,17 +30,23 @@ from simulator.games import GAMES, environment_id, find_game
 from simulator.games.spec import GameSpec
 from simulator.install import game_status
 
-_TICK_MS = 1000 / os.sysconf("SC_CLK_TCK")
-_FROZEN_S, _LATENCY_FRAMES = 10.0, 30
+#: Milliseconds of a tick, in which the kernel tells processor time.
+_TICK_MS: Final = 1000 / os.sysconf("SC_CLK_TCK")
+#: Real seconds for which a game stands still.
+_FROZEN_S: Final = 10.0
+#: Control frames in which an input must show.
+_LATENCY_FRAMES: Final = 30
+#: Steps over which the speed at a small size is told.
+_SPEED_FRAMES: Final = 1200
 #: Presents a second from which on a game counts as free of the screen.
-_FREE_HZ = 66
+_FREE_HZ: Final = 66
 #: Games whose speed is told at a small size, and the size.
-_SMALL = {"SuperTux": (320, 180), "KoboDeluxe": (320, 180), "Doom": (320, 180)}
+_SMALL: Final = {"SuperTux": (320, 180), "KoboDeluxe": (320, 180), "Doom": (320, 180)}
 
 
 def used_ms(backend: Any) -> float:
     """Return the processor time of a game and its X server so far."""
-    pids = (backend.page.fields.driver_pid, backend._running.display.server_pid())
+    pids = (backend.page.fields.driver_pid, backend.session.running.display.server_pid())
     stats = (Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in pids)
     return sum(int(stat[11]) + int(stat[12]) for stat in stats) * _TICK_MS
 
@@ -52,22 +58,22 @@ def cost(spec: GameSpec, mode: str, num_frames: int) -> dict[str, float]:
     """
     backend: Any = make_backend(spec, spec.tasks[0], spec.width, spec.height, mode=mode)
     try:
-        backend.start(0)
+        backend.launcher.start(0)
         ours_s, began = 0.0, time.time()
         presents, game_ms = backend.page.fields.presents, used_ms(backend)
         for _ in range(num_frames):
             before_s = time.process_time()
-            if not backend.advance(1):
+            if not backend.clock.advance(1):
                 break
             if mode == "locked":
-                backend.grab()
+                backend.capture.grab()
             ours_s += time.process_time() - before_s
         shown, wall_s = max(backend.page.fields.presents - presents, 1), time.time() - began
         game_ms = used_ms(backend) - game_ms
         per_s = {"per_s": num_frames / wall_s, "presents_per_s": shown / wall_s}
         return {"game": game_ms / shown, "ours": 1000 * ours_s / shown, **per_s}
     finally:
-        backend.stop()
+        backend.launcher.stop()
 
 
 def bare_cost(spec: GameSpec, num_frames: int) -> tuple[dict[str, float], str]:
@@ -83,14 +89,14 @@ def frozen(spec: GameSpec) -> tuple[float, bool]:
     """Return the processor time in ms of game and server over 10 s between two steps, and whether nothing changed."""
     backend: Any = make_backend(spec, spec.tasks[0], spec.width, spec.height)
     try:
-        backend.start(0)
-        backend.advance(1)
-        picture, presents, before = backend.grab(), backend.page.fields.presents, used_ms(backend)
+        backend.launcher.start(0)
+        backend.clock.advance(1)
+        picture, presents, before = backend.capture.grab(), backend.page.fields.presents, used_ms(backend)
         time.sleep(_FROZEN_S)
-        same = bool(np.array_equal(picture, backend.grab())) and presents == backend.page.fields.presents
+        same = bool(np.array_equal(picture, backend.capture.grab())) and presents == backend.page.fields.presents
         return used_ms(backend) - before, same
     finally:
-        backend.stop()
+        backend.launcher.stop()
 
 
 def latency(spec: GameSpec) -> int | None:
@@ -99,7 +105,7 @@ def latency(spec: GameSpec) -> int | None:
     for presses in (False, True):
         backend: Any = make_backend(spec, spec.tasks[0], spec.width, spec.height)
         try:
-            backend.start(0)
+            backend.launcher.start(0)
             buttons, sticks = np.zeros(BENCHMARK.num_buttons, np.int8), np.zeros(len(AXES), np.float32)
             if presses:
                 buttons[
@@ -107,14 +113,14 @@ def latency(spec: GameSpec) -> int | None:
                 ] = 1
                 for axis, _, _ in spec.input_map.axes:
                     sticks[AXES.index(axis)] = -1
-            backend.set(buttons, sticks)
+            backend.pad.set(buttons, sticks)
             film = []
             for _ in range(_LATENCY_FRAMES):
-                backend.advance(1)
-                film.append(backend.grab())
+                backend.clock.advance(1)
+                film.append(backend.capture.grab())
             films.append(film)
         finally:
-            backend.stop()
+            backend.launcher.stop()
     differ = (index for index, pair in enumerate(zip(*films, strict=True)) if not np.array_equal(*pair))
     return next(differ, None)
 
@@ -151,15 +157,25 @@ def main() -> None:
         (bare, screen), locked = bare_cost(spec, arguments.frames), cost(spec, "locked", arguments.frames)
         still_ms, same = frozen(spec)
         total = locked["game"] + locked["ours"]
-        rows.append({
-            "game": spec.name, "bare, ms": f"{bare['game']:.2f}{screen}", "locked, ms": f"{locked['game']:.2f}",
-            "step and picture, ms": f"{locked['ours']:.2f}", "overhead": f"{100 * (total / bare['game'] - 1):+.0f} %",
-            "frames/s": f"{locked['per_s']:.0f}", "latency": latency(spec),
-            "frozen 10 s": f"{still_ms:.0f} ms" + ("" if same else ", CHANGED"),
-        })  # fmt: skip
+        rows.append(
+            {
+                "game": spec.name,
+                "bare, ms": f"{bare['game']:.2f}{screen}",
+                "locked, ms": f"{locked['game']:.2f}",
+                "step and picture, ms": f"{locked['ours']:.2f}",
+                "overhead": f"{100 * (total / bare['game'] - 1):+.0f} %",
+                "frames/s": f"{locked['per_s']:.0f}",
+                "latency": latency(spec),
+                "frozen 10 s": f"{still_ms:.0f} ms" + ("" if same else ", CHANGED"),
+            }
+        )
         show("Cost a frame, latency, standing still", rows)
     fast = [
-        {"game": name, "size": "{}x{}".format(*size), "times real time": f"{speed(find_game(name), size, 1200):.1f}"}
+        {
+            "game": name,
+            "size": "{}x{}".format(*size),
+            "times real time": f"{speed(find_game(name), size, _SPEED_FRAMES):.1f}",
+        }
         for name, size in _SMALL.items()
         if find_game(name) in specs and game_status(find_game(name)).installed
     ]

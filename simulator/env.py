@@ -29,8 +29,49 @@ def action_space() -> gym.spaces.Dict:
     )
 
 
-class GameEnv(gym.Env[Frame, Action]):
+class GameEnv(gym.Env[Frame, Action], gym.utils.EzPickle):
     """One task of one game.
+
+    A pickled environment is made anew from its arguments: a running game does not travel.
+    Where nobody calls `close`, the game ends with the environment or with the interpreter.
+
+    ## Action space
+
+    A dict; a control that the game's `input_map` does not name does nothing.
+
+    | key | space | meaning |
+    |---|---|---|
+    | `buttons` | `MultiBinary(16)` | 1 is held; the order is `ops.gamepad.BENCHMARK.buttons` |
+    | `sticks` | `Box(-1, 1, (4,), float32)` | `left_x`, `left_y`, `right_x`, `right_y`; x right, y down |
+
+    ## Observation space
+
+    `Box(0, 255, (height, width, 3), uint8)`: what the game shows, RGB, after the step.
+
+    ## Info
+
+    | key | type | meaning |
+    |---|---|---|
+    | `facts` | dict of floats | what the game's rules read; always `running` (1 or 0) |
+    | `success` | bool | whether the task's rule holds |
+    | `num_frames` | int | control frames of the episode so far |
+
+    ## Reward
+
+    The increase of the task's `score` since the last step; scores begin with that of the first frame.
+
+    ## Episode end
+
+    | flag | when |
+    |---|---|
+    | `terminated` | the game is over (`running` is 0), or the task ends with success and its rule holds |
+    | `truncated` | not terminated, and the time limit is reached |
+
+    A program that ends by itself, crashes included, terminates; one that stops to present raises `GameEndedError`.
+
+    ## Starting state
+
+    `reset(seed=n)` starts the game anew; all follows from the seed and the actions. There are no options.
 
     Args:
         game: a name in `simulator.games.GAMES`.
@@ -42,7 +83,7 @@ class GameEnv(gym.Env[Frame, Action]):
         mode: `stepped`: the game stands still between steps; `realtime`: it goes on, and a step takes its real time.
 
     Raises:
-        ValueError: no such game or task, a frame size that the game cannot render, or a mode it has not.
+        ValueError: no such game or task, a frame size that the game cannot render, or a mode it does not have.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 30}  # noqa: RUF012 (Gymnasium's own attribute)
@@ -57,10 +98,11 @@ class GameEnv(gym.Env[Frame, Action]):
         render_mode: str | None = None,
         mode: str = "stepped",
     ) -> None:
+        gym.utils.EzPickle.__init__(self, game, task, width, height, time_limit_s, render_mode, mode)
         self.game_spec = find_game(game)
         self.task = self.game_spec.task(task) if task is not None else self.game_spec.tasks[0]
         if (width is None) != (height is None):
-            raise ValueError(f"give width and height together, got {width} and {height}")
+            raise ValueError(f"give width and height together, or neither; got {width} and {height}")
         size = (width or self.game_spec.width, height or self.game_spec.height)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode is 'rgb_array' or None, got {render_mode!r}")
@@ -153,14 +195,21 @@ def check_action(action: Action) -> tuple[np.ndarray, np.ndarray]:
     if sticks.shape != (len(AXES),):
         raise ValueError(f"expected {len(AXES)} axes ({', '.join(AXES)}), got shape {sticks.shape}")
     if not np.isin(buttons, (0, 1)).all():
-        raise ValueError(f"buttons are 0 or 1, got {buttons.tolist()}")
+        raise ValueError(f"buttons are 0 or 1, got {buttons.tolist()}; threshold a policy's probabilities first")
     if not (np.abs(sticks) <= 1).all():  # also refuses NaN: an unknown value cannot be played
-        raise ValueError(f"axes lie in [-1, 1], got {sticks.tolist()}")
+        raise ValueError(
+            f"axes lie in [-1, 1], got {sticks.tolist()}; NaN is unknown in labels and has no meaning in play"
+        )
     return buttons.astype(np.int8), sticks
 
 
 def register() -> tuple[str, ...]:
-    """Make every task known to `gymnasium.make` and return the ids. May be called again."""
+    """Make every task known to `gymnasium.make` and return the ids. May be called again.
+
+    Several side by side, each in a process of its own, are Gymnasium's vector environment:
+    `gymnasium.make_vec(name, num_envs=4, vectorization_mode="async")`. Actions, frames, rewards and flags then have one
+    more axis in front, (num_envs, ...); `reset(seed=[0, 1, 2, 3])` seeds each.
+    """
     ids = []
     for game in GAMES.values():
         for task in game.tasks:

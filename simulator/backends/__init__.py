@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from simulator.games.spec import GameSpec, Task
     from simulator.protocol import Backend
 
 #: Backend name -> module that has `make_backend(spec, task, width, height)`.
-BACKENDS = {
+BACKENDS: Final = {
     "vizdoom": "simulator.backends.vizdoom",
     "linux": "simulator.backends.linux",
     "windows": "simulator.backends.windows",

@@ -10,6 +10,7 @@ import os
 import shlex
 import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -27,14 +28,21 @@ if TYPE_CHECKING:
 
     from simulator.games.spec import GameSpec, Task
 
-#: Facts that every task can read, by ViZDoom's game variable.
-_FACTS = {"kills": "KILLCOUNT", "hits": "HITCOUNT", "health": "HEALTH", "ammo": "SELECTED_WEAPON_AMMO",
-          "x": "POSITION_X", "y": "POSITION_Y", "angle_deg": "ANGLE"}  # fmt: skip
-_STARTING = Lock()
+#: Facts that every task can read -> ViZDoom's game variable.
+_FACTS: Final = {
+    "kills": "KILLCOUNT",
+    "hits": "HITCOUNT",
+    "health": "HEALTH",
+    "ammo": "SELECTED_WEAPON_AMMO",
+    "x": "POSITION_X",
+    "y": "POSITION_Y",
+    "angle_deg": "ANGLE",
+}
+_STARTING: Final = Lock()
 #: Facts that the engine counts per level.
-_COUNTED = ("kills", "hits")
-#: A stick nearer to its centre than this does not move the player, as on a real pad.
-_DEAD_ZONE = 0.08
+_COUNTED: Final = ("kills", "hits")
+#: A stick nearer to its centre than this share does not move the player, as on a real pad; chosen, not measured.
+_DEAD_ZONE: Final = 0.08
 
 
 @contextmanager
@@ -65,8 +73,65 @@ def frame_sizes() -> tuple[tuple[int, int], ...]:
     return tuple(sorted((int(width), int(height)) for width, height in pairs))
 
 
+class _Engine:
+    """The engine while it runs, and what it leaves in the file system; holds nothing between two runs."""
+
+    def __init__(self) -> None:
+        self.game: vizdoom.DoomGame | None = None
+        self._folder: Path | None = None
+        self._owner_pid = 0
+        self._note_litter()
+
+    def make_folder(self) -> Path:
+        """Return a new folder, which is removed with the engine."""
+        self._remove_folder()
+        self._note_litter()
+        self._owner_pid = os.getpid()
+        self._folder = Path(tempfile.mkdtemp(prefix="overplay-doom-"))
+        return self._folder
+
+    def stop(self) -> None:
+        """End the engine and remove what is left of it. May be called twice."""
+        self._close()
+        self._remove_litter()
+        self._remove_folder()
+
+    def abandon(self) -> None:
+        """The same for an engine that nobody closed; a forked child leaves its parent's engine alone.
+
+        The interpreter may call this anywhere, also where this thread starts another engine and holds the lock.
+        Then the empty folder of the engine stays.
+        """
+        if self._folder is None or self._owner_pid != os.getpid():
+            return
+        self._close()
+        if not _STARTING.locked():
+            self._remove_litter()
+        self._remove_folder()
+
+    def _close(self) -> None:
+        if self.game is not None:
+            self.game.close()
+            self.game = None
+
+    def _remove_litter(self) -> None:
+        with _one_at_a_time(), suppress(OSError):  # absent, or somebody's who keeps things there
+            self._litter.rmdir()
+
+    def _remove_folder(self) -> None:
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+
+    def _note_litter(self) -> None:
+        # The engine makes this folder where it is started, empty, and offers no way to forbid it (ViZDoom 1.3).
+        self._litter = Path("_vizdoom").absolute()
+
+
 class VizdoomBackend:
     """One Doom engine process. It is its own clock, pad, capture and launcher, since the engine is one object.
+
+    Where nobody calls `stop`, the engine ends with this object or with the interpreter.
 
     Args:
         spec: the game; its input map names ViZDoom buttons.
@@ -84,10 +149,8 @@ class VizdoomBackend:
             raise ValueError(f"{spec.name} cannot render {width}x{height}; choose one of {sizes}")
         self.clock = self.pad = self.capture = self.launcher = self
         self._spec, self._task, self._size = spec, task, (width, height)
-        self._game: vizdoom.DoomGame | None = None
-        self._folder: Path | None = None
-        # The engine makes this folder where it is started, empty, and offers no way to forbid it (ViZDoom 1.3).
-        self._litter = Path("_vizdoom").absolute()
+        self._engine = _Engine()
+        weakref.finalize(self, self._engine.abandon)
         self._action = [0.0] * spec.input_map.num_channels
         self._frame: Frame = np.zeros((height, width, 3), np.uint8)
         self._facts: dict[str, float] = {"running": 0.0}
@@ -97,9 +160,9 @@ class VizdoomBackend:
     @property
     def game(self) -> vizdoom.DoomGame:
         """The running engine, for scripted players that may see more than a player does."""
-        if self._game is None:
+        if self._engine.game is None:
             raise GameEndedError(f"{self._spec.name} is not running; reset the environment first")
-        return self._game
+        return self._engine.game
 
     def start(self, seed: int) -> None:
         """Begin an episode whose randomness follows from the seed (any non-negative int) alone."""
@@ -107,11 +170,11 @@ class VizdoomBackend:
             self._start(seed)
 
     def _start(self, seed: int) -> None:
-        if self._game is None:
-            self._game = self._launch()
+        if self._engine.game is None:
+            self._engine.game = self._launch()
         self._seed, self._round = seed, 0
         self._counted = dict.fromkeys(_COUNTED, 0.0)
-        self._begin(self._game, seed)
+        self._begin(self.game, seed)
         self._action = [0.0] * len(self._action)
         self._look()
 
@@ -155,14 +218,7 @@ class VizdoomBackend:
 
     def stop(self) -> None:
         """End the engine and remove its folder."""
-        if self._game is not None:
-            self._game.close()
-            self._game = None
-        with _one_at_a_time(), suppress(OSError):  # absent, or somebody's who keeps things there
-            self._litter.rmdir()
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = None
+        self._engine.stop()
         self._facts = {**self._facts, "running": 0.0}
 
     def _begin(self, game: vizdoom.DoomGame, seed: int) -> None:
@@ -192,21 +248,22 @@ class VizdoomBackend:
         for fact, before in self._counted.items():
             values[fact] += before
         self._facts = {
-            **values, "tics": float(game.get_episode_time()), "dead": float(game.is_player_dead()),
+            **values,
+            "tics": float(game.get_episode_time()),
+            "dead": float(game.is_player_dead()),
             "running": float(not over),
-        }  # fmt: skip
+        }
 
     def _launch(self) -> vizdoom.DoomGame:
         import vizdoom
 
         launch: Mapping[str, Any] = self._task.launch
-        self._litter = Path("_vizdoom").absolute()
+        folder = self._engine.make_folder()
         game = vizdoom.DoomGame()
         game.load_config(str(Path(vizdoom.scenarios_path) / f"{launch['scenario']}.cfg"))
         # The engine writes its settings beside the caller unless told otherwise.
-        self._folder = Path(tempfile.mkdtemp(prefix="overplay-doom-"))
-        game.set_doom_config_path(str(self._folder / "engine.ini"))
-        _tie_to_parent(game, self._folder)
+        game.set_doom_config_path(str(folder / "engine.ini"))
+        _tie_to_parent(game, folder)
         game.set_window_visible(False)
         game.set_sound_enabled(False)
         game.set_audio_buffer_enabled(False)

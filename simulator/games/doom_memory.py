@@ -14,13 +14,31 @@ from typing import Final
 
 from simulator.games.linux import Memory
 
+#: The largest amounts of bullets, shells, cells and rockets (p_inter.c), by which the player is found.
 _MAX_AMMO: Final = struct.pack("<4i", 200, 50, 300, 50)
-#: Bytes from the largest amounts: ammunition, kills, items, secrets.
-_AMMO, _KILLS = -16, 32
-_THING: Final = struct.Struct("<QQQ3i20xI68xi28xii")  # prev, next, function, x, y, z, angle, type, flags, health
+#: What a level starts with.
+_START_HEALTH: Final = 100
+_START_BULLETS: Final = 50
+#: Bytes from the largest amounts to the amounts, of which bullets are the first.
+_AMMO: Final = -16
+#: Bytes from the largest amounts to kills, items and secrets.
+_COUNTS_AT: Final = 32
+_COUNTS: Final = struct.Struct("<3i")
+#: A thing: addresses of the previous and the next thinker, its function, x, y, z, angle, type, flags, health.
+_THING: Final = struct.Struct("<QQQ3i20xI68xi28xii")
+#: Bytes from a thinker to the address of the next one, and to its function.
+_NEXT_AT: Final = 8
+_FUNCTION_AT: Final = 16
+_ADDRESS: Final = struct.Struct("<Q")
+_INT: Final = struct.Struct("<i")
+#: A map unit in the engine's fixed-point numbers.
 _FIXED: Final = 65536.0
+#: A full turn in the engine's angles.
+_TURN: Final = 2.0**32
+#: Flags of a thing (p_mobj.h): MF_COUNTKILL and MF_SPECIAL.
 _COUNTS_AS_KILL: Final = 0x400000
 _SPECIAL: Final = 0x1
+#: Thinkers that are looked at: more than a level of Freedoom has, so that a broken list ends.
 _MAX_THINGS: Final = 4096
 
 
@@ -78,10 +96,13 @@ class DoomReader:
         places = [
             place
             for place in memory.find(_MAX_AMMO)
-            if self._int(place + layout.health) == 100 and self._int(place + _AMMO) == 50
+            if self._int(place + layout.health) == _START_HEALTH and self._int(place + _AMMO) == _START_BULLETS
         ]
         if len(places) != 1:
-            raise ValueError(f"expected one player in the program's memory, found {len(places)}")
+            raise ValueError(
+                f"expected one player in the program's memory, found {len(places)}: "
+                "the program is not in a level, or another version"
+            )
         self._place = places[0]
         me = self.me()
         self._start = (me.x, me.y)
@@ -90,19 +111,25 @@ class DoomReader:
     def __call__(self) -> Mapping[str, float]:
         """Return the facts of the player; `running` is 0 once it is dead."""
         place = self._place
-        kills, items, secrets = struct.unpack("<3i", self._memory.read(place + _KILLS, 12))
+        kills, items, secrets = _COUNTS.unpack(self._memory.read(place + _COUNTS_AT, _COUNTS.size))
         me, health = self.me(), max(self._int(place + self._layout.health), 0)
         self._farthest = max(self._farthest, math.hypot(me.x - self._start[0], me.y - self._start[1]))
         facts = {
-            "health": health, "kills": kills, "items": items, "secrets": secrets, "bullets": self._int(place + _AMMO),
-            "x": me.x, "y": me.y, "angle_deg": me.angle_deg, "farthest": self._farthest,
-        }  # fmt: skip
+            "health": health,
+            "kills": kills,
+            "items": items,
+            "secrets": secrets,
+            "bullets": self._int(place + _AMMO),
+            "x": me.x,
+            "y": me.y,
+            "angle_deg": me.angle_deg,
+            "farthest": self._farthest,
+        }
         return {name: float(value) for name, value in facts.items()} | ({"running": 0.0} if health == 0 else {})
 
     def me(self) -> Thing:
         """Return the player's thing."""
-        pointer: int = struct.unpack("<Q", self._memory.read(self._place + self._layout.thing, 8))[0]
-        return self._thing(pointer)[0]
+        return self._thing(self._address(self._place + self._layout.thing))[0]
 
     def things(self) -> list[Thing]:
         """Return every thing of the level but the player, monsters and pickups alike."""
@@ -112,22 +139,32 @@ class DoomReader:
         for _ in range(_MAX_THINGS):
             if at == me.address:
                 break
-            if struct.unpack("<Q", self._memory.read(at + 16, 8))[0] == function:
+            if self._address(at + _FUNCTION_AT) == function:
                 thing, at, _ = self._thing(at)
                 found.append(thing)
             else:  # a door or a light
-                at = struct.unpack("<Q", self._memory.read(at + 8, 8))[0]
+                at = self._address(at + _NEXT_AT)
         return found
 
     def _thing(self, address: int) -> tuple[Thing, int, int]:
         """Return a thing, the address of the next thinker, and what makes it think."""
         _, after, function, x, y, _, angle, kind, flags, health = _THING.unpack(self._memory.read(address, _THING.size))
         thing = Thing(
-            address, x / _FIXED, y / _FIXED, angle * 360 / 2**32, kind, health,
-            bool(flags & _COUNTS_AS_KILL), bool(flags & _SPECIAL),
-        )  # fmt: skip
+            address,
+            x / _FIXED,
+            y / _FIXED,
+            angle * 360 / _TURN,
+            kind,
+            health,
+            bool(flags & _COUNTS_AS_KILL),
+            bool(flags & _SPECIAL),
+        )
         return thing, after, function
 
+    def _address(self, address: int) -> int:
+        value: int = _ADDRESS.unpack(self._memory.read(address, _ADDRESS.size))[0]
+        return value
+
     def _int(self, address: int) -> int:
-        value: int = struct.unpack("<i", self._memory.read(address, 4))[0]
+        value: int = _INT.unpack(self._memory.read(address, _INT.size))[0]
         return value

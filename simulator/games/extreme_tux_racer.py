@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from typing import Final
 
 from simulator.games.linux import Hold, LinuxSetup, Memory, Reader, tap_key
+from simulator.games.rules import fact, holds
 from simulator.games.spec import GameSpec, InputMap, Task
 from simulator.games.variables import check_build
 
-_SETTINGS = "[fullscreen] 0\n[res_type] 0\n[framerate] 60\n[perf_level] 1\n[sound_volume] 0\n[music_volume] 0\n"
+_SETTINGS: Final = "[fullscreen] 0\n[res_type] 0\n[framerate] 60\n[perf_level] 1\n[sound_volume] 0\n[music_volume] 0\n"
 _SHA256: Final = "178538fdde97c72feb578be05b13c2ae26304ffba5dd65366daea647447fe917"
-#: Of etr 0.8.2 as Debian builds it: the list of players, a player's control, its place (x, y, z doubles, z downhill).
-_PLAYERS, _CONTROL, _PLACE = 0x8E0C0, 0x20, 0x190
+#: Offsets in bytes, of etr 0.8.2 as Debian builds it: the list of players, from where the program is loaded.
+_PLAYERS: Final = 0x8E0C0
+#: A player's control, from the player.
+_CONTROL: Final = 0x20
+#: The control's place, from the control: x, y, z, of which z falls downhill.
+_PLACE: Final = 0x190
 
 
 def _read_place(memory: Memory) -> Reader:
@@ -36,11 +41,14 @@ def _read_place(memory: Memory) -> Reader:
 
 def _slide(name: str, goal: str, kind: str, distance: float, limit_s: float) -> Task:
     return Task(
-        name=name, kind=kind, goal=goal, time_limit_s=limit_s,
-        score=lambda facts: facts["downhill"] / distance,
-        success=lambda facts: facts["downhill"] >= distance,
+        name=name,
+        kind=kind,
+        goal=goal,
+        time_limit_s=limit_s,
+        score=fact("downhill", unit=distance),
+        success=holds(("downhill", ">=", distance)),
         ends_with_success=True,
-    )  # fmt: skip
+    )
 
 
 GAME = GameSpec(

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+#: Control frames that a tap lasts: every menu of the games here sees it.
+_TAP_FRAMES: Final = 4
+#: Share of full deflection of a stick from which its key is pressed, for input `keys`; chosen, not measured.
+STICK_KEY: Final = 0.3
+#: Inputs that `LinuxSetup.input` may name.
+INPUTS: Final = ("pad", "keys", "uinput")
 
 Probe = Callable[[Path], Mapping[str, float]]
 
@@ -57,13 +63,13 @@ class Hold:
 
 
 def tap(*buttons: str, wait: int = 20) -> tuple[Hold, Hold]:
-    """Return the script of pressing buttons for four frames and waiting so many."""
-    return Hold(4, buttons), Hold(wait)
+    """Return the script of pressing buttons for some frames, and then waiting for as many as asked."""
+    return Hold(_TAP_FRAMES, buttons), Hold(wait)
 
 
 def tap_key(*keys: str, wait: int = 20) -> tuple[Hold, Hold]:
-    """Return the script of pressing keys for four frames and waiting so many."""
-    return Hold(4, keys=keys), Hold(wait)
+    """Return the script of pressing keys for some frames, and then waiting for as many as asked."""
+    return Hold(_TAP_FRAMES, keys=keys), Hold(wait)
 
 
 @dataclass(frozen=True)
@@ -99,8 +105,8 @@ class LinuxSetup:
 
     packages: tuple[str, ...]
     command: tuple[str, ...]
-    home: Mapping[str, str | bytes] = field(default_factory=lambda: MappingProxyType({}))
-    environment: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    home: Mapping[str, str | bytes] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     input: str = "pad"
     vsync: str = "auto"
     settle: bool = False
@@ -115,5 +121,5 @@ class LinuxSetup:
     watch: Callable[[npt.NDArray[np.uint8]], Mapping[str, float]] | None = None
 
     def __post_init__(self) -> None:
-        if self.input not in ("pad", "keys", "uinput"):
-            raise ValueError(f"input is 'pad', 'keys' or 'uinput', got {self.input!r}")
+        if self.input not in INPUTS:
+            raise ValueError(f"input is one of {', '.join(INPUTS)}, got {self.input!r}")

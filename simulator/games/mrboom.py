@@ -13,8 +13,14 @@ GAME = GameSpec(
     height=600,
     control_hz=60,
     input_map=InputMap(
-        buttons=(("south", "bomb"), ("east", "remote"), ("dpad_left", "left"), ("dpad_right", "right"),
-                 ("dpad_up", "up"), ("dpad_down", "down")),
+        buttons=(
+            ("south", "bomb"),
+            ("east", "remote"),
+            ("dpad_left", "left"),
+            ("dpad_right", "right"),
+            ("dpad_up", "up"),
+            ("dpad_down", "down"),
+        ),
         axes=(("left_x", "move", 1.0), ("left_y", "move", 1.0)),
     ),
     tasks=(free_play("Blow up the others and not yourself"),),
@@ -25,4 +31,4 @@ GAME = GameSpec(
         command=("mrboom", "--nomusic"),
         boot=(Hold(200), *tap("south", wait=30), *tap("start", wait=120)),
     ),
-)  # fmt: skip
+)

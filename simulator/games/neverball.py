@@ -6,17 +6,23 @@ import math
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 from simulator.games.linux import Hold, LinuxSetup, Memory, Reader, tap
+from simulator.games.rules import Sum, holds
 from simulator.games.spec import GameSpec, InputMap, Task
 
 #: Replay header (share/base_config.h, version 9): magic, version, time, coins, status, mode as little-endian int32.
-_HEADER = struct.Struct("<6i")
-_GOAL, _FALL = 2, 3
+_HEADER: Final = struct.Struct("<6i")
+#: Values of its status.
+_GOAL: Final = 2
+_FALL: Final = 3
+#: What the goal counts beside coins: more than a level has.
+_GOAL_SCORE: Final = 100.0
 #: A view in the program's memory: its distances from the ball, by which it is found, are the game's defaults.
-_VIEW = struct.Struct("<3f3f3f9f")
-_DISTANCES = struct.pack("<3f", 0.25, 0.75, 2.0)
-_SETTINGS = """fullscreen 0
+_VIEW: Final = struct.Struct("<3f3f3f9f")
+_DISTANCES: Final = struct.pack("<3f", 0.25, 0.75, 2.0)
+_SETTINGS: Final = """fullscreen 0
 width {width}
 height {height}
 shadow 0
@@ -66,8 +72,8 @@ def _roll(name: str, level: str, limit_s: float) -> Task:
         kind="navigation",
         goal="Collect the coins that open the goal and roll into it without falling off.",
         time_limit_s=limit_s,
-        score=lambda facts: facts["coins"] + 100 * facts["goal"],
-        success=lambda facts: facts["goal"] == 1,
+        score=Sum((("coins", 1.0), ("goal", _GOAL_SCORE))),
+        success=holds(("goal", "==", 1)),
         launch={"arguments": ("-l", level)},
     )
 

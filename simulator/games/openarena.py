@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from simulator.games.linux import Hold, LinuxSetup
+from simulator.games.linux import STICK_KEY, Hold, LinuxSetup
+from simulator.games.rules import Sum, holds
 from simulator.games.spec import GameSpec, InputMap, Task
 
 _DATA: Final = ".openarena/baseoa"
@@ -55,7 +56,7 @@ GAME = GameSpec(
     control_hz=60,
     input_map=InputMap(
         buttons=(("right_trigger", "Control_L"), ("south", "space"), ("east", "c")),
-        axes=(("left_x", "a|d", 0.3), ("left_y", "w|s", 0.3), ("right_x", "Left|Right", 0.3)),
+        axes=(("left_x", "a|d", STICK_KEY), ("left_y", "w|s", STICK_KEY), ("right_x", "Left|Right", STICK_KEY)),
     ),
     tasks=(
         Task(
@@ -63,8 +64,8 @@ GAME = GameSpec(
             kind="combat",
             goal="Kill the bot once.",
             time_limit_s=60.0,
-            score=lambda facts: facts["kills"] - facts["deaths"],
-            success=lambda facts: facts["kills"] >= 1,
+            score=Sum((("kills", 1.0), ("deaths", -1.0))),
+            success=holds(("kills", ">=", 1)),
             ends_with_success=True,
         ),
     ),
@@ -74,7 +75,11 @@ GAME = GameSpec(
         command=(
             "/usr/lib/ioquake3/ioquake3",
             *(word for name, value in _SETTINGS.items() for word in ("+set", name, str(value))),
-            "+devmap", "oa_dm1", "+addbot", "sarge", "1",
+            "+devmap",
+            "oa_dm1",
+            "+addbot",
+            "sarge",
+            "1",
         ),
         home={f"{_DATA}/autoexec.cfg": _KEYS},
         input="keys",
@@ -83,4 +88,4 @@ GAME = GameSpec(
         boot=(Hold(60),),  # the bot comes in after some seconds
         boot_frames=2400,
     ),
-)  # fmt: skip
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -42,9 +43,9 @@ class Template:
 
 def ends_where(template: Template, threshold: float) -> Callable[[Frame], Mapping[str, float]]:
     """Return a reader of pictures: `lost` is 1 and `running` 0 where one is more like a template than a threshold."""
+    return partial(_end_where, template, threshold)
 
-    def read(frame: Frame) -> Mapping[str, float]:
-        lost = template.likeness(frame) > threshold
-        return {"lost": 1.0, "running": 0.0} if lost else {"lost": 0.0}
 
-    return read
+def _end_where(template: Template, threshold: float, frame: Frame) -> Mapping[str, float]:
+    lost = template.likeness(frame) > threshold
+    return {"lost": 1.0, "running": 0.0} if lost else {"lost": 0.0}

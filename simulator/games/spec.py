@@ -7,16 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from ops.gamepad import AXES, BENCHMARK
 from simulator.games.linux import LinuxSetup
-
-Facts = Mapping[str, float]
+from simulator.games.rules import Facts, never, no_score
 
 #: What a task asks for.
-KINDS = ("combat", "navigation", "game-specific")
+KINDS: Final = ("combat", "navigation", "game-specific")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Task:
     success: Callable[[Facts], bool]
     ends_with_success: bool = False
     is_judged: bool = True
-    launch: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    launch: Mapping[str, Any] = field(default_factory=dict)
 
 
 def free_play(goal: str) -> Task:
@@ -78,8 +76,8 @@ def free_play(goal: str) -> Task:
         kind="game-specific",
         goal=f"{goal}; free play without a judge.",
         time_limit_s=60.0,
-        score=lambda facts: 0.0,
-        success=lambda facts: False,
+        score=no_score,
+        success=never,
         is_judged=False,
     )
 

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from simulator.games.linux import Hold, LinuxSetup, tap
+from simulator.games.rules import OneWhere, holds
 from simulator.games.spec import GameSpec, InputMap, Task
 
-_LEVELS = Path("/usr/share/games/supertux2/levels/world1")
-_SPAWN = re.compile(r'(\(spawnpoint\s+\(name "main"\)\s+\(x )[\d.]+(\)\s+\(y )[\d.]+')
+_LEVELS: Final = Path("/usr/share/games/supertux2/levels/world1")
+_SPAWN: Final = re.compile(r'(\(spawnpoint\s+\(name "main"\)\s+\(x )[\d.]+(\)\s+\(y )[\d.]+')
+
+#: The program ends with it where the level is finished; -1 while it runs.
+_AT_THE_END: Final = holds(("exit_code", "==", 0))
 
 
 def section(file: str, x: int, y: int) -> str:
@@ -28,14 +33,14 @@ def section(file: str, x: int, y: int) -> str:
 def _level(name: str, file: str, start: tuple[int, int] | None, limit_s: float) -> Task:
     launch: dict[str, Any] = {"arguments": (f"{_LEVELS}/{file}",)}
     if start is not None:
-        launch = {"arguments": ("{home}/section.stl",), "files": {"section.stl": lambda: section(file, *start)}}
+        launch = {"arguments": ("{home}/section.stl",), "files": {"section.stl": partial(section, file, *start)}}
     return Task(
         name=name,
         kind="navigation",
         goal="Reach the end of the level; falling and foes send you back to where you began.",
         time_limit_s=limit_s,
-        score=lambda facts: float(facts["exit_code"] == 0),
-        success=lambda facts: facts["exit_code"] == 0,
+        score=OneWhere(_AT_THE_END),
+        success=_AT_THE_END,
         launch=launch,
     )
 
@@ -48,8 +53,14 @@ GAME = GameSpec(
     height=360,
     control_hz=60,
     input_map=InputMap(
-        buttons=(("south", "jump"), ("west", "action"), ("dpad_left", "left"), ("dpad_right", "right"),
-                 ("dpad_down", "duck"), ("dpad_up", "look up")),
+        buttons=(
+            ("south", "jump"),
+            ("west", "action"),
+            ("dpad_left", "left"),
+            ("dpad_right", "right"),
+            ("dpad_down", "duck"),
+            ("dpad_up", "look up"),
+        ),
         axes=(("left_x", "walk", 1.0), ("left_y", "duck", 1.0)),
     ),
     tasks=(
@@ -66,4 +77,4 @@ GAME = GameSpec(
         environment={"SDL_RENDER_DRIVER": "software"},
         boot=(Hold(60), *tap("south", wait=90)),  # past the title of the level
     ),
-)  # fmt: skip
+)

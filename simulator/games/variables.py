@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
 
 from simulator.games.linux import Memory, Reader
+
+#: A variable: 32 bits, signed.
+_INT: Final = struct.Struct("<i")
 
 
 def check_build(memory: Memory, sha256: str) -> None:
     """Raise ValueError unless a program's file has this SHA-256."""
     if memory.program_sha256() != sha256:
-        raise ValueError(f"expected the program with SHA-256 {sha256[:12]}, got {memory.program_sha256()[:12]}")
+        raise ValueError(
+            f"expected the program with SHA-256 {sha256[:12]}, got {memory.program_sha256()[:12]}: "
+            "its variables lie elsewhere in another build"
+        )
 
 
 def read_variables(sha256: str, offsets: Mapping[str, int]) -> Callable[[Memory], Reader]:
@@ -27,16 +35,13 @@ def read_variables(sha256: str, offsets: Mapping[str, int]) -> Callable[[Memory]
 
     The returned function raises ValueError for another program.
     """
+    return partial(_attach, sha256, dict(offsets))
 
-    def attach(memory: Memory) -> Reader:
-        check_build(memory, sha256)
 
-        def read() -> Mapping[str, float]:
-            return {
-                name: float(struct.unpack("<i", memory.read(memory.base + offset, 4))[0])
-                for name, offset in offsets.items()
-            }
+def _attach(sha256: str, offsets: Mapping[str, int], memory: Memory) -> Reader:
+    check_build(memory, sha256)
+    return partial(_read, offsets, memory)
 
-        return read
 
-    return attach
+def _read(offsets: Mapping[str, int], memory: Memory) -> Mapping[str, float]:
+    return {name: float(_INT.unpack(memory.read(memory.base + at, _INT.size))[0]) for name, at in offsets.items()}

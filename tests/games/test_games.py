@@ -67,13 +67,13 @@ def test_the_pad_moves_something(name):
     for seed in (1, 2):
         backend = make(name)
         try:
-            backend.start(0)
+            backend.launcher.start(0)
             for _, (buttons, sticks) in zip(range(90), random_inputs(seed), strict=False):
-                backend.set(buttons, sticks)
-                backend.advance(1)
-            last.append(backend.grab())
+                backend.pad.set(buttons, sticks)
+                backend.clock.advance(1)
+            last.append(backend.capture.grab())
         finally:
-            backend.stop()
+            backend.launcher.stop()
     assert not np.array_equal(*last)
 
 
@@ -135,15 +135,15 @@ def test_a_ball_that_falls_ends_the_attempt_and_is_no_success(name):
     task = dataclasses.replace(game.tasks[0], launch={"arguments": ("-l", "map-easy/hole.sol")})
     backend = LinuxBackend(game, task, 160, 90)
     try:
-        backend.start(0)
-        assert (backend.facts()["running"], backend.facts()["fall"]) == (1, 0)
-        backend.set(np.zeros(16, np.int8), np.array([0, -0.6, 0, 0], np.float32))  # straight into the hole
-        backend.advance(240)
-        facts = backend.facts()
+        backend.launcher.start(0)
+        assert (backend.launcher.facts()["running"], backend.launcher.facts()["fall"]) == (1, 0)
+        backend.pad.set(np.zeros(16, np.int8), np.array([0, -0.6, 0, 0], np.float32))  # straight into the hole
+        backend.clock.advance(240)
+        facts = backend.launcher.facts()
         assert (facts["running"], facts["fall"], facts["goal"]) == (0, 1, 0)
         assert not task.success(facts)
     finally:
-        backend.stop()
+        backend.launcher.stop()
 
 
 @pytest.mark.parametrize("name", ["ChromiumBSU"])
@@ -167,10 +167,10 @@ def test_a_game_that_is_lost_on_the_screen_ends(name):
 def test_a_level_of_supertux_that_is_left_is_no_success():
     backend = make("SuperTux")
     try:
-        backend.start(0)
-        backend.advance(30)
-        facts = backend.facts()
+        backend.launcher.start(0)
+        backend.clock.advance(30)
+        facts = backend.launcher.facts()
         assert (facts["running"], facts["exit_code"]) == (1, -1)
         assert not GAMES["SuperTux"].tasks[0].success(facts)
     finally:
-        backend.stop()
+        backend.launcher.stop()

@@ -44,18 +44,18 @@ def make(program: Path) -> LinuxBackend:
 def test_a_step_is_a_frame_and_its_clock_moves_by_one_refresh(program):
     window = make(program)
     try:
-        window.start(0)
+        window.launcher.start(0)
         colours, presents = [], []
         for _ in range(30):
-            window.advance(1)
-            colours.append(window.grab()[60, 80].astype(int))
+            window.clock.advance(1)
+            colours.append(window.capture.grab()[60, 80].astype(int))
             presents.append(window.page.fields.presents)
         assert set(np.diff(presents)) == {1}
         frames, ms = (np.diff([colour[channel] for colour in colours]) % 256 for channel in (0, 1))
         assert set(frames) == {1}
         assert set(ms) <= {16, 17}
     finally:
-        window.stop()
+        window.launcher.stop()
 
 
 def test_pauses_change_no_pixel(program, tmp_path):

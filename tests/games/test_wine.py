@@ -59,7 +59,7 @@ def make(program: Path) -> Iterator:
 
     yield make_one
     for backend in made:
-        backend.stop()
+        backend.launcher.stop()
 
 
 def ball(frame: np.ndarray) -> np.ndarray:
@@ -71,9 +71,9 @@ def ball(frame: np.ndarray) -> np.ndarray:
 def test_all_clocks_follow_game_time(make, pace):
     """The performance counter, timeGetTime, the tick count in memory, Sleep in a thread, and waits of the server."""
     game = make(pace)
-    game.start(0)
-    game.advance(240)
-    lines = game._running.game.last_words(30).splitlines()
+    game.launcher.start(0)
+    game.clock.advance(240)
+    lines = game.session.running.game.last_words(30).splitlines()
     shown = [[int(number) for number in re.findall(r"-?\d+", line)] for line in lines if line.startswith("frame")]
     assert len(shown) >= 8
     for before, after in pairwise(shown):
@@ -96,28 +96,28 @@ def test_pauses_change_no_pixel(make, pace, tmp_path):
 def test_the_pad_shows_at_once_and_moves_the_ball(make):
     """Wine shows what a frame drew when the program next looks at its messages: one frame later."""
     game = make()
-    game.start(0)
-    assert game.grab()[0, 0, 2] == 100
+    game.launcher.start(0)
+    assert game.capture.grab()[0, 0, 2] == 100
     buttons = REST.copy()
     buttons[BENCHMARK.index("south")] = 1
-    game.set(buttons, CENTRE)
-    game.advance(2)
-    assert game.grab()[0, 0, 2] == 200
-    before = ball(game.grab())
-    game.set(REST, np.array([1, -1, 0, 0], np.float32))
-    game.advance(10)
-    np.testing.assert_allclose(ball(game.grab()) - before, (30, -30), atol=7)
+    game.pad.set(buttons, CENTRE)
+    game.clock.advance(2)
+    assert game.capture.grab()[0, 0, 2] == 200
+    before = ball(game.capture.grab())
+    game.pad.set(REST, np.array([1, -1, 0, 0], np.float32))
+    game.clock.advance(10)
+    np.testing.assert_allclose(ball(game.capture.grab()) - before, (30, -30), atol=7)
 
 
 def test_it_stands_still_and_ends_with_its_exit_code(make):
     game = make(input_map=ALL)
-    game.start(0)
-    frame, counters = game.grab(), game.page.counters()
+    game.launcher.start(0)
+    frame, counters = game.capture.grab(), game.page.counters()
     time.sleep(2)
-    np.testing.assert_array_equal(game.grab(), frame)
+    np.testing.assert_array_equal(game.capture.grab(), frame)
     assert {**game.page.counters(), "worker_waits": 0} == {**counters, "worker_waits": 0}
     buttons = REST.copy()
     buttons[BENCHMARK.index("start")] = 1
-    game.set(buttons, CENTRE)
-    game.advance(120)
-    assert (game.facts()["running"], game.facts()["exit_code"]) == (0, 7)
+    game.pad.set(buttons, CENTRE)
+    game.clock.advance(120)
+    assert (game.launcher.facts()["running"], game.launcher.facts()["exit_code"]) == (0, 7)

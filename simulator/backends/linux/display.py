@@ -18,12 +18,25 @@ from simulator.backends.linux.x11 import XConnection
 from simulator.native.build import NativeError
 from simulator.protocol import Frame
 
+#: Real seconds in which the server must say its number.
 _START_S: Final = 20.0
+#: No network, one start for all clients, no pointer in the picture.
+_OPTIONS: Final = ("-nolisten", "tcp", "-noreset", "-nocursor")
 #: Big-endian 32-bit words of an XWD header (X11/XWDFile.h).
 _HEADER_WORDS: Final = 25
 #: OpenCV shares larger pictures among threads, whose waking costs the processor eight times what the conversion does.
 _BAND_PIXELS: Final = 1 << 16
-_WIDTH, _HEIGHT, _BITS_PER_PIXEL, _ROW_BYTES, _NUM_COLORS = 4, 5, 11, 12, 19
+#: Places of words in the header.
+_HEADER_BYTES: Final = 0
+_WIDTH: Final = 4
+_HEIGHT: Final = 5
+_BITS_PER_PIXEL: Final = 11
+_ROW_BYTES: Final = 12
+_NUM_COLORS: Final = 19
+#: Bytes of a colour, which lie between header and picture.
+_COLOR_BYTES: Final = 12
+#: Bits of a pixel that can be read here: blue, green, red, and one unused.
+_PIXEL_BITS: Final = 32
 
 
 class Display:
@@ -51,10 +64,23 @@ class Display:
         try:
             self.process = GuardedProcess(
                 guard,
-                [program, "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24", "-fbdir", folder,
-                 "-nolisten", "tcp", "-noreset", "-nocursor"],
-                environment, folder / "xvfb.log", folder, remove=remove, pass_fds=(write,),
-            )  # fmt: skip
+                [
+                    program,
+                    "-displayfd",
+                    str(write),
+                    "-screen",
+                    "0",
+                    f"{width}x{height}x24",
+                    "-fbdir",
+                    folder,
+                    *_OPTIONS,
+                ],
+                environment,
+                folder / "xvfb.log",
+                folder,
+                remove=remove,
+                pass_fds=(write,),
+            )
             os.close(write)
             write = -1
             self.name = f":{self._read_number(read)}"
@@ -99,11 +125,11 @@ class MappedCapture:
         with path.open("rb") as file:
             self._map = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
         header = struct.unpack(f">{_HEADER_WORDS}I", self._map[: 4 * _HEADER_WORDS])
-        if header[_BITS_PER_PIXEL] != 32:
+        if header[_BITS_PER_PIXEL] != _PIXEL_BITS:
             self._map.close()
-            raise NativeError(f"expected a display of 32 bits a pixel, got {header[_BITS_PER_PIXEL]}")
+            raise NativeError(f"expected a display of {_PIXEL_BITS} bits a pixel, got {header[_BITS_PER_PIXEL]}")
         width, height, row_bytes = header[_WIDTH], header[_HEIGHT], header[_ROW_BYTES]
-        start = header[0] + 12 * header[_NUM_COLORS]
+        start = header[_HEADER_BYTES] + _COLOR_BYTES * header[_NUM_COLORS]
         rows = np.frombuffer(self._map, np.uint8, height * row_bytes, start).reshape(height, row_bytes)
         self._pixels = rows[:, : 4 * width].reshape(height, width, 4)
 

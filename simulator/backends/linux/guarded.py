@@ -9,8 +9,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+#: Real time between the polite and the impolite end, where nothing else is asked for.
 _GRACE_MS: Final = 2000
+#: Real seconds that the guard has to end everything; a busy machine needs some of them.
 _STOP_S: Final = 15.0
+#: Letters of a line that an error message shows.
+_LINE_LETTERS: Final = 300
 
 
 class GuardedProcess:
@@ -78,7 +82,7 @@ class GuardedProcess:
         """Return the last lines of the program's output."""
         with suppress(OSError):
             lines = self._log.read_text(errors="replace").splitlines()
-            return "\n".join(line[:300] for line in lines[-num_lines:])
+            return "\n".join(line[:_LINE_LETTERS] for line in lines[-num_lines:])
         return ""
 
     def stop(self) -> None:

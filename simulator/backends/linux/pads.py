@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,13 @@ from simulator.backends.linux.x11 import XConnection
 from simulator.games.spec import InputMap
 from simulator.native.page import PAD_BUTTONS, ClockPage
 
-_TRIGGERS = ("left_trigger", "right_trigger")
+#: In the order of the page's `pad_triggers`.
+_TRIGGERS: Final = ("left_trigger", "right_trigger")
+
+#: Ranges of the page's `pad_axes` and `pad_triggers`.
+_STICK_LEAST: Final = -32768
+_STICK_MOST: Final = 32767
+_TRIGGER_MOST: Final = 255
 
 
 def what_passes(input_map: InputMap) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
@@ -44,12 +51,12 @@ class EvdevPad:
         fields, bits = self._page.fields, 0
         for channel, name in enumerate(BENCHMARK.buttons):
             if name in _TRIGGERS:
-                fields.pad_triggers[_TRIGGERS.index(name)] = 255 * int(buttons[channel])
+                fields.pad_triggers[_TRIGGERS.index(name)] = _TRIGGER_MOST * int(buttons[channel])
             else:
                 bits |= int(buttons[channel]) << PAD_BUTTONS.index(name)
         fields.pad_buttons = bits
         for axis, value in enumerate(sticks):
-            fields.pad_axes[axis] = max(-32768, min(32767, round(float(value) * 32768)))
+            fields.pad_axes[axis] = max(_STICK_LEAST, min(_STICK_MOST, round(float(value) * -_STICK_LEAST)))
 
 
 class Keys:

@@ -23,10 +23,25 @@ from simulator.games.spec import InputMap
 from simulator.native.build import NativeError
 
 DEVICE: Final = Path("/dev/uinput")
-_SET_EVBIT, _SET_KEYBIT, _SET_ABSBIT = 0x40045564, 0x40045565, 0x40045567
-_DEV_SETUP, _ABS_SETUP, _DEV_CREATE, _DEV_DESTROY = 0x405C5503, 0x401C5504, 0x5501, 0x5502
+#: Requests.
+_SET_EVBIT: Final = 0x40045564
+_SET_KEYBIT: Final = 0x40045565
+_SET_ABSBIT: Final = 0x40045567
+_DEV_SETUP: Final = 0x405C5503
+_ABS_SETUP: Final = 0x401C5504
+_DEV_CREATE: Final = 0x5501
+_DEV_DESTROY: Final = 0x5502
 _GET_SYSNAME: Final = 0x8040552C
-_EV_SYN, _EV_KEY, _EV_ABS = 0, 1, 3
+#: Bytes of the answer to _GET_SYSNAME.
+_NAME_BYTES: Final = 64
+#: Kinds of events.
+_EV_SYN: Final = 0
+_EV_KEY: Final = 1
+_EV_ABS: Final = 3
+#: Ranges of sticks and triggers.
+_STICK_LEAST: Final = -32768
+_STICK_MOST: Final = 32767
+_TRIGGER_MOST: Final = 255
 #: The driver of the real pad calls the western button BTN_NORTH (0x133) and the northern one BTN_WEST (0x134).
 _KEYS: Final = {
     "south": 0x130, "east": 0x131, "west": 0x133, "north": 0x134, "left_shoulder": 0x136, "right_shoulder": 0x137,
@@ -34,12 +49,19 @@ _KEYS: Final = {
 }  # fmt: skip
 #: Axis -> code, smallest, largest: sticks, triggers, dpad.
 _AXES: Final = {
-    "left_x": (0, -32768, 32767), "left_y": (1, -32768, 32767), "right_x": (3, -32768, 32767),
-    "right_y": (4, -32768, 32767), "left_trigger": (2, 0, 255), "right_trigger": (5, 0, 255),
-    "dpad_x": (16, -1, 1), "dpad_y": (17, -1, 1),
-}  # fmt: skip
+    "left_x": (0, _STICK_LEAST, _STICK_MOST),
+    "left_y": (1, _STICK_LEAST, _STICK_MOST),
+    "right_x": (3, _STICK_LEAST, _STICK_MOST),
+    "right_y": (4, _STICK_LEAST, _STICK_MOST),
+    "left_trigger": (2, 0, _TRIGGER_MOST),
+    "right_trigger": (5, 0, _TRIGGER_MOST),
+    "dpad_x": (16, -1, 1),
+    "dpad_y": (17, -1, 1),
+}
+#: Bus (USB), vendor, product and version of the real pad, and its name.
 _IDENTITY: Final = (3, 0x045E, 0x028E, 0x0114)
 _NAME: Final = b"Microsoft X-Box 360 pad"
+#: struct input_event: seconds, microseconds, kind, code, value.
 _EVENT: Final = struct.Struct("<qqHHi")
 
 
@@ -88,8 +110,8 @@ class UinputPad:
         """The same for every control, as menus need before play."""
         held = dict(zip(BENCHMARK.buttons, (int(value) for value in buttons), strict=True))
         wanted = {(_EV_KEY, code): held[name] for name, code in _KEYS.items()}
-        values = [max(-32768, min(32767, round(float(value) * 32768))) for value in sticks]
-        values += [255 * held["left_trigger"], 255 * held["right_trigger"]]
+        values = [max(_STICK_LEAST, min(_STICK_MOST, round(float(value) * -_STICK_LEAST))) for value in sticks]
+        values += [_TRIGGER_MOST * held["left_trigger"], _TRIGGER_MOST * held["right_trigger"]]
         values += [held["dpad_right"] - held["dpad_left"], held["dpad_down"] - held["dpad_up"]]
         wanted |= {(_EV_ABS, code): value for (code, _, _), value in zip(_AXES.values(), values, strict=True)}
         changes = [(*key, value) for key, value in wanted.items() if self._told.get(key, 0) != value]
@@ -105,7 +127,7 @@ class UinputPad:
             self._file = -1
 
     def _find_node(self) -> Path | None:
-        name = bytearray(64)
+        name = bytearray(_NAME_BYTES)
         self._control(self._file, _GET_SYSNAME, name)
         folder = Path("/sys/devices/virtual/input") / bytes(name).split(b"\0")[0].decode()
         return next((Path("/dev/input") / path.name for path in folder.glob("event*")), None)

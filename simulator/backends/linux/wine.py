@@ -16,11 +16,15 @@ from typing import Final
 
 from simulator.native.build import SOURCES, NativeError, cache_folder
 
+#: MinGW-w64's.
 _COMPILER: Final = "x86_64-w64-mingw32-gcc"
+#: Names of Wine's loader, Debian's first.
 _LOADERS: Final = ("/usr/lib/wine/wine64", "wine64", "wine")
+#: Versions of XInput that games load.
 _XINPUTS: Final = ("xinput1_1", "xinput1_2", "xinput1_3", "xinput1_4", "xinput9_1_0")
 #: Parts that no game needs: menus of the desktop, .NET, a browser, pads of its own, a debugger.
 _LEFT_OUT: Final = ("winemenubuilder.exe", "mscoree", "mshtml", "winebus.sys", "wineusb.sys", "winedbg.exe")
+#: Real seconds that making a prefix may take on a busy machine; it needs 20.
 _TIMEOUT_S: Final = 300
 
 
@@ -98,9 +102,11 @@ def environment(prefix: Path, program: Path) -> dict[str, str]:
     """Return the variables that a program under Wine needs beside the backend's own."""
     overrides = [f"{','.join(_XINPUTS)}=n", f"{','.join(_LEFT_OUT)}=d"]
     return {
-        "WINEPREFIX": str(prefix), "WINEDEBUG": os.environ.get("WINEDEBUG", "-all"),
-        "WINEDLLOVERRIDES": ";".join(overrides), "OVERPLAY_DRIVER": program.name,
-    }  # fmt: skip
+        "WINEPREFIX": str(prefix),
+        "WINEDEBUG": os.environ.get("WINEDEBUG", "-all"),
+        "WINEDLLOVERRIDES": ";".join(overrides),
+        "OVERPLAY_DRIVER": program.name,
+    }
 
 
 def _xinput() -> Path:
@@ -119,8 +125,10 @@ def _template(wine: Path) -> Path:
     with tempfile.TemporaryDirectory(dir=out.parent) as folder:
         made = Path(folder) / "prefix"
         variables = {
-            "PATH": os.environ.get("PATH", os.defpath), "HOME": folder, **environment(made, Path("wineboot")),
-        }  # fmt: skip
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": folder,
+            **environment(made, Path("wineboot")),
+        }
         done = subprocess.run(
             [wine, "wineboot", "-i"], env=variables, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
         )

@@ -10,6 +10,7 @@ import numpy as np
 from simulator.native.build import NativeError
 from simulator.protocol import Frame
 
+#: Arguments of XGetImage: whole pixels, of all planes.
 _Z_PIXMAP: Final = 2
 _ALL_PLANES: Final = 2**64 - 1
 _EXIT_HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_void_p)
@@ -42,14 +43,20 @@ class XConnection:
     """
 
     def __init__(self, name: str) -> None:
+        self.name = name
         self._x: Any = _load("libX11.so.6", "libx11-6")
-        for function, result in (("XOpenDisplay", ctypes.c_void_p), ("XGetImage", ctypes.POINTER(_Image)),
-                                 ("XStringToKeysym", ctypes.c_ulong), ("XDefaultRootWindow", ctypes.c_ulong),
-                                 ("XKeysymToKeycode", ctypes.c_ubyte)):  # fmt: skip
+        results = {
+            "XOpenDisplay": ctypes.c_void_p,
+            "XGetImage": ctypes.POINTER(_Image),
+            "XStringToKeysym": ctypes.c_ulong,
+            "XDefaultRootWindow": ctypes.c_ulong,
+            "XKeysymToKeycode": ctypes.c_ubyte,
+        }
+        for function, result in results.items():
             getattr(self._x, function).restype = result
         display = self._x.XOpenDisplay(name.encode())
         if not display:
-            raise NativeError(f"display {name} cannot be reached")
+            raise NativeError(f"display {name} cannot be reached: its server has ended or refuses us")
         self._display = ctypes.c_void_p(display)
         self._root = ctypes.c_ulong(self._x.XDefaultRootWindow(self._display))
         self._on_loss = _EXIT_HANDLER(self._lost)

@@ -17,8 +17,7 @@ from simulator import install
 from simulator.games import GAMES
 from simulator.native.build import NativeError
 from tests.unit.models.policy.test_modeling import mini
-from tests.unit.simulator.linux.conftest import needs_a_compiler_and_a_display, toy_spec  # noqa: F401
-from tests.unit.simulator.linux.test_backend import PLAY
+from tests.unit.simulator.toy import PLAY, needs_a_compiler_and_a_display, toy_spec  # noqa: F401
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@ from collections.abc import Iterator
 import pytest
 
 from simulator.env import GameEnv
+from tests.unit.simulator.toy import make_toy
+
+__all__ = ["env", "make_toy"]
 
 
 @pytest.fixture

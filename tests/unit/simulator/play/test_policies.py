@@ -3,8 +3,6 @@ import pytest
 
 from ops.gamepad import BENCHMARK
 from simulator.play.policies import ActionChunk, LearnedPolicy, NoOpPolicy, RandomPolicy
-from simulator.scripted import make_scripted
-from simulator.scripted.human import Fidgets, Thumb
 
 FRAME = np.zeros((120, 160, 3), np.uint8)
 
@@ -53,29 +51,3 @@ def test_a_learned_policy_sees_what_training_saw_and_plays_part_of_its_chunk():
     assert seen[1][1] == draw
     with pytest.raises(ValueError, match="at least 1"):
         LearnedPolicy(predict, num_executed=0)
-
-
-def test_hands_are_human():
-    rng = np.random.default_rng(0)
-    thumb = Thumb(0.3, 0.03)
-    path = np.array([thumb.move((1, -1), rng) for _ in range(40)])
-    assert 0.2 < path[0, 0] < 0.4  # it lags
-    assert (np.hypot(*path.T) <= 1 + 1e-9).all()
-    assert path[20:].std() > 0  # it trembles
-    resting = [thumb.move((0, 0), rng) for _ in range(60)]
-    assert not resting[-1].any()
-    fidgets = Fidgets(10)
-    seen = {button for _ in range(20_000) for button in fidgets.press(rng)}
-    assert seen == set(BENCHMARK.buttons) - {"right_trigger"}  # that one has work to do
-
-
-def test_the_scripted_player_plays_on_purpose(env):
-    player = make_scripted(env)
-    observation, _ = env.reset(seed=1)
-    player.reset(1)
-    hits = 0.0
-    for _ in range(200):
-        observation, reward, terminated, *_ = env.step(player.act(observation).action(0))
-        hits += reward
-        assert not terminated
-    assert hits >= 6

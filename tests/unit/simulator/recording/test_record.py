@@ -11,7 +11,6 @@ from ops.gamepad import DATASET
 from ops.store.tables import table_to_trace
 from simulator.play.policies import ActionChunk
 from simulator.recording.record import RecordConfig, place_overlay, record
-from simulator.recording.record_demo import CLIPS
 
 SMALL = {"seconds": 2.0, "width": 320, "height": 180, "preset": "ultrafast", "crf": 20}
 SKIN = {"skin_id": "xbox_one-flat-01", "overlay_px": 120.0, "margin_px": 4}
@@ -113,22 +112,6 @@ def test_bad_configs_are_refused(tmp_path):
         with pytest.raises(ValueError, match=message):
             record(RecordConfig("clip", **{**SMALL, **change}), tmp_path)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_demo_has_every_kind_of_clip():
-    configs = [clip.config for clip in CLIPS]
-    assert len({config.name for config in configs}) == len(CLIPS)
-    assert [clip.expected for clip in CLIPS].count("ok") >= 8
-    assert {clip.expected for clip in CLIPS} == {"ok", "rejected", "failed"}
-    assert {config.fps for config in configs} == {30, 60}
-    assert {config.height for config in configs} == {720, 1080}
-    assert any(config.variable_rate for config in configs)
-    assert any(config.rests for config in configs)
-    assert len({clip.channel for clip in CLIPS}) >= 3
-    assert all(200 <= config.overlay_px <= 420 for config in configs)
-    for clip in CLIPS:
-        assert (clip.config.skin_id is None) == (clip.expected == "rejected")
-        assert (clip.keep_share < 1) == (clip.expected == "failed")
 
 
 def test_the_overlay_is_placed_by_what_it_draws():

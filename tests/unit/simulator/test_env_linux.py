@@ -8,8 +8,7 @@ from gymnasium.utils.env_checker import check_env
 from simulator.checks.soak import Seen, measure
 from simulator.env import GameEnv
 from simulator.games import GAMES
-from tests.unit.simulator.linux.conftest import FULL_MAP, toy_spec
-from tests.unit.simulator.linux.test_backend import CENTRE, PLAY, REST, pressed
+from tests.unit.simulator.toy import CENTRE, FULL_MAP, PLAY, REST, needs_a_compiler_and_a_display, pressed, toy_spec  # noqa: F401
 
 
 @pytest.fixture

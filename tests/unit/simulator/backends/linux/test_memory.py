@@ -1,6 +1,5 @@
 """Facts that are read from a running program's memory."""
 
-import dataclasses
 import struct
 import subprocess
 import sys
@@ -9,6 +8,7 @@ import pytest
 
 from simulator.backends.linux.memory import ProcessMemory
 from simulator.protocol import GameEndedError
+from tests.unit.simulator.toy import TOY
 
 PROGRAM = """
 #include <stdio.h>
@@ -60,8 +60,8 @@ def test_a_reader_adds_facts_and_may_end_the_attempt(make_toy):
         return lambda: {"score": 4.0, "running": 0.0}
 
     toy = make_toy(inspect=inspect)
-    toy.start(0)
-    assert (toy.facts()["score"], toy.facts()["running"]) == (4.0, 0.0)
+    toy.launcher.start(0)
+    assert (toy.launcher.facts()["score"], toy.launcher.facts()["running"]) == (4.0, 0.0)
     assert len(seen) == 1
     assert seen[0].find(struct.pack("<Q", 0x123456789ABCDEF1)) == ()
 
@@ -71,20 +71,19 @@ def test_another_version_of_the_program_is_told(make_toy):
         raise ValueError("expected one player, found 0")
 
     with pytest.raises(GameEndedError, match="expected one player, found 0; is it another version"):
-        make_toy(inspect=inspect).start(0)
+        make_toy(inspect=inspect).launcher.start(0)
 
 
 def test_idle_frames_differ_by_seed(make_toy):
     shown = []
     for seed in (1, 4):
-        toy = make_toy(idle_frames=5, command=(sys.executable, *make_toy()._setup.command[1:]))
-        toy.start(seed)
-        shown.append(toy.facts()["presents"])
+        toy = make_toy(idle_frames=5, command=(sys.executable, str(TOY), "{width}", "{height}"))
+        toy.launcher.start(seed)
+        shown.append(toy.launcher.facts()["presents"])
     assert shown[1] - shown[0] == pytest.approx(3, abs=1)
 
 
 def test_a_task_brings_files_of_its_own(make_toy):
-    toy = make_toy()
-    toy._task = dataclasses.replace(toy._task, launch={"files": {"levels/one.txt": lambda: "{not a field}"}})
-    toy.start(0)
-    assert (toy._running.folder / "home/levels/one.txt").read_text() == "{not a field}"
+    toy = make_toy(launch={"files": {"levels/one.txt": lambda: "{not a field}"}})
+    toy.launcher.start(0)
+    assert (toy.session.running.home / "levels/one.txt").read_text() == "{not a field}"

@@ -9,8 +9,7 @@ from simulator.checks.realtime import play_realtime
 from simulator.env import GameEnv
 from simulator.games import GAMES
 from simulator.play.policies import ActionChunk, NoOpPolicy
-from tests.unit.simulator.linux.conftest import toy_spec
-from tests.unit.simulator.linux.test_backend import PLAY
+from tests.unit.simulator.toy import PLAY, needs_a_compiler_and_a_display, toy_spec  # noqa: F401
 
 
 class Slow:
@@ -45,7 +44,7 @@ def test_a_slow_policy_plays_on_from_where_its_chunk_belongs(env):
     assert report.sticks.shape == (90, 4)
     first = np.flatnonzero(report.sticks[:, 0])[0]
     assert report.sticks[first, 0] > 0.1 + 1e-6, "the first action was for a frame that is past"
-    assert env.backend.facts()["presents"] >= 2
+    assert env.backend.launcher.facts()["presents"] >= 2
 
 
 def test_what_the_policy_raises_is_raised(env):

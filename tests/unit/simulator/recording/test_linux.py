@@ -7,8 +7,7 @@ import pyarrow.parquet as pq
 from simulator.games import GAMES
 from simulator.play.policies import ActionChunk
 from simulator.recording.record import RecordConfig, record
-from tests.unit.simulator.linux.conftest import toy_spec
-from tests.unit.simulator.linux.test_backend import PLAY
+from tests.unit.simulator.toy import PLAY, needs_a_compiler_and_a_display, toy_spec  # noqa: F401
 
 
 class Alternating:

@@ -12,8 +12,7 @@ import pytest
 from simulator.checks.replay import replay_check
 from simulator.games.spec import InputMap
 from simulator.native.programs import is_static
-from tests.unit.simulator.linux.conftest import SIZE
-from tests.unit.simulator.linux.test_backend import CENTRE, REST, pressed
+from tests.unit.simulator.toy import CENTRE, REST, SIZE, pressed
 
 KEYS = InputMap(buttons=(("south", "space"), ("start", "Escape")), axes=())
 pytestmark = pytest.mark.skipif(platform.machine() != "x86_64", reason="static programs are held on x86_64 only")
@@ -33,7 +32,7 @@ def program(tmp_path_factory) -> str:
 
 def start(make_toy, program):
     window = make_toy(command=(program,), input="keys", input_map=KEYS, boot_frames=30)
-    window.start(0)
+    window.launcher.start(0)
     return window
 
 
@@ -41,26 +40,26 @@ def test_its_clock_moves_by_its_own_sleeps_and_keys_reach_it(make_toy, program):
     window = start(make_toy, program)
     seen = []
     for _ in range(40):
-        window.advance(1)
-        seen.append(window.grab()[60, 80].astype(int))
+        window.clock.advance(1)
+        seen.append(window.capture.grab()[60, 80].astype(int))
     frames, ms, _ = (np.diff([colour[channel] for colour in seen]) % 256 for channel in range(3))
     assert 40 <= frames.sum() <= 41  # 62.5 a second
     np.testing.assert_array_equal(ms, 16 * frames)
-    window.set(pressed("south"), CENTRE)
-    window.advance(2)
-    assert window.grab()[60, 80][2] == 1
-    window.set(pressed("start"), CENTRE)
-    assert window.advance(5) < 5
-    assert window.facts()["exit_code"] == 7
+    window.pad.set(pressed("south"), CENTRE)
+    window.clock.advance(2)
+    assert window.capture.grab()[60, 80][2] == 1
+    window.pad.set(pressed("start"), CENTRE)
+    assert window.clock.advance(5) < 5
+    assert window.launcher.facts()["exit_code"] == 7
 
 
 def test_it_stands_still_and_replays(make_toy, program):
     window = start(make_toy, program)
-    frame, counters = window.grab(), window.page.counters()
+    frame, counters = window.capture.grab(), window.page.counters()
     time.sleep(0.5)
-    np.testing.assert_array_equal(window.grab(), frame)
+    np.testing.assert_array_equal(window.capture.grab(), frame)
     assert window.page.counters() == counters
-    window.set(REST, CENTRE)
+    window.pad.set(REST, CENTRE)
     plain = InputMap(buttons=KEYS.buttons[:1], axes=())
     report = replay_check(
         lambda: make_toy(command=(program,), input="keys", input_map=plain, boot_frames=30), "Window", "", 90, seed=5
