@@ -133,6 +133,23 @@ class VizdoomBackend:
 
     Where nobody calls `stop`, the engine ends with this object or with the interpreter.
 
+    | part | in the engine's terms |
+    |---|---|
+    | action | buttons of the input map act while held; its axes are deltas per tic, 0 within the dead zone |
+    | observation | the picture of the last tic, with status bar and cross |
+    | step | one tic |
+    | episode end | the engine's own: the player is dead, or the scenario is over |
+
+    | fact | unit or range | meaning |
+    |---|---|---|
+    | `running` | 0, 1 | the episode goes on |
+    | `dead` | 0, 1 | the player is dead |
+    | `tics` | tics | since the level began |
+    | `kills`, `hits` | count | enemies killed, shots that hit; with `rounds` over all levels of the episode |
+    | `health`, `ammo` | the game's | of the player; `ammo` is that of the weapon in hand |
+    | `x`, `y` | map units | where the player is: east, north |
+    | `angle_deg` | degrees | where it looks, counter-clockwise from east |
+
     Args:
         spec: the game; its input map names ViZDoom buttons.
         task: the task; `task.launch` holds `scenario` (a bundled .cfg without suffix), `arguments` for the engine

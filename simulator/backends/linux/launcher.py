@@ -55,9 +55,15 @@ class LinuxLauncher:
             raise
 
     def facts(self) -> Mapping[str, float]:
-        """Return `running`, `exit_code` (-1 while it runs), `presents`, `stalls`, and what the setup reads.
+        """Return what is known of the game; what was last known stays after the program has ended.
 
-        What was last known stays in it after the program has ended.
+        | fact | meaning |
+        |---|---|
+        | `running` | 1 while the program runs, unless a reader of the setup says 0 |
+        | `exit_code` | -1 while the program runs |
+        | `presents` | frames that it has shown |
+        | `stalls` | times the stall rule moved time |
+        | others | what the setup's `probe`, `inspect` and `watch` read |
         """
         session = self._session
         setup, running = session.order.setup, session.running
