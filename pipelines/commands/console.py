@@ -1,21 +1,34 @@
 """What commands say, and how: a bar on a terminal, a line per 10 s elsewhere, one line for an error."""
 
 import logging
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 console = Console(highlight=False)
 error_console = Console(stderr=True, highlight=False)
 
+#: Seconds between two lines of progress where output is not a terminal.
 _EVERY_S = 10.0
+#: Characters that a column takes beside its text: a border and a blank on either side.
+_FRAME = 3
+#: Longer words, in characters, are broken where a table would not fit otherwise: paths and links.
+_LONGEST_WORD = 40
+#: Characters of a line without a limit: more than any table has.
+_NO_LIMIT = 100_000
 
 #: Called with (number done, number in all, what is going on).
 Advance = Callable[[int, int, str], None]
@@ -26,20 +39,92 @@ def say(message: str) -> None:
     console.print(message, markup=False, soft_wrap=True)
 
 
-def show_table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Print rows as a table; numbers short."""
-    table = Table(title=title, title_justify="left")
-    for name in rows[0] if rows else ():
-        table.add_column(name, overflow="fold")
-    for row in rows:
-        table.add_row(*(_cell(value) for value in row.values()))
-    console.print(table)
+def show_table(title: str, rows: "Sequence[Mapping[str, Any]] | pd.DataFrame") -> None:
+    """Print rows as a table, with short numbers and no word broken.
+
+    A terminal gives the width; where output goes to a file or a pipe, `COLUMNS` does, and without it lines are as long
+    as they need to be. What is too wide is printed in parts below each other, each with the first column.
+
+    Args:
+        title: above the table.
+        rows: cells by column name, the first row's columns in their order; or a frame, without its index.
+    """
+    records = list(rows) if isinstance(rows, Sequence) else rows.to_dict("records")
+    columns = [_Column(name, [_cell(row[name]) for row in records]) for name in (records[0] if records else ())]
+    if not columns:
+        say(title)
+        return
+    width = _width()
+    printer = console if console.is_terminal else Console(width=width, highlight=False)
+    for number, part in enumerate(_parts(columns, width)):
+        table = Table(title=None if number else title, title_justify="left")
+        for column, size in zip(part, _sizes(part, width), strict=True):
+            table.add_column(escape(column.name), width=size, overflow="fold")
+        for cells in zip(*(column.cells for column in part), strict=True):
+            table.add_row(*map(escape, cells))
+        printer.print(table)
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A column of a table as it is printed.
+
+    Attributes:
+        name: its head.
+        cells: texts below it.
+    """
+
+    name: str
+    cells: list[str]
+
+    @property
+    def natural(self) -> int:
+        """Width that needs no wrapping."""
+        return max(cell_len(line) for text in (self.name, *self.cells) for line in text.splitlines() or [""])
+
+    @property
+    def least(self) -> int:
+        """Width that breaks no word, but the longest names of files."""
+        words = (word for text in (self.name, *self.cells) for word in text.split() or [""])
+        return min(_LONGEST_WORD, max(map(cell_len, words)))
+
+
+def _width() -> int:
+    """Return how many characters a line may have."""
+    if console.is_terminal:
+        return console.width
+    stated = os.environ.get("COLUMNS", "")
+    return int(stated) if stated.isdigit() and int(stated) else _NO_LIMIT
+
+
+def _parts(columns: Sequence[_Column], width: int) -> list[list[_Column]]:
+    """Return the columns in groups that fit a width; each begins with the first column."""
+    first, *others = columns
+    parts = [[first]]
+    for column in others:
+        if len(parts[-1]) > 1 and sum(_FRAME + part.least for part in (*parts[-1], column)) + 1 > width:
+            parts.append([first])
+        parts[-1].append(column)
+    return parts
+
+
+def _sizes(columns: Sequence[_Column], width: int) -> list[int]:
+    """Return the width of each column: as it likes to be, the widest ones narrower where that is too much."""
+    sizes = [column.natural for column in columns]
+    room = width - 1 - _FRAME * len(columns)
+    while sum(sizes) > room:
+        spare = [size - column.least for size, column in zip(sizes, columns, strict=True)]
+        if max(spare) <= 0:
+            break
+        widest = max((size, place) for place, size in enumerate(sizes) if spare[place] > 0)[1]
+        sizes[widest] -= 1
+    return sizes
 
 
 def _cell(value: Any) -> str:
     if value is None:
         return ""
-    return escape(f"{value:.3g}" if isinstance(value, float) else str(value))
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 def fail(message: str) -> typer.Exit:
