@@ -36,6 +36,7 @@ _VIEW_KEYFRAME = 30
 
 def bench_crop() -> None:
     """The crop pass against decoding alone, and against the ffmpeg binary doing the same in one process."""
+    from ops.media.ffmpeg import run
     from ops.media.video import decode_frames, open_video
     from ops.overlay.crop import CropConfig, crop_video
     from ops.overlay.tracks import Track
@@ -60,8 +61,8 @@ def bench_crop() -> None:
                     "crop": lambda path=path, track=track, template=template, out=Path(folder): crop_video(
                         path, out, [track], {track.template_id: template}, CropConfig()
                     ),
-                    "ffmpeg decode": lambda path=path: run_ffmpeg(null_output(path)),
-                    "ffmpeg crop": lambda path=path, track=track, template=template, out=Path(folder): run_ffmpeg(
+                    "ffmpeg decode": lambda path=path: run(null_output(path)),
+                    "ffmpeg crop": lambda path=path, track=track, template=template, out=Path(folder): run(
                         crop_outputs(path, out, track, template)
                     ),
                 }
@@ -87,14 +88,6 @@ def _rate(clip: dict[str, Any]) -> str:
 def _one_per_kind(clips: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the last clip of each height and rate, variable ones left out: their frames are few."""
     return list({(clip["height"], clip["fps"]): clip for clip in clips if not clip["variable_rate"]}.values())
-
-
-def run_ffmpeg(stream: Any) -> None:
-    """Run a command that ffmpeg-python built, with the binary of imageio-ffmpeg."""
-    import ffmpeg
-    import imageio_ffmpeg
-
-    ffmpeg.run(stream, cmd=imageio_ffmpeg.get_ffmpeg_exe(), quiet=True, overwrite_output=True)
 
 
 def null_output(path: Path) -> Any:

@@ -5,26 +5,29 @@ offer them: 360 pixels high for the look; 240 high, cut, brighter, with a logo a
 """
 
 import argparse
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-import imageio_ffmpeg
+import ffmpeg
 import numpy as np
 
 from models.matchers.library import write_library
 from models.matchers.sift import SiftMatcher
 from ops.crawl.fingerprints import MIN_OVERLAP_S, MIN_SHARE, Fingerprint, compare, fingerprint_frames
 from ops.crawl.peek import peek
+from ops.media.ffmpeg import run
 from ops.media.video import decode_frames, open_video
 from ops.skins.procedural import CORE
 from ops.stages.videos import OverlayProbe, overlay_keypoints
 from pipelines.instance import REPOSITORY
 
-_LOGO = "drawbox=x=20:y=20:w=90:h=40:color=white:t=fill,eq=brightness=0.06:contrast=1.1"
-_ENCODE = ("-an", "-c:v", "libx264", "-preset", "veryfast")
+#: A white box where channels put their logo, pixels of the source.
+_LOGO = {"x": 20, "y": 20, "width": 90, "height": 40, "color": "white", "thickness": "fill"}
+_BRIGHTER = {"brightness": 0.06, "contrast": 1.1}
+_ENCODE = {"vcodec": "libx264", "preset": "veryfast"}
 
 
 class Local:
@@ -40,10 +43,20 @@ class Local:
             return file.read(stop - start)
 
 
-def encoded(clip: Path, target: Path, *options: str) -> Path:
-    """Return a copy of a clip, made by FFmpeg."""
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    subprocess.run([program, "-v", "fatal", "-y", "-i", str(clip), *_ENCODE, *options, str(target)], check=True)
+def encoded(clip: Path, target: Path, height: int, spoilt: bool = False, **options: Any) -> Path:
+    """Return a copy of a clip at another height, made by ffmpeg; spoilt: brighter and with a logo.
+
+    Args:
+        clip: the source.
+        target: file to write.
+        height: of the copy's picture in pixels.
+        spoilt: brighter, and with a logo.
+        **options: of ffmpeg's output.
+    """
+    picture = ffmpeg.input(str(clip)).video
+    if spoilt:
+        picture = picture.drawbox(**_LOGO).filter("eq", **_BRIGHTER)
+    run(picture.filter("scale", -2, height).output(str(target), **_ENCODE, **options))
     return target
 
 
@@ -58,7 +71,7 @@ def print_looks(clips: dict[Path, bool], folder: Path) -> None:
     print(f"| clip | overlay | keypoints ({config.min_inliers} needed) | kB fetched of | kB |")
     print("|---|---|---|---|---|")
     for clip, has_overlay in clips.items():
-        small = encoded(clip, folder / f"small-{clip.stem}.mp4", "-vf", "scale=-2:360", "-crf", "33", "-g", "60")
+        small = encoded(clip, folder / f"small-{clip.stem}.mp4", 360, crf=33, g=60)
         remote, size = Local(small), small.stat().st_size
         keypoints, num_bytes = peek(remote, folder, config.num_frames, config.max_height, overlay_keypoints, *arguments)
         print(f"| {clip.stem} | {has_overlay} | {keypoints} | {num_bytes >> 10} | {size >> 10} |", flush=True)
@@ -67,8 +80,10 @@ def print_looks(clips: dict[Path, bool], folder: Path) -> None:
 def print_duplicates(clips: list[Path], folder: Path) -> None:
     """Print a row per clip: share of bits that differ from its own copy, and from the copy of another at any shift."""
     originals = {clip: fingerprint(clip) for clip in clips}
-    options = ("-ss", "3.71", "-t", "20", "-vf", f"{_LOGO},scale=-2:240", "-r", "24", "-crf", "36")
-    copies = {clip: fingerprint(encoded(clip, folder / f"copy-{clip.stem}.mp4", *options)) for clip in clips}
+    options = {"ss": 3.71, "t": 20, "r": 24, "crf": 36}
+    copies = {
+        clip: fingerprint(encoded(clip, folder / f"copy-{clip.stem}.mp4", 240, True, **options)) for clip in clips
+    }
     print("| clip | bits that differ from its copy | from any other's, at the shift that suits best |\n|---|---|---|")
     for clip, copy in copies.items():
         others = min(best_error(found, copy) for other, found in originals.items() if other != clip)

@@ -1,20 +1,38 @@
-"""The video that proves the labels: each frame with the found box, and the state that was read beside it."""
+"""The video that proves the labels: each frame with the found box, and the state that was read beside it.
+
+Frames are decoded here, where each has its row of labels. They go to ffmpeg with their times, beside pictures of the
+pad; its filter graph draws the boxes, puts both side by side and encodes them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import IO, Any, Final
 
-import numpy as np
-
+from ops.drawing.pictures import Picture, pad_panel
 from ops.gamepad import PadTrace
+from ops.media.ffmpeg import piped
 from ops.overlay.tracks import Track
 
-_HEIGHT_PX = 480
-_PANEL_PX = 300
-_MAX_FPS = 30.0
-_READ, _BESIDE = (255, 210, 0), (150, 150, 150)
+#: Height of the preview, and width of the picture of the pad, in pixels.
+_HEIGHT_PX: Final = 480
+_PANEL_PX: Final = 300
+#: Most frames per second that are shown: what a person can follow.
+_MAX_FPS: Final = 30.0
+#: A frame is shown when this share of 1 / `_MAX_FPS` has passed since the last one: 30 Hz with jitter stays whole.
+_DUE_SHARE: Final = 0.9
+#: Ticks per second, as in MPEG.
+_TICKS: Final = 90_000
+#: Colours of boxes: the overlay that is read, and others.
+_READ: Final = "0xffd200"
+_BESIDE: Final = "0x969696"
+_PEN_PX: Final = 2
+#: Colour of what neither picture covers.
+_BACKGROUND: Final = "black"
+#: Quality and speed of x264: a preview is looked at once.
+_QUALITY: Final = {"crf": 24, "preset": "veryfast", "threads": 1}
 
 
 def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTrace) -> None:
@@ -24,38 +42,77 @@ def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTra
         video: the source.
         out: file to write.
         tracks: overlays that were found; the one that labels are read from is drawn in another colour.
-        trace: labels, one row per source frame.
+        trace: labels, one row per source frame, at least one.
+
+    Raises:
+        BadInputError: the source cannot be read.
+        RuntimeError: ffmpeg failed.
     """
     import av
-    import cv2
 
-    from ops.drawing.pictures import pad_panel
-    from ops.media.video import decode_frames, open_video, scaled_size
+    from ops.media.video import open_video, scaled_size
 
-    with open_video(video) as source, av.open(str(out), "w", format="mp4") as container:
-        width, height = scaled_size(source.stream.width, source.stream.height, _HEIGHT_PX)
+    with open_video(video) as source:
+        # Both sides must be even for 4:2:0.
+        width, height = (side // 2 * 2 for side in scaled_size(source.stream.width, source.stream.height, _HEIGHT_PX))
+        start_s = float(trace.pts_s[0])
         zoom = height / source.stream.height
-        stream = container.add_stream("libx264", options={"crf": "24", "preset": "veryfast", "threads": "1"})
-        stream.width, stream.height, stream.pix_fmt = (width + _PANEL_PX) // 2 * 2, height // 2 * 2, "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 90_000)
-        due = -1.0
-        for row, frame in enumerate(decode_frames(source)):
-            now = float(trace.pts_s[row])
-            if now < due:
-                continue
-            due = now + 0.9 / _MAX_FPS
-            picture = np.zeros((stream.height, stream.width, 3), dtype=np.uint8)
-            rgb = frame.reformat(width=width, height=height, format="rgb24").to_ndarray()
-            for track in tracks:
-                if track.start_s <= now < track.stop_s:
-                    x, y, w, h = (value * zoom for value in track.box)
-                    colour = _READ if track.overlay == 0 else _BESIDE
-                    cv2.rectangle(rgb, (round(x), round(y)), (round(x + w), round(y + h)), colour, 2)
-            panel = pad_panel(trace.buttons[row], trace.sticks[row], width=_PANEL_PX)
-            picture[:, :width] = rgb[: stream.height, :width]
-            rows = min(panel.shape[0], stream.height)
-            picture[:rows, width : width + panel.shape[1]] = panel[:rows, : stream.width - width]
-            image = av.VideoFrame.from_ndarray(picture, format="rgb24")
-            image.pts, image.time_base = round(now * 90_000), Fraction(1, 90_000)
-            container.mux(stream.encode(image))
-        container.mux(stream.encode())
+        with (
+            piped(_graph(out, tracks, zoom, height, start_s)) as pipe,
+            av.open(_Pipe(pipe), "w", format="nut") as container,
+        ):
+            scene = _raw_stream(container, width, height, "yuv420p")
+            panel = _raw_stream(container, _PANEL_PX, _draw_state(trace, 0).shape[0], "rgb24")
+            for row, frame in _shown(source, trace):
+                ticks = round((float(trace.pts_s[row]) - start_s) * _TICKS)
+                small = frame.reformat(width=width, height=height, format="yuv420p")
+                drawn = av.VideoFrame.from_ndarray(_draw_state(trace, row), format="rgb24")
+                for stream, picture in ((scene, small), (panel, drawn)):
+                    picture.pts, picture.time_base = ticks, Fraction(1, _TICKS)
+                    container.mux(stream.encode(picture))
+
+
+class _Pipe:
+    """A pipe as PyAV must see it: one that cannot seek."""
+
+    def __init__(self, pipe: IO[bytes]) -> None:
+        self.write = pipe.write
+
+
+def _shown(source: Any, trace: PadTrace) -> Iterator[tuple[int, Any]]:
+    """Yield (row, frame) of the frames that the preview shows."""
+    from ops.media.video import decode_frames
+
+    due = float("-inf")
+    for row, frame in enumerate(decode_frames(source)):
+        if row < trace.num_frames and float(trace.pts_s[row]) >= due:
+            due = float(trace.pts_s[row]) + _DUE_SHARE / _MAX_FPS
+            yield row, frame
+
+
+def _draw_state(trace: PadTrace, row: int) -> Picture:
+    return pad_panel(trace.buttons[row], trace.sticks[row], width=_PANEL_PX)
+
+
+def _raw_stream(container: Any, width: int, height: int, pix_fmt: str) -> Any:
+    stream = container.add_stream("rawvideo", rate=_TICKS)
+    stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+    stream.codec_context.time_base = stream.time_base = Fraction(1, _TICKS)
+    return stream
+
+
+def _graph(out: Path, tracks: Sequence[Track], zoom: float, height: int, start_s: float) -> Any:
+    """Return the command: boxes on the first stream, the second one to its right, encoded into a file."""
+    import ffmpeg
+
+    both = ffmpeg.input("pipe:", format="nut")
+    scene, panel = both["v:0"], both["v:1"]
+    for track in tracks:
+        x, y, w, h = (round(value * zoom) for value in track.box)
+        colour = _READ if track.overlay == 0 else _BESIDE
+        span = f"gte(t,{track.start_s - start_s:.6f})*lt(t,{track.stop_s - start_s:.6f})"
+        scene = scene.drawbox(x=x, y=y, width=w, height=h, color=colour, thickness=_PEN_PX, enable=span)
+    panel = panel.filter("pad", "iw", height, 0, 0, _BACKGROUND).filter("format", "yuv420p")
+    joined = ffmpeg.filter([scene, panel], "hstack", inputs=2)
+    encoding = {"format": "mp4", "vcodec": "libx264", "pix_fmt": "yuv420p", **_QUALITY}
+    return joined.output(str(out), fps_mode="vfr", enc_time_base="filter", video_track_timescale=_TICKS, **encoding)
