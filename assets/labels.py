@@ -16,7 +16,7 @@ from ops.drawing.pictures import encode
 from ops.labels import parse as parse_ops
 from ops.labels import refine as refine_ops
 from ops.labels.generations import generation_id, held_units, keep, read_pins
-from ops.stages import labels as stages
+from ops.stages.labels import ACTIONS_VERSION, ReadActions, RefineActions
 from ops.store.batch import Stage, Unit
 from ops.store.layout import ACTIONS, CROPS, LIBRARY_KEY, PARSER, RAW_ACTIONS, TEMPLATES
 from ops.store.parallel import Mapper
@@ -44,12 +44,12 @@ def raw_actions(
     """
     library, weights = input_content(store, TEMPLATES), input_content(store, PARSER)
     stage = Stage(RAW_ACTIONS, parse_ops.VERSION, None, (library, weights))
-    read = stages.ReadActions(LIBRARY_KEY, library, OpenStoredParser(store, PARSER, weights))
+    read = ReadActions(LIBRARY_KEY, library, OpenStoredParser(store, PARSER, weights))
     preview, held = _preview_labels(RAW_ACTIONS), _held(RAW_ACTIONS)
     return materialize_stage(context, store, mapper, stage, read_inputs(CROPS), read, preview, held)
 
 
-@dg.asset(**labelled_by_batch(ACTIONS, refine_ops.VERSION, {"numpy"}, [RAW_ACTIONS]), check_specs=stage_checks(ACTIONS))
+@dg.asset(**labelled_by_batch(ACTIONS, ACTIONS_VERSION, {"numpy"}, [RAW_ACTIONS]), check_specs=stage_checks(ACTIONS))
 def actions(
     context: dg.AssetExecutionContext,
     config: Refining,
@@ -57,8 +57,8 @@ def actions(
     mapper: dg.ResourceParam[Mapper],
 ) -> dg.MaterializeResult:
     """The labels: phantoms removed, sticks centred and scaled over the whole video; what is not drawn is unknown."""
-    stage = Stage(ACTIONS, refine_ops.VERSION, config.to_op())
-    refine = stages.RefineActions(config.to_op())
+    stage = Stage(ACTIONS, ACTIONS_VERSION, config.to_op())
+    refine = RefineActions(config.to_op())
     preview, held = _preview_labels(ACTIONS), _held(ACTIONS)
     result = materialize_stage(context, store, mapper, stage, read_inputs(RAW_ACTIONS), refine, preview, held)
     about = _about(store, config.to_op())
@@ -78,7 +78,7 @@ def _about(store: Store, config: refine_ops.RefineConfig) -> dict[str, object]:
     return {
         "parser": input_content(store, PARSER),
         "templates": input_content(store, TEMPLATES),
-        "versions": [parse_ops.VERSION, refine_ops.VERSION],
+        "versions": [parse_ops.VERSION, ACTIONS_VERSION],
         "refine": asdict(config),
     }
 

@@ -26,8 +26,9 @@ from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
 from ops.skins.procedural import CORE, skin_ids
 from ops.skins.template import Template, load_library
-from ops.stages import labels as stages
+from ops.stages.crops import CropVideo
 from ops.stages.fingerprints import fingerprint_video
+from ops.stages.locations import LocateVideo
 from ops.store.batch import Stage, Unit, read_batch
 from ops.store.layout import (
     CATALOG,
@@ -105,7 +106,7 @@ def locations(
     """Where each video's overlay is: template, affine, box, inliers and score. A video without one is rejected."""
     content, matchers = input_content(store, TEMPLATES), choose_matchers(config.matcher)
     stage = Stage(LOCATIONS, locate_ops.VERSION, config.to_op(), (content, *_names(matchers)))
-    locate = stages.LocateVideo(matchers, LIBRARY_KEY, content, config.to_op())
+    locate = LocateVideo(matchers, LIBRARY_KEY, content, config.to_op())
     return materialize_stage(context, store, mapper, stage, read_inputs(VIDEOS), locate, _preview_locations)
 
 
@@ -125,7 +126,7 @@ def crops(
     """
     content = input_content(store, TEMPLATES)
     stage = Stage(CROPS, crop_ops.VERSION, config.to_op(), (content,))
-    crop = stages.CropVideo(LIBRARY_KEY, content, config.to_op())
+    crop = CropVideo(LIBRARY_KEY, content, config.to_op())
     return materialize_stage(context, store, mapper, stage, read_inputs(LOCATIONS), crop, _preview_crops)
 
 

@@ -22,7 +22,7 @@ from ops.dataset.card import build_card
 from ops.dataset.reshard import drop_chunks, drop_samples
 from ops.dataset.shards import list_shard_batches, read_index
 from ops.nitrogen.importer import published_videos
-from ops.nitrogen.join import MISSING, write_missing
+from ops.stages.published import MISSING, write_missing
 from ops.store.layout import CARD, CHUNKS, PUBLISHED, SHARDS
 from ops.store.storage import Store
 

@@ -42,7 +42,7 @@ class Rates:
     Attributes:
         locate_core_s: CPU seconds to look for an overlay in one video.
         crop_core_s: CPU seconds of the crop pass per frame, decoding included.
-        read_core_s: CPU seconds of reading and refining labels per frame.
+        read_core_s: CPU seconds per frame of reading and refining labels, and of the delay.
         crop_bytes: of both small clips per frame.
         label_bytes: of raw and refined labels per frame.
     """
@@ -145,27 +145,35 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
 
     from models.matchers.choice import choose_matchers
     from models.overlay_parser.checkpoint import CheckpointReader
-    from ops.labels.parse import read_spans
-    from ops.labels.refine import RefineConfig, refine
-    from ops.media.probe import probe
+    from ops.labels.delay import DelayConfig
+    from ops.labels.refine import RefineConfig
+    from ops.media.limits import VideoSize
     from ops.overlay.config import LocateConfig
-    from ops.overlay.crop import CropConfig, crop_video
-    from ops.skins.template import Template
-    from ops.stages.labels import locate_in
+    from ops.overlay.crop import CropConfig
+    from ops.stages import steps
+    from ops.stages.library import Library
     from ops.store.tables import trace_to_table
 
-    facts, config, predict = probe(clip), CropConfig(), CheckpointReader()
+    here = steps.run_here
+    probed, config, parser, templates = (
+        steps.probe_video(clip, here),
+        CropConfig(),
+        CheckpointReader(),
+        Library((library,)),
+    )
     found = []
     for _ in range(repeats):
         with tempfile.TemporaryDirectory(prefix="overplay-cost-") as name:
-            folder = Path(name)
-            arguments = (clip, (library,), choose_matchers(), LocateConfig(), facts.duration_s, facts.height)
-            tracks, locate_s = _timed(lambda arguments=arguments: locate_in(*arguments))
-            templates = {t.template_id: Template.load(library / f"{t.template_id}.png") for t in tracks}
-            report, crop_s = _timed(lambda: crop_video(clip, folder, tracks, templates, config))  # noqa: B023
-            pad_clip = folder / GAMEPAD_CLIP
-            raw, read_s = _timed(lambda: read_spans(pad_clip, report.pts_s, report.spans, templates, predict))  # noqa: B023
-            trace, refine_s = _timed(lambda: refine(raw, True, RefineConfig()))  # noqa: B023
+            folder, size = Path(name), VideoSize.of(probed)
+            search = (clip, probed, templates.folders, choose_matchers(), LocateConfig(), here)
+            tracks, locate_s = _timed(steps.find_overlays, *search)
+            looks = templates.templates(tracks)
+            report, crop_s = _timed(steps.crop_clips, clip, size, folder, tracks, looks, config, here)
+            crop = (folder / GAMEPAD_CLIP, report.pts_s, report.spans, looks, parser)
+            raw, read_s = _timed(steps.read_raw, *crop)
+            spans = steps.refine_spans_of(report.spans, looks)
+            trace, refine_s = _timed(steps.refine_labels, raw, spans, RefineConfig())
+            _, delay_s = _timed(steps.estimate_offset, folder / GAME_CLIP, trace, DelayConfig(), here)
             for number, table in enumerate((raw, trace)):
                 pq.write_table(trace_to_table(table), folder / f"{number}.parquet", compression="zstd")
             labels = sum((folder / f"{number}.parquet").stat().st_size for number in range(2))
@@ -175,7 +183,7 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
             {
                 "locate_core_s": locate_s,
                 "crop_core_s": crop_s / frames,
-                "read_core_s": (read_s + refine_s) / frames,
+                "read_core_s": (read_s + refine_s + delay_s) / frames,
                 "crop_bytes": clips / frames,
                 "label_bytes": labels / frames,
             }
@@ -183,11 +191,11 @@ def _measure_clip(clip: Path, library: Path, repeats: int) -> list[dict[str, flo
     return found
 
 
-def _timed(work: Callable[[], Any]) -> tuple[Any, float]:
+def _timed(work: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
     """Return a result and the CPU seconds it took, children and threads included."""
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     started = _cpu_s()
-    result = work()
+    result = work(*arguments)
     return result, _cpu_s() - started
 
 

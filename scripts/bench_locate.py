@@ -23,13 +23,13 @@ from bench import show
 from models.matchers import MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import cached_library
-from ops.media.probe import probe
 from ops.outcomes import BadInputError, RejectedError
 from ops.overlay.boxes import box_iou
 from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
 from ops.overlay.tracks import Track
-from ops.stages.labels import load_index, locate_in
+from ops.stages.library import load_index
+from ops.stages.steps import find_overlays, probe_video, run_here
 from ops.truth.recordings import Recording, list_recordings
 from ops.truth.scores import BoxSpan, score_spans
 
@@ -49,8 +49,7 @@ def true_overlays(folder: Path) -> dict[Path, Recording | None]:
 def find(video: Path, folders: tuple[Path, ...], matchers: tuple[Matcher, ...]) -> list[Track] | None:
     """Return the overlays of a video, None if it cannot be read."""
     try:
-        facts = probe(video)
-        return locate_in(video, folders, matchers, CONFIG, facts.duration_s, facts.height)
+        return find_overlays(video, probe_video(video, run_here), folders, matchers, CONFIG, run_here)
     except RejectedError:
         return []
     except BadInputError:

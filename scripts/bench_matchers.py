@@ -28,9 +28,10 @@ from ops.overlay.config import LocateConfig
 from ops.overlay.features import Features, Matcher, pooled_matches
 from ops.overlay.fit import fit_place
 from ops.overlay.index import TemplateIndex
+from ops.skins.families import FAMILIES
 from ops.skins.files import load_skin
 from ops.skins.form import Skin, SkinRenderer
-from ops.skins.procedural import FAMILIES, STYLES, make_skin
+from ops.skins.procedural import STYLES, make_skin
 from ops.skins.template import Pixels
 from ops.truth.degradation import through_h264
 from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background

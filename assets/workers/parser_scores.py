@@ -118,12 +118,14 @@ def score_recordings(
         FileNotFoundError: the folder has no recording.
         BadInputError: a truth cannot be read.
     """
-    from models.matchers.library import cached_library
+    from models.matchers.choice import choose_matchers
+    from models.matchers.library import cached_library, open_library
     from models.overlay_parser.checkpoint import CheckpointReader
     from ops.stages.label_file import LabelJob
 
     recordings = list_recordings(folder)
-    job = LabelJob((cached_library(), *templates), CheckpointReader(checkpoint))
+    library = open_library((cached_library(), *templates))
+    job = LabelJob(library, CheckpointReader(checkpoint), choose_matchers())
     rows, spans, delays, pools = [], [], [], _Pools()
     for recording in recordings:
         name = recording.video.stem

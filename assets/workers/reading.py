@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from ops.labels.reading import PredictorFor
-from ops.stages.labels import local_library
+from ops.stages.library import local_library
 from ops.store.storage import Store
 
 

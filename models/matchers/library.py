@@ -18,6 +18,7 @@ from ops.overlay.features import Matcher
 from ops.overlay.index import TemplateIndex
 from ops.skins.procedural import CORE, make_skin, skin_ids
 from ops.skins.template import Template, load_library
+from ops.stages.library import Library
 from ops.store.storage import fingerprint
 
 #: Changes when the same skins would be drawn or described otherwise.
@@ -58,6 +59,11 @@ def with_controls(template: Template) -> Template:
     from models.control_finder.modeling import find_controls, load_finder
 
     return template if template.controls else replace(template, controls=find_controls(load_finder(), template))
+
+
+def open_library(folders: Sequence[Path]) -> Library:
+    """Return folders of templates as the stages take them; the control finder completes pictures."""
+    return Library(tuple(folders), with_controls)
 
 
 def cached_library(library: str = CORE, matchers: Sequence[Matcher] | None = None) -> Path:

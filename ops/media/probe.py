@@ -85,6 +85,11 @@ class VideoProbe:
         """Return JSON-able fields."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> VideoProbe:
+        """Return the probe that `to_dict` gave."""
+        return cls(**{**fields, "pts": PtsFacts(**fields["pts"])})
+
 
 @dataclass
 class _Scan:

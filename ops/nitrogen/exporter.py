@@ -7,14 +7,14 @@ import io
 import tarfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from ops.dataset.chunks import ChunkConfig, chunk_id, chunk_spans
+from ops.dataset.chunks import chunk_id
 from ops.gamepad import PadTrace
-from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members
-from ops.overlay.tracks import longest_within, track_from
+from ops.nitrogen.layout import OTHER_GAME, ChunkSource, chunk_members, chunk_sources
+from ops.overlay.tracks import track_from
 from ops.store.batch import Unit, read_batch
 from ops.store.layout import ACTION_TABLE, ACTIONS, LOCATIONS, RAW_ACTIONS, VIDEOS, unit_key
 from ops.store.storage import Store
@@ -99,13 +99,10 @@ def make_chunks(store: Store, batch: str, unit: Unit) -> Iterator[tuple[str, dic
     if raw is not None and raw.num_frames != processed.num_frames:
         raise ValueError(f"{raw.num_frames} rows of raw labels, {processed.num_frames} of processed ones")
     source = chunk_source(store, batch, unit)
-    tracks = _data(store, LOCATIONS, batch, video_id).get("tracks", [])
-    read = [track_from(record) for record in tracks if not record["overlay"]]
-    for span in chunk_spans(processed.pts_s, ChunkConfig().chunk_s):
-        if read:
-            track = longest_within(read, span.start_s, span.stop_s)
-            source = replace(source, family=track.family, box=track.box)
-        yield chunk_id(video_id, span.index), chunk_members(source, span, raw, processed)
+    records = _data(store, LOCATIONS, batch, video_id).get("tracks", [])
+    tracks = [track_from(record) for record in records]
+    for of_chunk, span in chunk_sources(source, tracks, processed.pts_s):
+        yield chunk_id(video_id, span.index), chunk_members(of_chunk, span, raw, processed)
 
 
 def chunk_source(store: Store, batch: str, unit: Unit) -> ChunkSource:

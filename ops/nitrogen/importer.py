@@ -1,6 +1,6 @@
 """Published labels (nvidia/NitroGen) into the store: a tar is streamed, never extracted; a table per video comes out.
 
-No video is needed for it; `ops.nitrogen.join` brings labels and videos together, now or as videos come.
+No video is needed for it; `ops.stages.published` brings labels and videos together, now or as videos come.
 """
 
 from __future__ import annotations

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from ops.dataset.chunks import ChunkSpan, chunk_id
+from ops.dataset.chunks import ChunkConfig, ChunkSpan, chunk_id, chunk_spans
 from ops.gamepad import PadTrace
 from ops.nitrogen.action_files import known_controls, read_actions
 from ops.nitrogen.fields import Fields, read_fields
 from ops.outcomes import BadInputError
+from ops.overlay.tracks import Track, longest_within
 from ops.store.storage import to_json
 from ops.store.tables import trace_to_table
 
@@ -139,6 +141,18 @@ class PublishedChunk:
     trace: PadTrace
     processed: bool
     damage: str = ""
+
+
+def chunk_sources(
+    source: ChunkSource, tracks: Sequence[Track], pts_s: npt.NDArray[np.float64]
+) -> Iterator[tuple[ChunkSource, ChunkSpan]]:
+    """Yield (source, span) of each chunk of a video, with box and family of the overlay that is read most in it."""
+    read = [track for track in tracks if track.overlay == 0]
+    for span in chunk_spans(pts_s, ChunkConfig().chunk_s):
+        if read:
+            track = longest_within(read, span.start_s, span.stop_s)
+            source = replace(source, family=track.family, box=tuple(track.box))
+        yield source, span
 
 
 def write_chunk(folder: Path, source: ChunkSource, span: ChunkSpan, raw: PadTrace, processed: PadTrace) -> Path:

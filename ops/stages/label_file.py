@@ -1,4 +1,4 @@
-"""Label one video file end to end: probe, locate, crop, read, refine, write. What `overplay label` calls per video."""
+"""Label one video file with the steps of the lineage: what `overplay label` calls for each video."""
 
 from __future__ import annotations
 
@@ -9,38 +9,55 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from models.matchers.choice import choose_matchers
-from models.matchers.library import with_controls
-from ops.dataset.chunks import ChunkConfig, chunk_spans
-from ops.drawing.preview import write_preview
 from ops.gamepad import PadTrace
-from ops.labels.delay import DelayConfig, delay_facts
-from ops.labels.parse import read_spans
+from ops.labels.delay import DelayConfig
 from ops.labels.reading import PredictorFor
-from ops.labels.refine import RefineConfig, refine_spans
-from ops.media.probe import VideoProbe, probe
-from ops.media.sandbox import Limits, call
-from ops.nitrogen.layout import ChunkSource, write_chunk
-from ops.outcomes import Outcome
+from ops.labels.refine import RefineConfig
+from ops.media.limits import VideoSize
+from ops.media.probe import VideoProbe
+from ops.nitrogen.layout import ChunkSource, chunk_sources, write_chunk
+from ops.outcomes import BadInputError, Outcome
 from ops.overlay.config import LocateConfig
-from ops.overlay.crop import CropConfig, CropReport, crop_video
+from ops.overlay.crop import CropConfig
 from ops.overlay.features import Matcher
-from ops.overlay.tracks import Track, longest_within
-from ops.skins.template import Template
-from ops.stages.labels import LOCATE_LIMITS, crop_limits, locate_in, refine_span
+from ops.overlay.tracks import Track
+from ops.stages.library import Library
+from ops.stages.steps import (
+    crop_clips,
+    draw_preview,
+    estimate_offset,
+    find_overlays,
+    probe_video,
+    read_raw,
+    refine_labels,
+    refine_spans_of,
+)
 from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 from ops.store.storage import to_json
 
-REPORT, PREVIEW, ERROR = "report.json", "preview.mp4", "error.txt"
-#: Of the report, what is null until it is known. The offset is how many frames after the overlay the game answers.
-_FACTS = (
-    "box", "template", "family", "inliers", "score", "tracks", "fps_mean", "num_frames",
-    "offset_frames", "offset_interval", "offset_reason", "repeated_share",
-)  # fmt: skip
+REPORT: Final = "report.json"
+PREVIEW: Final = "preview.mp4"
+#: The traceback of a video that failed.
+ERROR: Final = "error.txt"
+#: What a report says beside outcome and reason; null until it is known.
+_FACTS: Final = (
+    "box",
+    "template",
+    "family",
+    "inliers",
+    "score",
+    "tracks",
+    "fps_mean",
+    "num_frames",
+    "offset_frames",
+    "offset_interval",
+    "offset_reason",
+    "repeated_share",
+)
 #: Called with what is being done now.
 Say = Callable[[str], None]
 
@@ -50,20 +67,20 @@ class LabelJob:
     """How videos are labelled.
 
     Attributes:
-        libraries: folders of templates, each searched in full.
+        library: the templates to look for.
         parser: gives the predictor for a template.
-        preview: also write `preview.mp4`.
         matchers: find local features; their matches are pooled.
+        preview: also write `preview.mp4`.
         locate: see `LocateConfig`.
         crop: see `CropConfig`.
         refine: see `RefineConfig`.
         delay: see `DelayConfig`.
     """
 
-    libraries: tuple[Path, ...]
+    library: Library
     parser: PredictorFor
+    matchers: tuple[Matcher, ...]
     preview: bool = False
-    matchers: tuple[Matcher, ...] = field(default_factory=choose_matchers)
     locate: LocateConfig = field(default_factory=LocateConfig)
     crop: CropConfig = field(default_factory=CropConfig)
     refine: RefineConfig = field(default_factory=RefineConfig)
@@ -91,53 +108,72 @@ class LabelJob:
     def _label(self, video: Path, folder: Path, facts: dict[str, Any], say: Say) -> None:
         _remove_labels(folder)  # until the new report is written, the folder is not done
         say("probing")
-        probed = call(probe, video)
+        probed = probe_video(video)
         facts |= {"fps_mean": round(probed.fps_mean, 4), "num_frames": probed.num_frames}
         say("looking for the overlay")
-        tracks = self._locate(video, probed)
-        main = max((track for track in tracks if track.overlay == 0), key=lambda track: track.stop_s - track.start_s)
-        facts |= {"box": list(main.box), "template": main.template_id, "family": main.family}
-        facts |= {"inliers": main.inliers, "score": main.score, "tracks": [asdict(track) for track in tracks]}
-        templates = {track.template_id: self._template(track.template_id) for track in tracks}
-        with tempfile.TemporaryDirectory(prefix="overplay-label-") as scratch:
-            say("cropping")
-            limits = crop_limits(probed.duration_s)
-            report: CropReport = call(crop_video, video, Path(scratch), tracks, templates, self.crop, limits=limits)
-            facts["num_frames"] = report.num_frames
-            say("reading")
-            raw = read_spans(Path(scratch) / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.parser)
-            processed = refine_spans(raw, [refine_span(span, templates) for span in report.spans], self.refine)
-            say("looking for the game's answer")
-            facts |= call(delay_facts, Path(scratch) / GAME_CLIP, processed, self.delay)
-        read = [track for track in tracks if track.overlay == 0]
-        self._write(video, folder, probed, read, raw, processed)
+        tracks = find_overlays(video, probed, self.library.folders, self.matchers, self.locate)
+        facts |= _found(tracks)
+        raw, labels = self._read(video, probed, tracks, facts, say)
+        source = ChunkSource(video.stem, probed.width, probed.height, "", "local", "other", "", ())
+        write_labels(folder, source, tracks, raw, labels)
         if self.preview:
             say("drawing the preview")
-            limits = Limits(wall_s=300 + 60 * probed.duration_s, cpu_s=120 + 30 * probed.duration_s)
-            call(write_preview, video, folder / PREVIEW, tracks, processed, limits=limits)
+            self._draw(video, probed, folder, tracks, labels, say)
 
-    def _locate(self, video: Path, probed: VideoProbe) -> Sequence[Track]:
-        tracks: Sequence[Track] = call(
-            locate_in, video, self.libraries, self.matchers, self.locate, probed.duration_s, probed.height,
-            limits=LOCATE_LIMITS,
-        )  # fmt: skip
-        return tracks
+    def _read(
+        self, video: Path, probed: VideoProbe, tracks: Sequence[Track], facts: dict[str, Any], say: Say
+    ) -> tuple[PadTrace, PadTrace]:
+        """Return raw and refined labels; add what is learnt on the way to the facts."""
+        templates = self.library.templates(tracks)
+        with tempfile.TemporaryDirectory(prefix="overplay-label-") as name:
+            scratch = Path(name)
+            say("cropping")
+            report = crop_clips(video, VideoSize.of(probed), scratch, tracks, templates, self.crop)
+            facts["num_frames"] = report.num_frames
+            say("reading")
+            raw = read_raw(scratch / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.parser)
+            labels = refine_labels(raw, refine_spans_of(report.spans, templates), self.refine)
+            say("looking for the game's answer")
+            facts |= estimate_offset(scratch / GAME_CLIP, labels, self.delay)
+        return raw, labels
 
-    def _template(self, template_id: str) -> Template:
-        """Return a template of the libraries."""
-        files = [folder / f"{template_id}.png" for folder in self.libraries]
-        return with_controls(Template.load(next(file for file in files if file.exists())))
-
-    def _write(
-        self, video: Path, folder: Path, probed: VideoProbe, tracks: Sequence[Track], raw: PadTrace, processed: PadTrace
+    def _draw(
+        self, video: Path, probed: VideoProbe, folder: Path, tracks: Sequence[Track], labels: PadTrace, say: Say
     ) -> None:
-        clipped = PadTrace(raw.pts_s, raw.buttons, np.clip(raw.sticks, -1, 1), raw.confidence)
-        for span in chunk_spans(raw.pts_s, ChunkConfig().chunk_s):
-            track = longest_within(tracks, span.start_s, span.stop_s)
-            source = ChunkSource(
-                video.stem, probed.width, probed.height, "", "local", "other", track.family, tuple(track.box)
-            )
-            write_chunk(folder, source, span, clipped, processed)
+        """Write the preview; where it cannot be drawn, the labels stay and the reason is told."""
+        try:
+            draw_preview(video, VideoSize.of(probed), folder / PREVIEW, tracks, labels)
+        except BadInputError as error:
+            (folder / PREVIEW).unlink(missing_ok=True)
+            say(f"no preview: {error}")
+
+
+def _found(tracks: Sequence[Track]) -> dict[str, Any]:
+    """Return what a report says of the overlays: of the one that labels are read from, where it is shown longest."""
+    main = max((track for track in tracks if track.overlay == 0), key=lambda track: track.stop_s - track.start_s)
+    return {
+        "box": list(main.box),
+        "template": main.template_id,
+        "family": main.family,
+        "inliers": main.inliers,
+        "score": main.score,
+        "tracks": [asdict(track) for track in tracks],
+    }
+
+
+def write_labels(folder: Path, source: ChunkSource, tracks: Sequence[Track], raw: PadTrace, labels: PadTrace) -> None:
+    """Write the labels of a whole video as chunks in the published layout.
+
+    Args:
+        folder: where to; a folder for each chunk is made there.
+        source: what is known of the video. The overlay's box and family are taken from the tracks, chunk by chunk.
+        tracks: overlays of the video.
+        raw: as read, one row per frame; sticks are cut off at their full travel.
+        labels: the same, refined.
+    """
+    clipped = PadTrace(raw.pts_s, raw.buttons, np.clip(raw.sticks, -1, 1), raw.confidence)
+    for chunk_source, span in chunk_sources(source, tracks, raw.pts_s):
+        write_chunk(folder, chunk_source, span, clipped, labels)
 
 
 def _remove_labels(folder: Path) -> None:

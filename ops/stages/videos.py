@@ -22,22 +22,19 @@ from ops.crawl.errors import CrawlError
 from ops.crawl.peek import peek
 from ops.crawl.small_format import open_smallest
 from ops.crawl.ytdlp import CrawlOptions, download, format_string
-from ops.media.probe import probe
-from ops.media.sandbox import Limits, call
 from ops.media.video import Frame, sniff_format
 from ops.outcomes import BadInputError, Outcome
 from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
 from ops.overlay.locate import locate_frames
-from ops.stages.labels import load_index, local_library
+from ops.stages.library import load_index, local_library
+from ops.stages.steps import probe_video
 from ops.store.batch import Stage, Unit, Work
 from ops.store.layout import VIDEOS
 from ops.store.storage import Store, sha256_file
 
 #: Changes when a download or its probe would give other results.
 VERSION: Final = "1"
-#: Reading every packet of the longest broadcasts from a slow disk takes minutes, and hardly any CPU.
-PROBE_LIMITS: Final = Limits(wall_s=900.0, cpu_s=300.0, memory_bytes=2 << 30)
 
 #: Fact of a video that was turned away before its download: the templates it was looked at with.
 _LIBRARY_FACT: Final = "looked_at_with"
@@ -175,7 +172,7 @@ def _publish(work: Work, path: Path, folder: Path, url: str, info: Mapping[str, 
         url: where the file was had.
         info: what its page says of it.
     """
-    facts = call(probe, path, limits=PROBE_LIMITS)
+    facts = probe_video(path)
     name = f"video{path.suffix.lower()}"
     with work.store.writing(work.key(name)) as target:
         (shutil.move if path.parent == folder else shutil.copyfile)(path, target)

@@ -63,7 +63,8 @@ def import_nitrogen(
     from ops.dataset.chunks import ChunkConfig, build_chunks
     from ops.dataset.shards import build_shards
     from ops.nitrogen.importer import import_labels
-    from ops.nitrogen.join import MISSING, PUBLISHED, find_videos, join_videos, write_missing
+    from ops.stages.published import MISSING, find_videos, join_videos, write_missing
+    from ops.store.layout import PUBLISHED
     from ops.store.parallel import SerialMapper
 
     store, paths, failed = Store.from_environment(), find_videos(videos or []), []

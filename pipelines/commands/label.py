@@ -48,7 +48,7 @@ def label(
 ) -> None:
     """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
     from models.matchers.choice import choose_matchers
-    from models.matchers.library import cached_library
+    from models.matchers.library import cached_library, open_library
     from models.matchers.xfeat import SHIPPED
     from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
     from ops.labels.refine import RefineConfig
@@ -59,10 +59,10 @@ def label(
     try:
         matchers = choose_matchers(matcher, xfeat or SHIPPED)
         job = LabelJob(
-            (cached_library(library, matchers), *(templates or ())),
+            open_library((cached_library(library, matchers), *(templates or ()))),
             CheckpointReader(find_checkpoint(parser)),
-            preview,
             matchers,
+            preview,
             refine=RefineConfig(min_confidence=min_confidence),
         )
     except (BadInputError, ValueError) as error:

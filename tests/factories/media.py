@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ops.media.probe import PtsFacts, VideoProbe
+
 NUM_BARS = 10  # indexes up to 1023
 TIME_BASE = Fraction(1, 90_000)
 
@@ -238,3 +240,23 @@ def make(kind: str, folder: Path) -> Path:
 def make_damaged(folder: Path) -> Path:
     """Write a clip with many wrong bits: readers may give fewer frames or refuse it, within their limits."""
     return _flip_bits(folder / "damaged.mp4")
+
+
+def probed(num_frames: int, fps: float, width: int, height: int) -> VideoProbe:
+    """Return what a probe says of an H.264 file of a constant rate."""
+    step_s = 1 / fps
+    return VideoProbe(
+        codec="h264",
+        width=width,
+        height=height,
+        duration_s=num_frames * step_s,
+        num_frames=num_frames,
+        fps_mean=fps,
+        vfr=False,
+        pts=PtsFacts(0.0, step_s, step_s, step_s, 0, 0),
+        rotation=0,
+        pix_fmt="yuv420p",
+        size_bytes=1,
+        container="mov",
+        num_video_streams=1,
+    )

@@ -6,6 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from models.matchers.choice import choose_matchers
+from models.matchers.library import open_library
 from models.overlay_parser.checkpoint import CheckpointReader
 from ops.overlay.boxes import box_iou
 from ops.overlay.config import LocateConfig
@@ -24,7 +26,9 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def job() -> LabelJob:
-    return LabelJob((SAMPLES / "templates",), CheckpointReader(), locate=LocateConfig(num_frames=8))
+    return LabelJob(
+        open_library([SAMPLES / "templates"]), CheckpointReader(), choose_matchers(), locate=LocateConfig(num_frames=8)
+    )
 
 
 def _recording(name: str) -> Recording:

@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.matchers.choice import choose_matchers
+from models.matchers.library import open_library
 from models.matchers.sift import SiftMatcher
 from models.overlay_parser.checkpoint import CheckpointReader
 from ops.gamepad import PadTrace
@@ -82,7 +84,9 @@ def test_labels_follow_the_overlay_and_are_unknown_without_it(tmp_path: Path) ->
     for skin_id in IDS:
         make_skin(skin_id).template().save(tmp_path)
     truth = write_overlay_clip(tmp_path / "a.mp4", _restless, PTS_S, SIZE, gop=60)
-    report = LabelJob((tmp_path,), CheckpointReader(), preview=True).run(tmp_path / "a.mp4", tmp_path / "out")
+    report = LabelJob(open_library([tmp_path]), CheckpointReader(), choose_matchers(), preview=True).run(
+        tmp_path / "a.mp4", tmp_path / "out"
+    )
     assert report["outcome"] == "ok" and [track["start_s"] for track in report["tracks"]] == [3.7, 12.1]
     chunks = sorted((tmp_path / "out" / "a").glob("a_chunk_*"))
     labels = table_to_trace(pa.concat_tables([pq.read_table(c / "actions_processed.parquet") for c in chunks]))

@@ -16,7 +16,10 @@ from ops.overlay.config import LocateConfig
 from ops.overlay.index import TemplateIndex
 from ops.overlay.tracks import track_from
 from ops.skins.procedural import make_skin
-from ops.stages.labels import CropVideo, LocateVideo, ReadActions, RefineActions, local_library
+from ops.stages.crops import CropVideo
+from ops.stages.labels import ReadActions, RefineActions
+from ops.stages.library import local_library
+from ops.stages.locations import LocateVideo
 from ops.store.batch import Stage, Unit, run_batch
 from ops.store.layout import (
     ACTION_TABLE,
@@ -28,10 +31,12 @@ from ops.store.layout import (
     LOCATIONS,
     RAW_ACTIONS,
     VIDEOS,
+    unit_key,
 )
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store, sha256_file
 from ops.store.tables import table_to_trace
+from tests.factories.media import probed
 from tests.factories.overlays import place, write_overlay_clip
 
 BATCH, LIBRARY = "batch-000001", "overlay/templates/library"
@@ -83,7 +88,10 @@ def _video(store: Store, name: str) -> Unit:
         renderer = None if name == "plain" else place("ps4-flat-01", 260, 360, 180)
         with store.writing(key) as path:
             write_overlay_clip(path, renderer, np.arange(NUM_FRAMES) / 30, gop=6)
-    return Unit(name, Outcome.ok(path="video.mp4", probe={"duration_s": 0.8, "height": 360}))
+    facts = probed(num_frames=NUM_FRAMES, fps=30.0, width=640, height=360)
+    unit = Unit(name, Outcome.ok(path="video.mp4", probe=facts.to_dict()))
+    store.write_json(unit_key(VIDEOS, BATCH, name), unit.to_record())
+    return unit
 
 
 def test_each_video_ends_where_it_should(chain) -> None:

@@ -5,6 +5,8 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from models.matchers.choice import choose_matchers
+from models.matchers.library import open_library
 from models.overlay_parser.checkpoint import CheckpointReader
 from ops.gamepad import PadTrace
 from ops.overlay.boxes import box_iou
@@ -31,7 +33,7 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> LabelJob:
     for folder, skin_id in zip(libraries, ("switch-solid-01", "xbox_one-flat-01"), strict=True):
         make_skin(skin_id).template().save(folder)
     config = LocateConfig(num_frames=4)
-    return LabelJob(tuple(libraries), CheckpointReader(), preview=True, locate=config)
+    return LabelJob(open_library(libraries), CheckpointReader(), choose_matchers(), preview=True, locate=config)
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,9 @@ from ops.dataset.shards import build_shards, iterate_samples
 from ops.dataset.verify import verify_shards
 from ops.gamepad import PadTrace
 from ops.nitrogen.importer import import_labels
-from ops.nitrogen.join import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.nitrogen.layout import ChunkSource, chunk_members
 from ops.outcomes import RejectedError
+from ops.stages.published import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.store.layout import PUBLISHED
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store

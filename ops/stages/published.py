@@ -17,17 +17,17 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
-from ops.media.probe import VideoProbe, probe
-from ops.media.sandbox import call
+from ops.media.limits import VideoSize
+from ops.media.probe import VideoProbe
 from ops.nitrogen.importer import TABLE, VERSION
 from ops.outcomes import BadInputError, Outcome, RejectedError
-from ops.overlay.crop import CropConfig, write_game_view
-from ops.stages.labels import crop_limits
-from ops.stages.videos import PROBE_LIMITS
+from ops.overlay.crop import CropConfig
+from ops.stages.crops import write_times
+from ops.stages.steps import crop_game, probe_video
 from ops.store.batch import BatchReport, Stage, Unit, Work, read_batch, run_batch
 from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, FRAME_TABLE, GAME_CLIP, PUBLISHED, VIDEOS, manifest_key
 from ops.store.parallel import Mapper
-from ops.store.storage import Store, sha256_file
+from ops.store.storage import Store
 from ops.store.tables import table_to_trace, trace_to_table
 
 #: Labels are CC BY-NC 4.0; the videos are their creators'.
@@ -83,7 +83,7 @@ class FindVideo:
         path = self.paths.get(work.unit.video_id)
         if path is None:
             raise BadInputError(f"missing: no local video; it was at {data['url'] or 'an unknown place'}")
-        facts: VideoProbe = call(probe, path, limits=PROBE_LIMITS)
+        facts = probe_video(path)
         about = {name: data[name] for name in ("game", "url", "source", "family", "box", "size", "game_area", "chunks")}
         about |= {"title": "", "channel": "", "genre": "", "licence": LICENCE}
         return Outcome.ok(path="", probe=facts.to_dict(), size_bytes=facts.size_bytes, **about), {}
@@ -107,19 +107,11 @@ class ViewVideo:
         area, masks = view_of(data["box"], data["size"], data["game_area"], self.config.crop)
         stop_s = max(start + rows / rate for _, start, _, rows, rate in data["chunks"]) + 1.0
         with tempfile.TemporaryDirectory(prefix="overplay-view-") as scratch:
-            clip = Path(scratch) / GAME_CLIP
-            limits = crop_limits(data["probe"]["duration_s"])
-            pts_s: npt.NDArray[np.float64] = call(
-                write_game_view, self.paths[work.unit.video_id], clip, area, masks, self.config.crop, stop_s,
-                limits=limits,
-            )  # fmt: skip
-            files = {GAME_CLIP: sha256_file(clip)}
-            work.store.write_bytes(work.key(GAME_CLIP), clip.read_bytes())
-        import pyarrow as pa
-
-        work.store.write_table(work.key(FRAME_TABLE), pa.table({"pts_s": pts_s}))
-        with work.store.reading(work.key(FRAME_TABLE)) as path:
-            files[FRAME_TABLE] = sha256_file(path)
+            video_size = VideoSize.of(VideoProbe.from_dict(data["probe"]))
+            path = self.paths[work.unit.video_id]
+            pts_s = crop_game(path, video_size, Path(scratch), area, masks, self.config.crop, stop_s)
+            files = {GAME_CLIP: work.copy_file(GAME_CLIP, Path(scratch) / GAME_CLIP)}
+        files[FRAME_TABLE] = write_times(work, pts_s)
         size = self.config.crop.game_size
         game = {"width": size, "height": size, "masks": masks}
         facts = {"family": data["family"], "template_id": TEMPLATE, "game": game, "num_frames": len(pts_s)}

@@ -1,0 +1,40 @@
+"""The stage `raw/videos -> overlay/locations`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ops.media.probe import VideoProbe
+from ops.outcomes import Outcome
+from ops.overlay.config import LocateConfig
+from ops.overlay.features import Matcher
+from ops.stages.library import local_library
+from ops.stages.steps import find_overlays
+from ops.store.batch import Work
+from ops.store.layout import VIDEOS
+
+
+@dataclass(frozen=True)
+class LocateVideo:
+    """Find the overlays of one video.
+
+    Attributes:
+        matchers: find local features; their matches are pooled.
+        library: key of the template library's folder.
+        content: the library's hash.
+        config: see `LocateConfig`.
+    """
+
+    matchers: tuple[Matcher, ...]
+    library: str
+    content: str
+    config: LocateConfig = field(default_factory=LocateConfig)
+
+    def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
+        """Return the video's tracks as the outcome's data; a video that shows no overlay is rejected."""
+        data = work.unit.outcome.data
+        folders: tuple[Path, ...] = (local_library(work.store, self.library, self.content),)
+        with work.store.reading(work.sibling(VIDEOS, data["path"])) as path:
+            tracks = find_overlays(path, VideoProbe.from_dict(data["probe"]), folders, self.matchers, self.config)
+        return Outcome.ok(tracks=[asdict(track) for track in tracks], video=data["path"]), {}

@@ -1,0 +1,176 @@
+"""The steps from a video file to its labels, each of one video: probe, locate, crop, read, refine, delay, preview.
+
+`overplay label`, the assets, the join of published labels, the benchmarks and `overplay cost` call these, and nothing
+else calls what is below them. A step that decodes a file from outside runs in the sandbox, with the limits of
+`ops.media.limits`. Our own clips are read in this process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ops.drawing.preview import write_preview
+from ops.gamepad import STICKS, PadTrace
+from ops.labels.delay import Delay, DelayConfig, delay_facts, report_delay
+from ops.labels.parse import read_spans
+from ops.labels.reading import PredictorFor
+from ops.labels.refine import RefineConfig, RefineSpan, refine_spans
+from ops.media.limits import VideoSize, limits_for, probe_limits
+from ops.media.probe import VideoProbe, probe
+from ops.media.sandbox import Limits, call
+from ops.outcomes import BadInputError
+from ops.overlay.config import LocateConfig
+from ops.overlay.crop import CropConfig, CropReport, CropSpan, crop_video, write_game_view
+from ops.overlay.features import Matcher
+from ops.overlay.tracks import Track, locate_video
+from ops.skins.template import Template
+from ops.stages.library import load_index
+from ops.store.layout import GAME_CLIP
+
+#: Calls a function with arguments and `limits=`: the sandbox, or, for a measurement, this process.
+Run = Callable[..., Any]
+
+
+def run_here(function: Callable[..., Any], *arguments: Any, limits: Limits) -> Any:
+    """Call a function in this process, without limits: for clips of our own and for measurements of CPU time."""
+    return function(*arguments)
+
+
+def probe_video(path: Path, run: Run = call) -> VideoProbe:
+    """Return what a video file holds.
+
+    Raises:
+        BadInputError: it cannot be read, or a part of it is missing.
+    """
+    probed: VideoProbe = run(probe, path, limits=probe_limits(path.stat().st_size))
+    return probed
+
+
+def find_overlays(
+    path: Path,
+    probed: VideoProbe,
+    folders: tuple[Path, ...],
+    matchers: tuple[Matcher, ...],
+    config: LocateConfig,
+    run: Run = call,
+) -> list[Track]:
+    """Return the overlays of a video, those that labels are read from first.
+
+    Args:
+        path: the video.
+        probed: what it holds.
+        folders: template libraries.
+        matchers: find local features; their matches are pooled.
+        config: see `LocateConfig`.
+        run: the sandbox.
+
+    Raises:
+        RejectedError: the video shows no overlay of these libraries.
+        BadInputError: it cannot be read.
+    """
+    size = VideoSize.of(probed)
+    arguments = (path, folders, matchers, config, probed.duration_s, probed.height)
+    tracks: list[Track] = run(_find_overlays, *arguments, limits=limits_for("locate", size))
+    return tracks
+
+
+def _find_overlays(
+    path: Path,
+    folders: tuple[Path, ...],
+    matchers: tuple[Matcher, ...],
+    config: LocateConfig,
+    duration_s: float,
+    height: int,
+) -> list[Track]:
+    indices = [load_index(folders, matcher, config) for matcher in matchers]
+    return locate_video(path, indices, config, duration_s, height)
+
+
+def crop_clips(
+    path: Path,
+    size: VideoSize,
+    folder: Path,
+    tracks: Sequence[Track],
+    templates: Mapping[str, Template],
+    config: CropConfig,
+    run: Run = call,
+) -> CropReport:
+    """Write the gamepad clip and the masked game view of a video into a folder; return what they hold."""
+    report: CropReport = run(crop_video, path, folder, tracks, templates, config, limits=limits_for("crop", size))
+    return report
+
+
+def crop_game(
+    path: Path,
+    size: VideoSize,
+    folder: Path,
+    area: Sequence[float],
+    masks: Sequence[Sequence[int]],
+    config: CropConfig,
+    stop_s: float,
+    run: Run = call,
+) -> npt.NDArray[np.float64]:
+    """Write the masked game view of a video whose overlay nobody reads; return the time of each frame in seconds.
+
+    `area`, `masks` and `stop_s` are those of `ops.overlay.crop.write_game_view`.
+    """
+    arguments = (path, folder / GAME_CLIP, area, masks, config, stop_s)
+    pts_s: npt.NDArray[np.float64] = run(write_game_view, *arguments, limits=limits_for("crop", size))
+    return pts_s
+
+
+def read_raw(
+    clip: Path,
+    pts_s: npt.NDArray[np.float64],
+    spans: Sequence[CropSpan],
+    templates: Mapping[str, Template],
+    parser: PredictorFor,
+) -> PadTrace:
+    """Return what the parser reads off a gamepad clip, one row per frame of the video."""
+    return read_spans(clip, pts_s, spans, templates, parser)
+
+
+def refine_spans_of(spans: Sequence[CropSpan], templates: Mapping[str, Template]) -> list[RefineSpan]:
+    """Return what refining needs to know of the spans that were read."""
+    return [_refine_span(span, templates[span.template_id]) for span in spans]
+
+
+def _refine_span(span: CropSpan, template: Template) -> RefineSpan:
+    scale = span.affine[0][0]
+    areas = [template.controls.get(stick) for stick in STICKS]
+    travel_px = [scale * area.travel if area is not None else 0.0 for area in areas]
+    return RefineSpan(span.start, span.stop, template.known_travel, travel_px)
+
+
+def refine_labels(raw: PadTrace, spans: Sequence[RefineSpan], config: RefineConfig) -> PadTrace:
+    """Return the labels of a video, cleaned over its whole length."""
+    return refine_spans(raw, spans, config)
+
+
+def estimate_offset(game: Path, labels: PadTrace, config: DelayConfig, run: Run = call) -> dict[str, Any]:
+    """Return the facts of the delay between overlay and game, for a report.
+
+    Nobody needs the delay to use the labels. So where it cannot be had, it is unknown, and the reason is told.
+    """
+    limits = limits_for("delay", VideoSize(labels.num_frames, 0, 0))
+    try:
+        facts: dict[str, Any] = run(delay_facts, game, labels, config, limits=limits)
+    except BadInputError as error:
+        return report_delay(Delay(None, None, None, 0.0, 0.0, f"not estimated: {error}"))
+    return facts
+
+
+def draw_preview(
+    path: Path, size: VideoSize, out: Path, tracks: Sequence[Track], labels: PadTrace, run: Run = call
+) -> None:
+    """Write a video that shows the found boxes and the state that was read beside the source.
+
+    Raises:
+        BadInputError: the source cannot be read, or the drawing passed its limits.
+    """
+    run(write_preview, path, out, tracks, labels, limits=limits_for("preview", size))
