@@ -109,9 +109,21 @@ def test_the_scripted_player_does_what_no_op_does_not(name, task):
 def test_a_scripted_player_is_recorded_with_its_overlay_and_its_truth(name, tmp_path):
     game = GAMES[name]
     config = RecordConfig(
-        name, name, None, 3.0, game.width, game.height, fps=60, seed=1000, skin_id="ps4-flat-01",
-        overlay_px=game.width / 3, margin_px=4, keep_clean=True, preset="ultrafast", crf=20,
-    )  # fmt: skip
+        name,
+        name,
+        None,
+        3.0,
+        game.width,
+        game.height,
+        fps=60,
+        seed=1000,
+        skin_id="ps4-flat-01",
+        overlay_px=game.width / 3,
+        margin_px=4,
+        keep_clean=True,
+        preset="ultrafast",
+        crf=20,
+    )
     recording = record(config, tmp_path)
     trace = table_to_trace(pq.read_table(tmp_path / recording.truth))
     assert recording.num_frames == trace.num_frames == 180

@@ -33,11 +33,17 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(program: Path) -> LinuxBackend:
     spec = GameSpec(
-        name="Window", title="Window", backend="linux", width=SIZE[0], height=SIZE[1], control_hz=60,
-        input_map=InputMap(), licence="Apache-2.0",
+        name="Window",
+        title="Window",
+        backend="linux",
+        width=SIZE[0],
+        height=SIZE[1],
+        control_hz=60,
+        input_map=InputMap(),
+        licence="Apache-2.0",
         tasks=(Task("Look", "navigation", "Look.", 9.0, lambda facts: 0.0, lambda facts: False),),
         setup=LinuxSetup(packages=("mesa-vulkan-drivers",), command=(str(program),), settle=True, boot=(Hold(20),)),
-    )  # fmt: skip
+    )
     return LinuxBackend(spec, spec.tasks[0], *SIZE)
 
 

@@ -47,13 +47,19 @@ def make(program: Path) -> Iterator:
 
     def make_one(*arguments: str, input_map: InputMap = PLAY) -> LinuxBackend:
         spec = GameSpec(
-            name="Ball", title="Ball", backend="linux", width=SIZE[0], height=SIZE[1], control_hz=60,
-            input_map=input_map, licence="Apache-2.0",
+            name="Ball",
+            title="Ball",
+            backend="linux",
+            width=SIZE[0],
+            height=SIZE[1],
+            control_hz=60,
+            input_map=input_map,
+            licence="Apache-2.0",
             tasks=(Task("Roll", "navigation", "Roll.", 9.0, lambda facts: 0.0, lambda facts: False),),
             setup=LinuxSetup(
                 packages=("wine",), command=(str(program), *arguments), windows=True, boot=(Hold(20),), boot_frames=4000
             ),
-        )  # fmt: skip
+        )
         made.append(LinuxBackend(spec, spec.tasks[0], *SIZE))
         return made[-1]
 

@@ -26,8 +26,13 @@ def test_gymnasiums_checker_passes(toy):
 
 def test_linux_games_side_by_side_leave_nothing(monkeypatch):
     monkeypatch.setitem(GAMES, "Toy", toy_spec(PLAY))
-    monkeypatch.setitem(gym.registry, "overplay/Toy-Roll-v0", gym.envs.registration.EnvSpec(
-        "overplay/Toy-Roll-v0", entry_point="simulator.env:GameEnv", kwargs={"game": "Toy"}))  # fmt: skip
+    monkeypatch.setitem(
+        gym.registry,
+        "overplay/Toy-Roll-v0",
+        gym.envs.registration.EnvSpec(
+            "overplay/Toy-Roll-v0", entry_point="simulator.env:GameEnv", kwargs={"game": "Toy"}
+        ),
+    )
     before, seen = measure(seen=(held := Seen())), []
     envs = gym.make_vec("overplay/Toy-Roll-v0", num_envs=2, vectorization_mode="async")
     try:

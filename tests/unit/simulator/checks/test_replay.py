@@ -23,8 +23,12 @@ def test_a_game_that_differs_is_found_and_the_report_says_where(make_toy, tmp_pa
     calls = iter(range(9))
     report = replay_check(
         lambda: make_toy(input_map=PLAY, command=(sys.executable, str(TOY), "{width}", str(120 - next(calls)))),
-        "Toy", "Roll", 10, pauses=False, picture=tmp_path / "apart.png",
-    )  # fmt: skip
+        "Toy",
+        "Roll",
+        10,
+        pauses=False,
+        picture=tmp_path / "apart.png",
+    )
     assert report.first_divergence == 0
     assert report.num_identical < 10
     assert (tmp_path / "apart.png").stat().st_size > 100

@@ -12,12 +12,17 @@ def level(health=100):
     """Return a level of a player, a door that thinks, an imp and a medikit, in a ring."""
     memory = Bytes(bytearray(4096))
     things = [0, 400, 800, 1200]
-    rows = [(7, 0, (0, 0), 0, 0, 100), (9, 0, (0, 0), 0, 0, 0), (7, 64, (96, 64), 2**30, 0x400000, 60),
-            (7, 0, (-32, 0), 0, 1, 0)]  # fmt: skip
+    rows = [
+        (7, 0, (0, 0), 0, 0, 100),
+        (9, 0, (0, 0), 0, 0, 0),
+        (7, 64, (96, 64), 2**30, 0x400000, 60),
+        (7, 0, (-32, 0), 0, 1, 0),
+    ]
     for index, (function, kind, (x, y), angle, flags, left) in enumerate(rows):
         at, after = things[index], memory.base + things[(index + 1) % 4]
-        struct.pack_into("<QQQ3i20xI68xi28xii", memory.data, at, 0, after, function, x << 16, y << 16, 0, angle, kind,
-                         flags, left)  # fmt: skip
+        struct.pack_into(
+            "<QQQ3i20xI68xi28xii", memory.data, at, 0, after, function, x << 16, y << 16, 0, angle, kind, flags, left
+        )
     place = 2400
     struct.pack_into("<4i4i", memory.data, place - 16, 50, 0, 0, 0, 200, 50, 300, 50)
     struct.pack_into("<3i", memory.data, place + 32, 2, 1, 0)

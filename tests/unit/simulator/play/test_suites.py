@@ -27,17 +27,24 @@ def test_a_game_is_a_suite_of_its_judged_tasks():
 
 
 def test_rates_by_task_game_and_kind():
-    rows = suite_table([
-        result("ChocolateDoom", "Hunt", [True, True, False, True]),
-        result("ChocolateDoom", "Scout", [False] * 4),
-        result("Doom", "Gallery", [True] * 4),
-    ])  # fmt: skip
+    rows = suite_table(
+        [
+            result("ChocolateDoom", "Hunt", [True, True, False, True]),
+            result("ChocolateDoom", "Scout", [False] * 4),
+            result("Doom", "Gallery", [True] * 4),
+        ]
+    )
     shown = {row["what"]: (row["success"], row["episodes"]) for row in rows}
     assert shown == {
-        "ChocolateDoom Hunt": (0.75, 4), "ChocolateDoom Scout": (0.0, 4), "Doom Gallery": (1.0, 4),
-        "game ChocolateDoom": (0.375, 8), "game Doom": (1.0, 4),
-        "kind combat": (0.875, 8), "kind navigation": (0.0, 4), "all": (7 / 12, 12),
-    }  # fmt: skip
+        "ChocolateDoom Hunt": (0.75, 4),
+        "ChocolateDoom Scout": (0.0, 4),
+        "Doom Gallery": (1.0, 4),
+        "game ChocolateDoom": (0.375, 8),
+        "game Doom": (1.0, 4),
+        "kind combat": (0.875, 8),
+        "kind navigation": (0.0, 4),
+        "all": (7 / 12, 12),
+    }
     assert all(0 <= row["low"] <= row["success"] + 1e-9 <= row["high"] + 2e-9 <= 1 + 2e-9 for row in rows)
 
 

@@ -31,8 +31,10 @@ def test_a_level_of_neverball_is_read(tmp_path, extra):
     assert read_level(path) == Level(coins=((-2.5, -3.5, 1), (1, 4, 5)), goals=((1, -17),), num_needed=10)
 
 
-@pytest.mark.parametrize(("data", "message"), [(b"no level", "got another file"), (a_level(version=9), "got 9"),
-                                               (a_level()[:-20], "ends before its items")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"no level", "got another file"), (a_level(version=9), "got 9"), (a_level()[:-20], "ends before its items")],
+)
 def test_what_is_no_level_of_neverball_is_an_error(tmp_path, data, message):
     path = tmp_path / "level.sol"
     path.write_bytes(data)

@@ -41,8 +41,12 @@ def test_it_says_what_it_is_and_sends_what_changes(tmp_path):
     pad.set(pressed("north", "east", "left_trigger", "dpad_up"), np.array([0.7, -1, 0.5, 0], np.float32))
     first = device.stat().st_size
     assert sorted(events(device.read_bytes())[:-1]) == [
-        (1, 0x134, 1), (3, 1, -32768), (3, 2, 255), (3, 3, 16384), (3, 17, -1)
-    ]  # fmt: skip
+        (1, 0x134, 1),
+        (3, 1, -32768),
+        (3, 2, 255),
+        (3, 3, 16384),
+        (3, 17, -1),
+    ]
     assert events(device.read_bytes())[-1] == (0, 0, 0)
     pad.set(pressed("north", "east", "left_trigger", "dpad_up"), np.array([0.7, -1, 0.5, 0], np.float32))
     assert device.stat().st_size == first
