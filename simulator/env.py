@@ -1,7 +1,7 @@
-"""A game as a Gymnasium environment: one RGB frame in, a pad state out, time stands still in between.
+"""A game as a Gymnasium environment: it shows an RGB frame and takes a pad state; in between, its time stands still.
 
-Ids are `overplay/<Game>-<Task>-v0`; `register()` makes them known to `gymnasium.make`. It knows tasks and the backend's
-seam, and nothing of any single game.
+Ids are `overplay/<Game>-<Task>-v0`; `register()` makes them known to `gymnasium.make`. Nothing here is about a single
+game: what differs between games is in their specs and backends.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The seam between an environment and a way of running games: a clock, a pad, a capture and a launcher.
+"""What every way of running games offers to environments: a clock, a pad, a capture and a launcher.
 
-An environment owns nothing but these four. The ViZDoom adapter is one implementation; a Linux one (virtual clock in a
-preloaded library, fake evdev pad, mapped framebuffer, process group) or a Windows one fits behind the same protocols.
+An environment uses nothing but these four. `simulator.backends` has an implementation for ViZDoom, for Linux programs
+and for Windows programs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""ViZDoom behind the seam: Doom levels with the bundled Freedoom art, without sound, one control frame per game tic.
+"""ViZDoom as a backend: Doom levels with the bundled Freedoom art, without sound. A control frame is a tic of the game.
 
-PLAYER mode is synchronous, so the clock needs no tricks: a tic happens when it is asked for. Privileged state (labels,
-objects) is offered for scripted players through `VizdoomBackend.game`; environments read frames and facts only.
+The engine runs in PLAYER mode, where a tic happens when it is asked for. So its time stands still by itself.
+Environments read frames and facts only. Scripted players may read more (labels, objects) from `VizdoomBackend.game`.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ _DEAD_ZONE: Final = 0.08
 def _one_at_a_time() -> Iterator[None]:
     """Let one engine start or end at a time, in all processes (of this one, where the system has no `flock`).
 
-    Two that start at once in one process crash; of two in one working folder one fails where both make `_vizdoom`, a
-    folder that they leave empty (ViZDoom 1.3).
+    Two engines that start at once in one process crash. Of two in one working folder, one fails where both make
+    `_vizdoom`, a folder that they leave empty (ViZDoom 1.3).
     """
     import vizdoom
 
@@ -97,7 +97,7 @@ class _Engine:
         self._remove_folder()
 
     def abandon(self) -> None:
-        """The same for an engine that nobody closed; a forked child leaves its parent's engine alone.
+        """End an engine that nobody closed. A forked child leaves its parent's engine alone.
 
         The interpreter may call this anywhere, also where this thread starts another engine and holds the lock.
         Then the empty folder of the engine stays.
@@ -312,11 +312,11 @@ wait $engine
 
 
 def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
-    """Have the engine end with us, also when we are killed: by itself it would wait for ever.
+    """Have the engine end with us, also when we are killed. By itself it would wait for ever.
 
-    A shell keeps it: the kernel tells the shell of our death, and ends the engine at the shell's. The shell then
-    removes what the engine shared in memory, and our folder. Where `setpriv` (util-linux) is missing, a killed parent
-    leaves all of that behind.
+    The engine runs below a shell. The kernel tells the shell when we die. The shell then ends the engine, and removes
+    what the engine shared in memory and our folder. `setpriv` (util-linux) arranges that; where it is missing, a killed
+    parent leaves all of this behind.
     """
     import vizdoom
 

@@ -1,8 +1,8 @@
-"""Windows programs behind the seam: xspeedhack holds their time, vgamepad is their pad, dxcam sees their window.
+"""Windows programs as a backend: xspeedhack holds their time, vgamepad is their pad, dxcam sees their window.
 
-The program runs already, as in the paper; time is real between two steps and stands still around them, so that replays
-are not exact. Not tested on Windows: the tests put stand-ins in place of the three libraries, which are imported where
-they are used and are no dependencies (`pip install vgamepad dxcam xspeedhack`).
+The program runs already, as in the paper. During a step its time is real, so replays are not exact.
+The three libraries are no dependencies of the project (`pip install vgamepad dxcam xspeedhack`). It was never run on
+Windows: the tests put stand-ins in their place.
 """
 
 from __future__ import annotations

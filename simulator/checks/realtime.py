@@ -1,7 +1,7 @@
 """Play while time goes on: the game never waits, and the policy thinks in a thread while its last chunk is played.
 
-A chunk answers the frame that the policy saw. When it arrives, its first actions are already past and are dropped;
-where a chunk ends before the next one arrives, its last action is held.
+A chunk answers the frame that the policy saw. When it arrives, its first actions are already past and are dropped.
+Where a chunk ends before the next one arrives, its last action is held.
 """
 
 from __future__ import annotations

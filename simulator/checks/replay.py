@@ -1,7 +1,7 @@
-"""Appendix B.1 as a check: the same inputs from the same start, without and with random pauses, give the same frames.
+"""Replays as a check (the paper's Appendix B.1): equal inputs from an equal start give equal frames, pauses or not.
 
-Both runs start a fresh process from one seed. Frames are compared by hash; where they part for the first time, the
-frame of the first run is made again for a picture of both.
+Two runs start a fresh process from one seed; the second is paused at random. Frames are compared by hash. Where they
+part for the first time, the frame of the first run is made again, for a picture of both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Environments side by side for minutes, and what they leave: `python -m simulator.checks.soak` (`make soak-games`)."""
+"""Run environments side by side for minutes and tell what they leave: `python -m simulator.checks.soak`."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ _KILL: Final = re.compile(r"Kill: \d+ \d+ \d+: (.+) killed (.+) by MOD_")
 
 
 def probe(home: Path) -> Mapping[str, float]:
-    """Return the player's `kills` of others and `deaths`, whoever it was."""
+    """Return the player's `kills` of others and `deaths` by anybody."""
     path = home / _DATA / "games.log"
     pairs = _KILL.findall(path.read_text(errors="replace")) if path.exists() else []
     return {

@@ -1,6 +1,6 @@
 """What a game is: how it is started, what the pad does in it, and which tasks are judged by program.
 
-One file per game beside this one holds a `GAME`; it knows no environment and starts nothing.
+Each file of a game beside this one holds a `GAME`. Making one starts nothing.
 """
 
 from __future__ import annotations

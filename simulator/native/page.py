@@ -75,7 +75,7 @@ class _Timespec(ctypes.Structure):
 
 
 class ClockPage:
-    """A page on disk or in memory, made new.
+    """A page that the controller makes for one program.
 
     Args:
         path: file to make; in a folder of memory such as /dev/shm it costs no disk.

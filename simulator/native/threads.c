@@ -1,4 +1,4 @@
-/* What the process's threads are doing, read from /proc: the stall rule rests on this and never on wall time. */
+/* What the process's threads are doing, read from /proc. The stall rule asks this; it never asks how long they do it. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>

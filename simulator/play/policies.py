@@ -1,8 +1,8 @@
-"""Who holds the pad: the policy protocol, the trivial baselines, and the wrapper for a learned one.
+"""Policies: the protocol, two baselines, and the wrapper for a learned one.
 
-A policy answers one frame with a chunk of actions that is played open loop before it looks again; a chunk of one is a
-reactive policy. Scripted players, which may see more than the frame, live in `simulator.scripted`. Nothing here knows
-how a network is built or trained: a learned policy is a callable that is handed in.
+A policy answers one frame with a chunk of actions. The whole chunk is played before it sees another frame.
+Scripted players, which may see more than the frame, are in `simulator.scripted`. A learned policy is a callable that is
+handed in; nothing here knows how a network is built or trained.
 """
 
 from __future__ import annotations

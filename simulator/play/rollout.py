@@ -1,7 +1,4 @@
-"""Play episodes and say how good a policy was, with intervals.
-
-It knows environments and policies through their protocols only; who trains policies is no matter here.
-"""
+"""Play episodes and say how good a policy was, with intervals."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Named sets of judged tasks, and what a policy's results on them say by game and by kind.
 
-A task counts where the scripted player's success is above the random one's by more than both intervals: else success
-says nothing about skill.
+A task counts where the intervals of the scripted player's success and of the random one's lie apart. Success in other
+tasks says nothing about skill.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
 """Record a played game with its gamepad overlay: the video, the pad's true state per frame, and facts about both.
 
-The overlay on a frame shows the pad state that answers this very frame: the game's next frame is the first to show its
-effect. Learning to act from frame i with the actions of row i on therefore meets the same situation in play.
-At twice the control rate every game frame is two video frames. It draws nothing itself (`ops.skins`) and judges no
-policy (`simulator.play.rollout`).
+The overlay on a frame shows the pad state that answers this frame. Its effect shows in the game's next frame.
+So a policy that learned to answer frame i with row i meets the same situation in play.
+At twice the control rate every game frame is two video frames.
 """
 
 from __future__ import annotations

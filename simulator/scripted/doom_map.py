@@ -1,4 +1,4 @@
-"""The plan of a Doom level, read from its WAD: who sees whom, and the way from here to there.
+"""The plan of a Doom level, read from its WAD: what can be seen from where, and ways between places.
 
 Format: the Unofficial Doom Specs. Doors count as open, lifts and keys are not known.
 """
@@ -145,7 +145,7 @@ class LevelMap:
         return int(np.clip(x, 0, self._shape[0] - 1)), int(np.clip(y, 0, self._shape[1] - 1))
 
     def _nearest_cell(self, point: Point) -> Cell:
-        """Return the cell of a point, or the nearest one from which a way leads, for who stands close to a wall."""
+        """Return the cell of a point; close to a wall, the nearest cell from which a way leads."""
         x, y = self._cell(point)
         around = [(x + dx, y + dy) for dx in (0, -1, 1) for dy in (0, -1, 1)]
         inside = [c for c in around if 0 <= c[0] < self._shape[0] and 0 <= c[1] < self._shape[1]]

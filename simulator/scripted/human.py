@@ -1,7 +1,7 @@
 """What makes a script's hands look human: thumbs that lag and tremble, and fingers that are never still for long.
 
-Clean, step-wise input would teach a reader of overlays a world in which sticks are either centred or at the rim, and
-would leave half of the buttons unseen.
+Clean input in steps would be bad training data for readers of overlays: sticks would be centred or at the rim only, and
+half of the buttons would never be seen.
 
 Numbers below were tuned by watching it play; none was measured.
 """

@@ -1,4 +1,4 @@
-"""Linux programs behind the seam: clock, pad, capture and launcher of one session."""
+"""Linux programs as a backend: clock, pad, capture and launcher, which share one session."""
 
 from __future__ import annotations
 

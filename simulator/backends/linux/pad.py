@@ -1,4 +1,4 @@
-"""The pad of a Linux game: whatever carries it, and the keys that menus need."""
+"""The pad of a Linux game, and the keys that menus need."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carries the pad to a game: the evdev pad inside the clock library, or keys of the X server."""
+"""Two ways of bringing the pad to a game: the clock library's evdev pad, and keys of the X server."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class EvdevPad:
         self.set_all(buttons * self._passes, sticks * self._scales)
 
     def set_all(self, buttons: npt.NDArray[np.int8], sticks: npt.NDArray[np.float32]) -> None:
-        """The same for every control, as menus need before play."""
+        """Hold a state of every control, also of those that the map leaves out: menus before play need them."""
         fields, bits = self._page.fields, 0
         for channel, name in enumerate(BENCHMARK.buttons):
             if name in _TRIGGERS:

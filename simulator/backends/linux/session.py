@@ -169,7 +169,7 @@ class Session:
             self.exit_code = 0 if self.exit_code is None else self.exit_code
 
     def abandon(self) -> None:
-        """The same for a session that nobody closed; a forked child leaves its parent's game alone."""
+        """End the game of a session that nobody closed. A forked child leaves its parent's game alone."""
         if self.running is not None and self.running.owner_pid == os.getpid():
             self.stop()
 

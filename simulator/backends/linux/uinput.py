@@ -1,8 +1,8 @@
-"""The same pad as a device of the kernel, where that can be made: for programs that take nothing from the library.
+"""The pad as a device of the kernel, for programs that do not see the clock library's pad.
 
-Needs /dev/uinput to be writable; whole machines have it, containers seldom. Every program sees the device,
-and its events come when the controller sends them: nothing here waits for a frame. Numbers are those of
-linux/uinput.h and linux/input-event-codes.h.
+It needs a writable /dev/uinput, which containers seldom have. Every program of the machine sees the device. Its events
+come when the controller sends them: nothing here waits for a frame. Numbers are those of linux/uinput.h and
+linux/input-event-codes.h.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ class UinputPad:
         self.set_all(buttons * self._passes, sticks * self._scales)
 
     def set_all(self, buttons: npt.NDArray[np.int8], sticks: npt.NDArray[np.float32]) -> None:
-        """The same for every control, as menus need before play."""
+        """Hold a state of every control, also of those that the map leaves out: menus before play need them."""
         held = dict(zip(BENCHMARK.buttons, (int(value) for value in buttons), strict=True))
         wanted = {(_EV_KEY, code): held[name] for name, code in _KEYS.items()}
         values = [max(_STICK_LEAST, min(_STICK_MOST, round(float(value) * -_STICK_LEAST))) for value in sticks]

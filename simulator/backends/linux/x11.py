@@ -1,4 +1,4 @@
-"""As much of Xlib as is needed: pressing keys, and reading the screen where its memory is not ours to map."""
+"""Two uses of Xlib: pressing keys, and reading the screen of servers whose picture cannot be mapped."""
 
 from __future__ import annotations
 
