@@ -14,6 +14,8 @@ from typing import Any, Final
 
 #: Real seconds that processes have to end after the environments were closed.
 _SETTLE_S: Final = 20.0
+#: Real seconds between two looks meanwhile.
+_SETTLE_LOOK_S: Final = 0.2
 #: Growth of memory between the first quarter and the end that counts as a leak.
 _MAX_GROWTH: Final = 0.2
 #: Descriptors that may be open more at the end: pipes of an episode that is being started.
@@ -145,7 +147,7 @@ def soak(environment: str, num_envs: int, minutes: float, every_s: float = 30.0)
         envs.close()
     deadline = time.monotonic() + _SETTLE_S
     while (after := measure(seen=seen)).processes > before.processes and time.monotonic() < deadline:
-        time.sleep(0.2)
+        time.sleep(_SETTLE_LOOK_S)
     early, late = uses[len(uses) // _EARLY_PART], uses[-1]
     return {
         "environment": environment,
