@@ -11,13 +11,13 @@ import numpy as np
 from ops.drawing.charts import stick_traces
 from ops.drawing.pictures import Picture, beside, caption, draw_box, fit_width, grid, pad_panel
 from ops.gamepad import PadTrace
-from ops.media.sandbox import Limits, call
+from ops.media.limits import PICTURE_LIMITS
+from ops.media.sandbox import call
 from ops.store.batch import Unit
 from ops.store.layout import CROPS, VIDEOS
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 
-_LIMITS = Limits(wall_s=60.0, cpu_s=60.0, memory_bytes=2 << 30)
 #: Longest stretch of stick traces in one picture: beyond it lines run into each other.
 _TRACE_S = 20.0
 _FRAME_PX = 640
@@ -28,7 +28,7 @@ def read_frames(store: Store, key: str, count: int) -> list[tuple[float, Picture
     from ops.media.readers import sample_frames
 
     with store.reading(key) as path:
-        frames: list[tuple[float, Picture]] = call(sample_frames, Path(path), count, limits=_LIMITS)
+        frames: list[tuple[float, Picture]] = call(sample_frames, Path(path), count, limits=PICTURE_LIMITS)
     return frames
 
 
@@ -92,7 +92,7 @@ def draw_changes(
     for batch, video_id, row, controls in worst:
         old, new = (read_kept(store, generation, batch, video_id) for generation in (first, second))
         with store.reading(f"{CROPS}/{batch}/{video_id}/gamepad.mp4") as path:
-            crop = call(_frame_at, Path(path), row, limits=_LIMITS)
+            crop = call(_frame_at, Path(path), row, limits=PICTURE_LIMITS)
         panels = [pad_panel(trace.buttons[row], trace.sticks[row], 240) for trace in (old, new)]
         text = f"{video_id} at {old.pts_s[row]:.2f} s: {', '.join(controls)}"
         pictures.append(caption(beside(beside(fit_width(crop, 240), panels[0]), panels[1]), text))

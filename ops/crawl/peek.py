@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar, runtime_checkable
 
+from ops.media.limits import PEEK_LIMITS
 from ops.media.readers import iter_frames, sample_keyframes
-from ops.media.sandbox import Limits, call
+from ops.media.sandbox import call
 from ops.media.video import Frame
 from ops.outcomes import BadInputError
 
@@ -25,7 +26,6 @@ BLOCK_BYTES: Final = 1 << 17
 #: Rounds and blocks after which the file is not worth the trouble; an hour's index of an MP4 is one to three blocks.
 MAX_ROUNDS: Final = 12
 MAX_BLOCKS: Final = 96
-LIMITS: Final = Limits(wall_s=300.0, cpu_s=120.0, memory_bytes=4 << 30)
 
 
 class RemoteFile(Protocol):
@@ -164,7 +164,7 @@ def _peek_segments(
     for number in numbers:
         paths.append(scratch / f"segment-{number}")
         num_bytes += paths[-1].write_bytes(remote.read_segment(number))
-    return call(look_at_segments, paths, max_height, judge, arguments, limits=LIMITS), num_bytes
+    return call(look_at_segments, paths, max_height, judge, arguments, limits=PEEK_LIMITS), num_bytes
 
 
 def peek(
@@ -203,7 +203,7 @@ def peek(
             file.flush()
             present.update(wanted)
             result = call(
-                look, path, remote.size, frozenset(present), count, max_height, judge, arguments, limits=LIMITS
+                look, path, remote.size, frozenset(present), count, max_height, judge, arguments, limits=PEEK_LIMITS
             )
             if not isinstance(result, Missing):
                 return result, sum(min(remote.size, (n + 1) * BLOCK_BYTES) - n * BLOCK_BYTES for n in present)

@@ -14,8 +14,9 @@ from ops.dataset.statistics import STAGES, Statistics, collect_statistics
 from ops.drawing.charts import bar_chart, line_chart
 from ops.drawing.pictures import Picture, caption, draw_box, encode, grid
 from ops.gamepad import DATASET_BUTTONS, SCHEMA_VERSION, STICKS
+from ops.media.limits import PICTURE_LIMITS
 from ops.media.readers import sample_frames
-from ops.media.sandbox import Limits, call
+from ops.media.sandbox import call
 from ops.outcomes import BadInputError
 from ops.store.batch import read_batch
 from ops.store.layout import CARD, LOCATIONS, MANIFEST, VIDEOS, manifest_key
@@ -23,7 +24,6 @@ from ops.store.storage import Store, fingerprint
 
 VERSION: Final = "2"
 _NUM_PICTURES: Final = 12
-_PICTURE_LIMITS: Final = Limits(wall_s=60.0, cpu_s=30.0, memory_bytes=2 << 30)
 _MAX_ROWS: Final = 30
 #: Bounds of the classes of games by their hours, as in the paper's figure.
 _HOUR_CLASSES: Final = ((1, "under 1 h"), (10, "1 to 10 h"), (100, "10 to 100 h"), (1000, "100 to 1,000 h"))
@@ -196,7 +196,7 @@ def _middle_frame(store: Store, key: str) -> Picture | None:
         return None
     try:
         with store.reading(key) as path:
-            return call(sample_frames, path, 1, limits=_PICTURE_LIMITS)[0][1]
+            return call(sample_frames, path, 1, limits=PICTURE_LIMITS)[0][1]
     except BadInputError:
         return None
 

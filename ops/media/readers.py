@@ -117,6 +117,18 @@ def _pick(frames: Iterator[Any], targets_s: list[float]) -> Iterator[Any]:
 READERS: Final[dict[ReaderName, Callable[[], FrameReader]]] = {"pyav": PyAvReader, "decord": DecordReader}
 
 
+def find_reader(name: str) -> ReaderName:
+    """Return the reader of a name.
+
+    Raises:
+        ValueError: there is none of this name.
+    """
+    for known in READERS:
+        if known == name:
+            return known
+    raise ValueError(f"no reader {name!r}; expected one of {', '.join(READERS)}")
+
+
 def iter_frames(path: Path | str, max_height: int | None = None, reader: ReaderName = "pyav") -> Iterator[Frame]:
     """Yield every frame as (pts_s, (height, width, 3) uint8 RGB), scaled down to `max_height` if it is higher.
 

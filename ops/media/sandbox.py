@@ -79,13 +79,13 @@ class SandboxError(BadInputError):
     """
 
 
-def call(function: Callable[..., Result], *args: Any, limits: Limits | None = None) -> Result:
+def call(function: Callable[..., Result], *args: Any, limits: Limits) -> Result:
     """Return what a function returns, run in a child process.
 
     Args:
         function: at the top level of an importable module (not of `__main__`).
         *args: picklable.
-        limits: what the call may use, by default `Limits()`.
+        limits: what the call may use; `ops.media.limits` has those of each step over a video.
 
     Raises:
         SandboxError: the child crashed or passed a limit.
@@ -93,7 +93,6 @@ def call(function: Callable[..., Result], *args: Any, limits: Limits | None = No
             where the exception's class is neither Python's nor the project's, or its fields cannot travel.
         TypeError: the function returned something that is neither plain data nor a record of the project.
     """
-    limits = limits or Limits()
     if function.__module__ == "__main__" or "." in function.__qualname__:
         raise ValueError(
             f"a sandboxed function must be at the top level of an importable module, got "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ops.media.readers import ReaderName
+
 #: A place has four unknowns, which two points settle; with four, at least two agree with what the others say.
 LEAST_INLIERS = 4
 
@@ -24,6 +26,7 @@ class LocateConfig:
         scale: least and greatest width of the overlay as a fraction of the template's.
         max_rotation_deg: overlays stand upright; a fit that does not is none.
         template_widths: widths in pixels at which templates are described.
+        reader: what decodes the sampled frames. `pyav` reads all codecs; `decord` is slower and has no AV1.
     """
 
     num_frames: int = 25
@@ -36,6 +39,7 @@ class LocateConfig:
     scale: tuple[float, float] = (0.1, 2.0)
     max_rotation_deg: float = 3.0
     template_widths: tuple[int, ...] = (400, 220)
+    reader: ReaderName = "pyav"
 
     def __post_init__(self) -> None:
         if self.num_frames < 1:

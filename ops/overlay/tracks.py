@@ -90,7 +90,7 @@ def locate_video(
         RejectedError: no template agrees with enough keypoints.
         BadInputError: frames cannot be read.
     """
-    samples = sample_frames(path, config.num_frames, max_height=config.max_height)
+    samples = sample_frames(path, config.num_frames, config.max_height, config.reader)
     sampled = SampledFrames([frame for _, frame in samples], config.frames_per_picture)
     overlays = _find_overlays(sampled, indices, config)
     if not overlays:

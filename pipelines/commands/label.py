@@ -39,6 +39,9 @@ def label(
         Path | None,
         typer.Option(help="XFeat's weights, .safetensors or xfeat.pt; the shipped ones by default.", exists=True),
     ] = None,
+    reader: Annotated[
+        str, typer.Option(help="What decodes the frames that overlays are looked for in: pyav, or decord.")
+    ] = "pyav",
     min_confidence: Annotated[
         float, typer.Option(min=0, max=1, help="Values less certain than this are unknown in the labels.")
     ] = 0.0,
@@ -47,29 +50,52 @@ def label(
     ] = False,
 ) -> None:
     """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
-    from models.matchers.choice import choose_matchers
-    from models.matchers.library import cached_library, open_library
-    from models.matchers.xfeat import SHIPPED
-    from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
-    from ops.labels.refine import RefineConfig
     from ops.outcomes import BadInputError
-    from ops.stages.label_file import LabelJob
 
     _refuse_equal_names(videos)
     try:
-        matchers = choose_matchers(matcher, xfeat or SHIPPED)
-        job = LabelJob(
-            open_library((cached_library(library, matchers), *(templates or ()))),
-            CheckpointReader(find_checkpoint(parser)),
-            matchers,
-            preview,
-            refine=RefineConfig(min_confidence=min_confidence),
-        )
+        job = _make_job(templates or (), library, parser, (matcher, xfeat), reader, min_confidence, preview)
     except (BadInputError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
     num_failed = sum(report["outcome"] == "failed" for report in _run(job, videos, out))
     if num_failed:
         raise fail(f"{num_failed} of {len(videos)} videos failed; the reasons are in their report.json")
+
+
+def _make_job(
+    templates: Sequence[Path],
+    library: str,
+    parser: str,
+    features: tuple[MatcherKind, Path | None],
+    reader: str,
+    min_confidence: float,
+    preview: bool,
+) -> "LabelJob":
+    """Return the job that the command's options describe.
+
+    Raises:
+        ValueError: an option names what does not exist.
+        BadInputError: templates or checkpoint cannot be read.
+    """
+    from models.matchers.choice import choose_matchers
+    from models.matchers.library import cached_library, open_library
+    from models.matchers.xfeat import SHIPPED
+    from models.overlay_parser.checkpoint import CheckpointReader, find_checkpoint
+    from ops.labels.refine import RefineConfig
+    from ops.media.readers import find_reader
+    from ops.overlay.config import LocateConfig
+    from ops.stages.label_file import LabelJob
+
+    kind, weights = features
+    matchers = choose_matchers(kind, weights or SHIPPED)
+    return LabelJob(
+        open_library((cached_library(library, matchers), *templates)),
+        CheckpointReader(find_checkpoint(parser)),
+        matchers,
+        preview,
+        locate=LocateConfig(reader=find_reader(reader)),
+        refine=RefineConfig(min_confidence=min_confidence),
+    )
 
 
 def _run(job: "LabelJob", videos: Sequence[Path], out: Path) -> Iterator[dict[str, Any]]:

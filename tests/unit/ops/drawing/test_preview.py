@@ -8,7 +8,7 @@ import pytest
 from ops.drawing.pictures import pad_panel
 from ops.drawing.preview import write_preview
 from ops.gamepad import DATASET, PadTrace
-from ops.media.sandbox import call
+from ops.media.sandbox import Limits, call
 from ops.overlay.tracks import Track
 from tests.factories.media import read_index, write_clip
 from tests.factories.overlays import pressed
@@ -37,7 +37,7 @@ def read(path: Path) -> list[tuple[float, np.ndarray]]:
 
 def write(tmp_path: Path, times: np.ndarray, tracks=()) -> list[tuple[float, np.ndarray]]:
     clip = write_clip(tmp_path / "clip.mp4", width=SIZE[0], height=SIZE[1], pts_s=times.tolist(), num_frames=len(times))
-    call(write_preview, clip, tmp_path / "preview.mp4", list(tracks), labels(times))
+    call(write_preview, clip, tmp_path / "preview.mp4", list(tracks), labels(times), limits=Limits())
     return read(tmp_path / "preview.mp4")
 
 

@@ -150,13 +150,13 @@ def test_a_second_video_stream_is_counted(clips):
 
 
 def test_the_sandbox_carries_probes_and_frames(clips):
-    assert call(probe, clips("h264")) == probe(clips("h264"))
-    here, there = sample_frames(clips("vp9"), 5), call(sample_frames, clips("vp9"), 5)
+    assert call(probe, clips("h264"), limits=Limits()) == probe(clips("h264"))
+    here, there = sample_frames(clips("vp9"), 5), call(sample_frames, clips("vp9"), 5, limits=Limits())
     for (time_here, rgb_here), (time_there, rgb_there) in zip(here, there, strict=True):
         assert time_here == time_there
         np.testing.assert_array_equal(rgb_here, rgb_there)
     with pytest.raises(BadInputError, match=r"^truncated: "):
-        call(probe, clips("truncated_faststart"))
+        call(probe, clips("truncated_faststart"), limits=Limits())
 
 
 def test_a_wrong_count_is_our_callers_fault(clips):
@@ -187,13 +187,13 @@ class TestDecord:
         assert theirs[0][1].shape == (48, 80, 3)
 
     def test_samples_carry_their_times(self, clips):
-        for time, rgb in call(sample_frames, clips("h264"), 4, 48, "decord"):
+        for time, rgb in call(sample_frames, clips("h264"), 4, 48, "decord", limits=Limits()):
             assert read_index(rgb) == round(time * 30)
 
     @pytest.mark.parametrize("kind", ["av1", "h264_ts", "rotated"])
     def test_what_it_cannot_do_is_said(self, clips, kind):
         with pytest.raises(BadInputError, match=r"^unsupported: decord"):
-            call(sample_frames, clips(kind), 4, None, "decord")
+            call(sample_frames, clips(kind), 4, None, "decord", limits=Limits())
 
 
 def _read_all_with_decord(path):
