@@ -10,10 +10,8 @@ from ops.labels import atlas
 from ops.truth.synthesize import SynthesisConfig
 from tests.factories.media import write_clip
 from training.parser import data as parser_data
-from training.parser import skins as parser_skins
 from training.parser.config import ParserTrainConfig, smoke
 from training.parser.data import PairBatch, SyntheticPairs, load_footage, ramped
-from training.parser.skins import FIRST_TRAINING_VARIANT
 
 CONFIG = replace(smoke(), synthesis=SynthesisConfig(num_frames=4, width_px=(150, 170)))
 
@@ -50,15 +48,6 @@ def test_a_batch_fits_the_network() -> None:
 def test_pairs_overlap_by_one_frame() -> None:
     pairs = SyntheticPairs(CONFIG)[0].pairs
     assert torch.equal(pairs[0, 1], pairs[1, 0]) and torch.equal(pairs[1, 1], pairs[2, 0])
-
-
-def test_training_skins_are_not_the_library_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    names: list[str] = []
-    make_skin = parser_skins.make_skin
-    parser_skins._procedural.cache_clear()
-    monkeypatch.setattr(parser_skins, "make_skin", lambda name: names.append(name) or make_skin(name))
-    _ = SyntheticPairs(replace(CONFIG, seed=7))[0]
-    assert names and all(int(name.rsplit("-", 1)[1]) >= FIRST_TRAINING_VARIANT for name in names)
 
 
 def test_workers_that_take_turns_draw_different_skins() -> None:

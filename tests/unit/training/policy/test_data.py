@@ -7,14 +7,11 @@ from itertools import islice
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 
-from models.policy.config import PolicyConfig, tiny
-from ops.gamepad import DATASET, PadTrace
+from models.policy.config import tiny
 from ops.store.storage import Store
 from tests.factories.policy_data import make_dataset
-from training.policy.chunks import future_actions, list_sources, load_chunk
+from training.policy.chunks import list_sources, load_chunk
 from training.policy.config import DataConfig
 from training.policy.data import ALONE, Loader, World, prefetch
 
@@ -172,43 +169,6 @@ def test_frames_belong_to_their_labels(store):
         found = (columns * np.arange(128)).sum(axis=1) / columns.sum(axis=1)
         expected = (chunk.trace.sticks[chunk.rows, 0] + 1) / 2 * 120 + 3.5
         assert np.abs(found - expected).max() < 2.5
-
-
-@given(
-    fps=st.floats(10, 70),
-    control_hz=st.sampled_from([10.0, 15.0, 30.0, 60.0]),
-    shift=st.integers(0, 4),
-    row=st.integers(0, 99),
-    jitter=st.integers(0, 1000),
-)
-def test_actions_are_the_nearest_labels_or_unknown(fps, control_hz, shift, row, jitter):
-    rng = np.random.default_rng(jitter)
-    pts = np.cumsum(rng.uniform(0.5, 1.5, 100) / fps)
-    values = rng.uniform(-1, 1, 100)
-    trace = PadTrace.known(pts, np.zeros((100, DATASET.num_buttons)), np.repeat(values[:, None], 4, axis=1))
-    config = PolicyConfig(horizon=6, control_hz=control_hz, action_shift=shift)
-    actions = future_actions(trace, [row], config)[0, :, -4]
-    for step, action in enumerate(actions):
-        distance = np.abs(pts - (pts[row] + (shift + step) / control_hz))
-        if distance.min() > 1 / control_hz + 1e-9:
-            assert np.isnan(action)
-        elif distance.min() < 1 / control_hz - 1e-9:
-            nearest = values[np.flatnonzero(distance <= distance.min() + 1e-9)]
-            assert np.abs((nearest + 1) / 2 - action).min() < 1e-6
-
-
-def test_unknown_labels_stay_unknown_and_layouts_are_by_name():
-    buttons = np.zeros((30, DATASET.num_buttons), np.float32)
-    buttons[:, DATASET.index("west")] = 1
-    buttons[:, DATASET.index("guide")] = np.nan
-    trace = PadTrace.known(np.arange(30) / 30, buttons, np.zeros((30, 4)))
-    config = PolicyConfig(horizon=2, control_hz=30)
-    actions = future_actions(trace, [0], config)[0]
-    layout = config.action_layout
-    assert actions[:, layout.index("west")].tolist() == [1, 1]
-    assert np.isnan(actions[:, layout.index("guide")]).all()
-    assert np.isnan(actions[:, layout.index("right_up")]).all()
-    assert actions[:, -4:].tolist() == [[0.5] * 4] * 2
 
 
 def test_fewer_chunks_than_streams_are_shared(store):

@@ -1,68 +1,16 @@
 """The loop on a toy dataset: exact resume, refusals, learning."""
 
 import dataclasses
-import json
 
 import pytest
 import torch
 
 from models.policy.checkpoint import save_policy
-from models.policy.config import FlowConfig, PolicyConfig, StackConfig, VisionConfig
 from models.policy.modeling import Policy
-from ops.store.storage import Store
-from tests.factories.policy_data import make_dataset
-from training.policy import checkpoint as checkpoints
-from training.policy.checkpoint import list_steps, load_state
-from training.policy.config import AugmentConfig, DataConfig, OptimizerConfig, TrainConfig, learning_rate
+from tests.factories.policy_runs import BATCHES, KilledError, kill_at, mini
+from training.policy.checkpoint import load_state
 from training.policy.loop import train
-from training.policy.recipes import RECIPES, fine_tuned, get_recipe
-
-BATCHES = ["batch-000001"]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory):
-    torch.set_num_threads(1)
-    store = Store(str(tmp_path_factory.mktemp("loop")))
-    make_dataset(store, num_train=2, num_val=1, seconds=3, chunk_s=1.5)
-    return store
-
-
-def mini(**changes) -> TrainConfig:
-    policy = PolicyConfig(
-        vision=VisionConfig(hidden=32, layers=1, heads=2, mlp=32, image_px=32, patch_px=16, stem=(8, 16), name=""),
-        mixing=StackConfig(1, 2, 16, dropout=0.1),
-        dit=StackConfig(2, 2, 16, dropout=0.1),
-        flow=FlowConfig(steps=4),
-        horizon=4,
-        control_hz=15.0,
-        hidden=32,
-        dit_output=32,
-        max_positions=4,
-    )
-    config = TrainConfig(
-        policy=policy,
-        optimizer=OptimizerConfig(lr=1e-3, warmup_steps=1, decay_steps=1),
-        data=DataConfig(batch_size=4, frame_stride=3, window_chunks=2, num_streams=2),
-        augment=AugmentConfig(hue=0, saturation=0, rotation_deg=0, crop=0.1),
-        steps=4,
-        noise_draws=2,
-        checkpoint_every=2,
-        log_every=1,
-    )
-    return dataclasses.replace(config, **changes)
-
-
-class KilledError(Exception):
-    pass
-
-
-def kill_at(step: int):
-    def progress(now, total, row):
-        if now == step:
-            raise KilledError
-
-    return progress
+from training.policy.recipes import fine_tuned
 
 
 def same_weights(one, other) -> bool:
@@ -87,42 +35,10 @@ def test_a_killed_run_ends_with_the_same_bits(store, killed_at):
     assert [row["step"] for row in resumed.metrics] == [1, 2, 3, 4]
 
 
-def test_a_kill_while_writing_leaves_the_checkpoint_before(store, monkeypatch):
-    config = mini()
-    write_json = Store.write_json
-
-    def fail(self, key, value):
-        if key.endswith("step-00000004/metadata.json"):
-            raise KilledError
-        write_json(self, key, value)
-
-    monkeypatch.setattr(Store, "write_json", fail)
-    with pytest.raises(KilledError):
-        train(config, store, BATCHES, "runs/torn")
-    assert list_steps(store, "runs/torn") == [2]
-    monkeypatch.undo()
-    assert train(config, store, BATCHES, "runs/torn").resumed_from == 2
-
-
 def test_a_finished_run_is_not_trained_again(store):
     train(mini(), store, BATCHES, "runs/twice")
     again = train(mini(), store, BATCHES, "runs/twice")
     assert (again.resumed_from, again.steps) == (4, 4)
-
-
-def test_a_changed_config_is_refused_by_name(store):
-    train(mini(steps=2), store, BATCHES, "runs/changed")
-    changed = mini(steps=2, seed=5)
-    changed = dataclasses.replace(changed, optimizer=dataclasses.replace(changed.optimizer, lr=0.5))
-    with pytest.raises(ValueError, match=r"optimizer\.lr was 0\.001, is 0\.5; seed was 0, is 5"):
-        train(changed, store, BATCHES, "runs/changed")
-
-
-def test_old_checkpoints_go(store):
-    train(mini(checkpoint_every=1), store, BATCHES, "runs/many")
-    assert list_steps(store, "runs/many") == [3, 4]
-    assert not [key for key in store.list("runs/many") if "step-00000001" in key]
-    assert checkpoints._KEEP == 2
 
 
 def test_frozen_parts_do_not_move_and_unknown_channels_are_reported(store):
@@ -157,32 +73,6 @@ def test_fine_tuning_starts_from_a_checkpoint_whole_or_with_its_eyes_shut(store,
         fine_tuned(mini(), init="a", vision_init="b")
 
 
-def test_metrics_are_json_lines_and_tensorboard(store):
-    train(mini(), store, BATCHES, "runs/metrics")
-    rows = store.read_bytes("runs/metrics/step-00000004/metrics.jsonl").decode().splitlines()
-    assert [json.loads(row)["step"] for row in rows] == [1, 2, 3, 4]
-    assert any("tfevents" in key for key in store.list("runs/metrics/tensorboard"))
-
-
 def test_bf16_trains(store):
     report = train(mini(precision="bf16", steps=2), store, BATCHES, "runs/bf16")
     assert 0 < report.loss < 100
-
-
-def test_the_schedule_warms_up_holds_and_decays():
-    config = mini(steps=10, optimizer=OptimizerConfig(lr=1.0, warmup_steps=3, decay_steps=3))
-    rates = [learning_rate(step, config) for step in range(10)]
-    assert rates == pytest.approx([0.25, 0.5, 0.75, 1, 1, 1, 1, 0.75, 0.5, 0.25])
-
-
-@pytest.mark.parametrize("name", RECIPES)
-def test_recipes_are_valid_and_differ(name):
-    assert get_recipe(name).steps > 0
-    with pytest.raises(ValueError, match=r"tiny, small, paper, nitrogen-500m, got 'huge'"):
-        get_recipe("huge")
-
-
-@pytest.mark.parametrize("bad", [{"steps": 0}, {"precision": "fp8"}, {"steps": 1}])
-def test_bad_configs_are_refused(bad):
-    with pytest.raises(ValueError):
-        mini(**bad)

@@ -1,24 +1,7 @@
-import json
-from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
 import pytest
 import torch
 
-from models.overlay_parser.checkpoint import (
-    MAIN,
-    PROCEDURAL,
-    SHIPPED,
-    CheckpointReader,
-    Network,
-    OpenParser,
-    ParserPredictor,
-    load_parser,
-    load_predictor,
-    save_parser,
-)
-from models.overlay_parser.config import CONFIGS, GRID, ParserConfig, b0, debug
+from models.overlay_parser.config import CONFIGS, GRID
 from models.overlay_parser.modeling import (
     OverlayParser,
     ParserOutput,
@@ -30,19 +13,11 @@ from models.overlay_parser.modeling import (
     stick_loss,
 )
 from ops.labels import atlas
-from ops.outcomes import BadInputError
-from ops.skins.procedural import make_skin
 
 SHAPE = (atlas.HEIGHT_PX, atlas.WIDTH_PX)
 
 
-@pytest.fixture(scope="module")
-def model() -> OverlayParser:
-    torch.manual_seed(0)
-    return OverlayParser(debug()).eval()
-
-
-def _inputs(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
+def inputs(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
     pairs = torch.randint(0, 256, (batch, 2, *SHAPE, 3), dtype=torch.uint8, generator=generator)
     return pairs, torch.randint(0, 256, (batch, *SHAPE, 7), dtype=torch.uint8, generator=generator)
@@ -50,24 +25,19 @@ def _inputs(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
 
 @pytest.mark.parametrize("name", ["tiny", "debug"])
 def test_a_batch_of_pairs_gives_buttons_and_stick_grids(name: str) -> None:
-    output = OverlayParser(CONFIGS[name]()).eval()(*_inputs(3))
+    output = OverlayParser(CONFIGS[name]()).eval()(*inputs(3))
     assert output.button_logits.shape == (3, 17) and output.stick_logits.shape == (3, 2, GRID, GRID)
 
 
-def test_the_published_encoder_can_be_built() -> None:
-    num_parameters = sum(p.numel() for p in OverlayParser(b0()).parameters())
-    assert 3_300_000 < num_parameters < 8_000_000, "SegFormer-B0's encoder has 3.3 M"
-
-
 def test_rows_of_a_batch_do_not_see_each_other(model: OverlayParser) -> None:
-    pairs, reference = _inputs(3)
+    pairs, reference = inputs(3)
     with torch.inference_mode():
         together, alone = model(pairs, reference), model(pairs[1:2], reference[1:2])
     torch.testing.assert_close(together.button_logits[1:2], alone.button_logits, atol=1e-4, rtol=1e-4)
 
 
 def test_both_frames_and_both_references_count(model: OverlayParser) -> None:
-    pairs, reference = _inputs(1)
+    pairs, reference = inputs(1)
     with torch.inference_mode():
         before = model(pairs, reference).button_logits
         for change in (pairs[:, 0], pairs[:, 1], reference[..., :4], reference[..., 4:]):
@@ -102,7 +72,7 @@ def test_another_bump_far_away_does_not_pull_and_lowers_the_certainty() -> None:
 
 
 def test_each_stick_is_read_in_its_own_window(model: OverlayParser) -> None:
-    pairs, reference = _inputs()
+    pairs, reference = inputs()
     frames = pairs[:, 1].clone()
     with torch.inference_mode():
         before = model.stick_reader(frames, reference)
@@ -167,87 +137,3 @@ def test_what_is_unknown_has_no_loss_and_no_gradient() -> None:
     loss.backward()
     assert torch.isfinite(loss) and logits.grad[0, 5] == 0 and (sticks.grad[1, 1] == 0).all()
     assert (logits.grad != 0).sum() == 2 * 17 - 1 and (sticks.grad[0] != 0).any()
-
-
-def test_a_saved_parser_is_the_same_parser(model: OverlayParser, tmp_path: Path) -> None:
-    save_parser(model, tmp_path)
-    loaded = load_parser(tmp_path)
-    assert loaded.config == model.config and not loaded.training
-    with torch.inference_mode():
-        mine, theirs = model(*_inputs()), loaded(*_inputs())
-    assert torch.equal(mine.button_logits, theirs.button_logits)
-    assert torch.equal(mine.stick_logits, theirs.stick_logits)
-    assert torch.equal(mine.sticks.places, theirs.sticks.places)
-
-
-def _spoil_config(folder: Path, **changes: object) -> None:
-    fields = json.loads((folder / MAIN.config).read_text())
-    (folder / MAIN.config).write_text(json.dumps(fields | changes))
-
-
-SPOILED = {
-    "no weights": (lambda folder: (folder / MAIN.weights).unlink(), "model.safetensors is missing"),
-    "no config": (lambda folder: (folder / MAIN.config).unlink(), "config.json is missing"),
-    "cut weights": (
-        lambda folder: (folder / MAIN.weights).write_bytes((folder / MAIN.weights).read_bytes()[:999]),
-        "checkpoint",
-    ),
-    "a pickle": (lambda folder: (folder / MAIN.weights).write_bytes(b"\x80\x04\x95" + bytes(99)), "checkpoint"),
-    "no JSON": (lambda folder: (folder / MAIN.config).write_text("{"), "checkpoint"),
-    "no object": (lambda folder: (folder / MAIN.config).write_text("[1]"), "checkpoint"),
-    "another shape": (lambda folder: _spoil_config(folder, decoder=24), "size mismatch"),
-    "an unknown field": (lambda folder: _spoil_config(folder, colour=1), "colour"),
-    "stages that differ": (lambda folder: _spoil_config(folder, heads=[1]), "same stages"),
-}
-
-
-@pytest.mark.parametrize("kind", SPOILED)
-def test_a_checkpoint_that_does_not_fit_says_so_in_one_line(kind: str, model: OverlayParser, tmp_path: Path) -> None:
-    spoil, message = SPOILED[kind]
-    save_parser(model, tmp_path)
-    spoil(tmp_path)
-    with pytest.raises(BadInputError, match=message) as caught:
-        load_parser(tmp_path)
-    assert "\n" not in str(caught.value)
-
-
-def test_the_predictor_reads_alike_in_batches_of_any_size(model: OverlayParser) -> None:
-    pairs, reference = _inputs(5)
-    readings = [ParserPredictor(model, size)(pairs.numpy(), reference[0].numpy()) for size in (2, 64)]
-    for name in ("pressed", "places", "certainty"):
-        np.testing.assert_allclose(getattr(readings[0], name), getattr(readings[1], name), atol=1e-4)
-    assert readings[0].pressed.shape == (5, 17) and readings[0].places.shape == (5, 2, 2)
-    assert readings[0].pressed.min() >= 0 and readings[0].pressed.max() <= 1
-    assert readings[0].certainty.min() >= 0 and readings[0].certainty.max() <= 1
-
-
-@pytest.mark.parametrize("network", [MAIN, PROCEDURAL])
-def test_the_fast_runtime_reads_what_the_network_reads(network: Network) -> None:
-    pairs, reference = _inputs(5)
-    fast, plain = (
-        ParserPredictor(load_parser(network=network), runtime=name)(pairs.numpy(), reference[0].numpy())
-        for name in ("onnx", "torch")
-    )
-    for name in ("pressed", "places", "certainty"):
-        np.testing.assert_allclose(getattr(fast, name), getattr(plain, name), atol=1e-4)
-
-
-def test_the_shipped_checkpoint_is_there_and_small() -> None:
-    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 16 * 2**20
-    assert isinstance(load_parser().config, ParserConfig)
-
-
-def test_a_worker_opens_a_checkpoint_once_per_content() -> None:
-    first, again, other = (OpenParser(SHIPPED, content)() for content in ("a", "a", "b"))
-    assert first is again and first is not other
-    assert isinstance(load_predictor(), ParserPredictor)
-
-
-def test_a_second_network_reads_procedural_skins_where_there_is_one(model: OverlayParser, tmp_path: Path) -> None:
-    template = make_skin("ps4-flat-01").template()
-    published = replace(template, template_id="io-ds4")
-    shipped = CheckpointReader()
-    assert shipped(template) is not shipped(published)
-    save_parser(model, tmp_path)
-    alone = CheckpointReader(tmp_path)
-    assert alone(template) is alone(published)
