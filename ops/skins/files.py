@@ -7,6 +7,7 @@ alone is what labelling needs.
 from __future__ import annotations
 
 import json
+import tempfile
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
@@ -18,7 +19,7 @@ from ops.outcomes import BadInputError
 from ops.skins.form import ControlArt, Skin, Sprite, TriggerMode
 from ops.skins.importers.common import MAX_CANVAS_PX, read_rgba
 from ops.skins.shapes import premultiplied
-from ops.skins.template import ControlArea
+from ops.skins.template import ControlArea, Template
 from ops.store.storage import to_json
 
 SKIN_FILE = "skin.json"
@@ -73,6 +74,38 @@ def save_skin(skin: Skin, library: Path) -> None:
     }
     skin.template().save(library)
     (folder / SKIN_FILE).write_bytes(to_json(record))
+
+
+def save_imported(loaded: Skin | Template, library: Path, replace: bool = False) -> None:
+    """Write an imported skin, or the template that a picture alone is, into a library folder.
+
+    Raises:
+        BadInputError: another skin of the library has its name, and `replace` is not given.
+    """
+    name = loaded.skin_id if isinstance(loaded, Skin) else loaded.template_id
+    library.mkdir(parents=True, exist_ok=True)
+    if not replace and (library / f"{name}.png").exists():
+        with tempfile.TemporaryDirectory(prefix="overplay-skin-") as scratch:
+            _save(loaded, Path(scratch))
+            if _content(Path(scratch), name) != _content(library, name):
+                raise BadInputError(
+                    f"{library} has another skin called {name!r}; rename the file or its folder, import into another "
+                    "folder, or give --replace to write over it"
+                )
+    _save(loaded, library)
+
+
+def _save(loaded: Skin | Template, library: Path) -> None:
+    if isinstance(loaded, Skin):
+        save_skin(loaded, library)
+    else:
+        loaded.save(library)
+
+
+def _content(library: Path, name: str) -> dict[str, bytes]:
+    """Return the bytes of all files of a skin by their names."""
+    files = [library / f"{name}.png", library / f"{name}.json", *(library / name).glob("*")]
+    return {str(file.relative_to(library)): file.read_bytes() for file in files if file.is_file()}
 
 
 def load_skin(folder: Path) -> Skin:

@@ -34,13 +34,14 @@ def import_skins(
         Path | None,
         typer.Option(help="Folder to write to; by default skins/ in OVERPLAY_HOME.", file_okay=False),
     ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Write over other skins of the same names.")] = False,
 ) -> None:
     """Import skins of Input Overlay, VSCView, Open Joystick Display and GamePad Viewer, and PNG templates.
 
     One line per skin: what it draws, or why it was refused. Label with them: overplay label --templates FOLDER.
     """
     from ops.outcomes import BadInputError
-    from ops.skins.files import save_skin
+    from ops.skins.files import save_imported
     from ops.skins.form import Skin
     from ops.skins.importers.discover import find_skins
 
@@ -50,11 +51,7 @@ def import_skins(
         for found in find_skins(path):
             try:
                 loaded = found.load()
-                library.mkdir(parents=True, exist_ok=True)
-                if isinstance(loaded, Skin):
-                    save_skin(loaded, library)
-                else:
-                    loaded.save(library)
+                save_imported(loaded, library, replace)
             except BadInputError as error:
                 num_refused += 1
                 say(f"{found.name}: refused: {' '.join(str(error).split())}")

@@ -21,15 +21,31 @@ from ops.skins.template import DRAWN_ALPHA, ControlArea, Pixels
 
 Point = tuple[float, float]
 
+#: Greatest side of a canvas; greater ones are no overlays, and drawing them would take gigabytes.
 MAX_CANVAS_PX = 4096
+#: Greatest side of a picture.
 MAX_ATLAS_PX = 8192
+#: Greatest layout; published ones have at most some 100 kB.
 _MAX_JSON_BYTES = 4 << 20
+#: Signature and header of a PNG, up to its size.
+_PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_PNG_HEADER_BYTES = 24
+#: 16-bit values over 8-bit ones.
+_DEEP_TO_BYTE = 257
 #: An area that is not known yet; `finished` measures it.
 NO_AREA = ControlArea(0, 0, 0, 0)
-#: A press changes at least so many pixels by so much, seen 640 pixels wide, or it is not shown.
+#: Wider skins are measured as they are seen this wide.
 _MEASURE_PX = 640
+#: A press changes pixels by so much (of 1), or it is not shown. Chosen by eye.
 _VISIBLE = 0.06
+#: It changes so many pixels of a skin that is `_MEASURE_PX` wide; of a smaller one as many as cover the same share.
 _VISIBLE_PIXELS = 6
+#: A cap is where its alpha is at least this share of its strongest.
+_CAP_ALPHA = 0.5
+#: Four buttons are a diamond if each is off the middle along one axis by this share less than along the other.
+_DIAMOND = 0.6
+#: Areas are kept to thousandths of a pixel.
+_DIGITS = 3
 _DPAD = ("dpad_up", "dpad_down", "dpad_left", "dpad_right")
 #: Where a press of one direction redraws all of a d-pad, the direction is where it changes this share of the most.
 _MOSTLY = 0.5
@@ -56,16 +72,16 @@ def read_rgba(png: Path) -> Pixels:
     if not png.is_file():
         raise BadInputError(f"picture {png.name} is missing; the layout asks for it")
     data = png.read_bytes()
-    if data[:8] != b"\x89PNG\r\n\x1a\n" or len(data) < 24:
+    if not data.startswith(_PNG_MAGIC) or len(data) < _PNG_HEADER_BYTES:
         raise BadInputError(f"picture {png.name}: not a PNG; give an RGBA PNG")
-    width, height = struct.unpack(">II", data[16:24])
+    width, height = struct.unpack(">II", data[16:_PNG_HEADER_BYTES])
     if max(width, height) > MAX_ATLAS_PX:
         raise BadInputError(f"picture {png.name}: {width}x{height} px; at most {MAX_ATLAS_PX} on a side")
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise BadInputError(f"picture {png.name}: damaged; it cannot be decoded")
     if image.dtype == np.uint16:
-        image = (image / 257).astype(np.uint8)
+        image = (image / _DEEP_TO_BYTE).astype(np.uint8)
     codes = {1: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
     channels = 1 if image.ndim == 2 else image.shape[2]
     if channels not in codes:
@@ -134,7 +150,7 @@ def face_positions(labels: Mapping[str, str], centres: Mapping[str, Point]) -> d
         places = {}
         for key in keys:
             dx, dy = np.subtract(centres[key], middle)
-            if min(abs(dx), abs(dy)) > 0.6 * max(abs(dx), abs(dy)):
+            if min(abs(dx), abs(dy)) > _DIAMOND * max(abs(dx), abs(dy)):
                 break
             places[key] = ("east" if dx > 0 else "west") if abs(dx) > abs(dy) else ("south" if dy > 0 else "north")
         if len(places) == 4 and len(set(places.values())) == 4:
@@ -217,6 +233,11 @@ def _changes(
     return np.asarray((np.stack([columns, rows], axis=1) + 0.5) / renderer.scale, dtype=np.float32)
 
 
+def _least_pixels(renderer: SkinRenderer) -> int:
+    """Return how many pixels a press must change to be shown: in pixel art one may be a whole button."""
+    return max(1, round(_VISIBLE_PIXELS * (renderer.width_px / _MEASURE_PX) ** 2))
+
+
 def _share_an_area(controls: Mapping[str, ControlArt]) -> bool:
     return len({controls[name].area for name in _DPAD}) == 1
 
@@ -225,7 +246,7 @@ def _measured(
     renderer: SkinRenderer, idle: Floats, name: str, art: ControlArt, share: float = 0.0
 ) -> ControlArt | None:
     points = _changes(renderer, idle, name, (0, 0, 0, 0), share)
-    if len(points) < _VISIBLE_PIXELS:
+    if len(points) < _least_pixels(renderer):
         return None
     pixel = 0.5 / renderer.scale
     low, high = points.min(axis=0) - pixel, points.max(axis=0) + pixel
@@ -237,13 +258,13 @@ def _measured_stick(renderer: SkinRenderer, idle: Floats, name: str, art: Contro
     index = STICKS.index(name)
     axes = [0.0] * 4
     axes[2 * index] = 1.0
-    if art.off is None or len(_changes(renderer, idle, None, tuple(axes))) < _VISIBLE_PIXELS:
+    if art.off is None or len(_changes(renderer, idle, None, tuple(axes))) < _least_pixels(renderer):
         return None
     off = art.off
     alpha = off.rgba[..., 3]
-    rows, columns = np.nonzero(alpha > 0.5 * alpha.max())
+    rows, columns = np.nonzero(alpha > _CAP_ALPHA * alpha.max())
     (left, right), (top, bottom) = (columns.min(), columns.max() + 1), (rows.min(), rows.max() + 1)
-    if len(_changes(renderer, idle, ("left_thumb", "right_thumb")[index], (0, 0, 0, 0))) < _VISIBLE_PIXELS:
+    if len(_changes(renderer, idle, ("left_thumb", "right_thumb")[index], (0, 0, 0, 0))) < _least_pixels(renderer):
         art = replace(art, on=None)
     centre = off.x + (left + right) / 2, off.y + (top + bottom) / 2
     area = _area(*centre, (right - left) / 2, (bottom - top) / 2, art.area.travel)
@@ -251,7 +272,7 @@ def _measured_stick(renderer: SkinRenderer, idle: Floats, name: str, art: Contro
 
 
 def _area(cx: float, cy: float, half_width: float, half_height: float, travel: float = 0.0) -> ControlArea:
-    return ControlArea(*(round(float(value), 3) for value in (cx, cy, half_width, half_height, travel)))
+    return ControlArea(*(round(float(value), _DIGITS) for value in (cx, cy, half_width, half_height, travel)))
 
 
 def stick_area(travel: float) -> ControlArea:

@@ -1,13 +1,15 @@
 """Find the skins under a path, whatever program they were made for, and import them one by one.
 
-A bad skin is one line of reason and stops nothing else.
+A bad skin is one line of reason and stops nothing else. Names of files are read in any case, as Windows reads them.
+No two skins of one search have the same name.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,10 +18,13 @@ from ops.outcomes import BadInputError
 from ops.skins.files import SKIN_FILE
 from ops.skins.form import Skin
 from ops.skins.importers import gamepad_viewer, input_overlay, joystick_display, vscview
-from ops.skins.importers.common import read_json
+from ops.skins.importers.common import read_json, slug
 from ops.skins.template import Template
 
+#: Folders with more files are no skin folders; walking them would take minutes.
 _MAX_FILES = 20_000
+#: Where the name of a layout's file ends in the name of a skin.
+_SUFFIX = re.compile(r"\.(?:json|css|png)\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,13 +55,41 @@ def find_skins(path: Path) -> Iterator[Found]:
     files = _files(path)
     found = [item for file in files for item in _layouts(file, root)]
     if not found:
-        found = [Found(_name(file, root), partial(Template.load, file)) for file in files if _is_picture(file)]
+        load = _picture if path.is_file() else _template  # a folder's layouts were found already
+        found = [load(file, root) for file in files if _is_picture(file)]
     if not found:
         raise BadInputError(
             f"no skin at {path}; expected an Input Overlay or VSCView JSON, an Open Joystick Display theme.json, a "
             "GamePad Viewer style sheet, or PNG templates"
         )
-    yield from found
+    names: dict[str, str] = {}
+    for item in found:
+        yield replace(item, load=partial(_load_apart, item, names))
+
+
+def _load_apart(item: Found, names: dict[str, str]) -> Skin | Template:
+    """Return what an item loads, under a name that no other item has; `names` holds who has which."""
+    loaded = item.load()
+    name = loaded.skin_id if isinstance(loaded, Skin) else loaded.template_id
+    layout = slug(Path(_SUFFIX.split(item.name)[0]).name)
+    own = [name, f"{name}-{layout}", f"{name}-{slug(item.name)}"]
+    free = next((choice for choice in own if names.setdefault(choice, item.name) == item.name), None)
+    if free is None:
+        raise BadInputError(f"it would be called {own[-1]!r}, as {names[own[-1]]} is; rename the file or its folder")
+    return replace(loaded, skin_id=free) if isinstance(loaded, Skin) else replace(loaded, template_id=free)
+
+
+def _picture(file: Path, root: Path) -> Found:
+    """Return a picture as a template, or refuse it if a layout beside it cuts its sprites out of it."""
+    layout = input_overlay.layout_beside(file)
+    if layout is not None:
+        reason = f"the texture sheet of {layout.name}, which cuts its sprites out of it; import the layout"
+        return _refused(_name(file, root), BadInputError(reason))
+    return _template(file, root)
+
+
+def _template(file: Path, root: Path) -> Found:
+    return Found(_name(file, root), partial(Template.load, file))
 
 
 def _is_picture(file: Path) -> bool:
@@ -89,14 +122,22 @@ def _refused(name: str, error: BadInputError) -> Found:
 def _layouts(file: Path, root: Path) -> Iterator[Found]:
     name = _name(file, root)
     try:
-        if file.suffix == ".json" and file.name != SKIN_FILE:
+        suffix = file.suffix.lower()
+        if suffix == ".json" and file.name != SKIN_FILE:
             yield from _json_layouts(file, root, read_json(file))
+        elif suffix == ".ini" and input_overlay.is_old_layout(file):
+            raise BadInputError(
+                "an Input Overlay layout of plugin 4.x (.ini); open it in the plugin's config creator, save it as .json"
+            )
         elif file.name == "template.css" and file.with_name("template.html").is_file():
             for colour in gamepad_viewer.colours(file):
                 load = partial(gamepad_viewer.import_template, file.parent, colour)
                 yield Found(f"{name} {colour}".strip(), load)
-        elif file.suffix == ".css" and gamepad_viewer.is_custom(file):
-            yield Found(name, partial(gamepad_viewer.import_custom, file))
+        elif suffix == ".css":
+            pads = gamepad_viewer.pads(file)
+            for pad in pads:
+                load = partial(gamepad_viewer.import_custom, file, pad)
+                yield Found(f"{name} {pad}" if len(pads) > 1 else name, load)
     except BadInputError as error:
         yield _refused(name, error)
 
@@ -104,10 +145,9 @@ def _layouts(file: Path, root: Path) -> Iterator[Found]:
 def _json_layouts(file: Path, root: Path, record: Any) -> Iterator[Found]:
     name = _name(file, root)
     if input_overlay.is_layout(record):
-        others = sum(1 for other in file.parent.glob("*.json") if other != file)
-        pictures = input_overlay.atlases(file, others)
+        pictures = input_overlay.atlases(file)
         if not pictures:
-            yield _refused(name, BadInputError("no PNG atlas beside the layout; put it into the same folder"))
+            yield _refused(name, BadInputError(input_overlay.no_atlas(file)))
         for png in pictures:
             yield Found(f"{name} {png.name}", partial(input_overlay.import_skin, record, file, png))
     elif joystick_display.is_theme(record):

@@ -7,8 +7,11 @@ out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +26,7 @@ from ops.skins.importers.common import (
     finished,
     layered,
     nothing,
+    read_json,
     read_rgba,
     slug,
     sprite,
@@ -30,19 +34,36 @@ from ops.skins.importers.common import (
 )
 from ops.skins.template import Pixels
 
+#: Pixels between the looks of an element in the atlas.
 _BORDER_PX = 3
 #: A trigger that is drawn as a button is down from here on.
 _TRIGGER_BUTTON = 0.1
-_TEXTURE, _BUTTON, _STICK, _TRIGGER, _GUIDE, _DPAD = 0, 2, 5, 6, 7, 8
+#: Types of elements, as the plugin numbers them; keyboard and mouse have the others.
+_TEXTURE = 0
+_BUTTON = 2
+_STICK = 5
+_TRIGGER = 6
+_GUIDE = 7
+_DPAD = 8
+#: What a layout of plugin 4.x holds, and in how many bytes it is looked for.
+_OLD_LAYOUT = re.compile(rb"overlay_width\s*=", re.IGNORECASE)
+_MAX_INI_BYTES = 1 << 20
+#: Names that share fewer letters at their ends have them by chance.
+_LEAST_SHARED = 3
 _FILL: dict[int, TriggerMode] = {1: "fill_up", 2: "fill_down", 3: "fill_left", 4: "fill_right"}
 _FACE = ("south", "east", "west", "north")
-_CODES = (*_FACE, "back", "guide", "start", "left_thumb", "right_thumb", "left_shoulder", "right_shoulder",
-          "dpad_up", "dpad_down", "dpad_left", "dpad_right")  # fmt: skip
+#: Buttons by SDL's codes.
+_CODES = (
+    *_FACE, "back", "guide", "start", "left_thumb", "right_thumb", "left_shoulder", "right_shoulder",
+    "dpad_up", "dpad_down", "dpad_left", "dpad_right",
+)  # fmt: skip
 #: Codes from here on are those of plugin 4.x, in another order.
 _OLD_CODES = 0xEC00
-_OLD = {0: "south", 1: "east", 2: "west", 3: "north", 4: "left_shoulder", 5: "right_shoulder", 6: "back", 7: "start",
-        9: "left_thumb", 10: "right_thumb", 11: "dpad_left", 12: "dpad_right", 13: "dpad_up",
-        14: "dpad_down"}  # fmt: skip
+_OLD = {
+    0: "south", 1: "east", 2: "west", 3: "north", 4: "left_shoulder", 5: "right_shoulder", 6: "back", 7: "start",
+    9: "left_thumb", 10: "right_thumb", 11: "dpad_left", 12: "dpad_right", 13: "dpad_up", 14: "dpad_down",
+}  # fmt: skip
+#: Buttons by what authors of presets call them.
 _IDS = {
     "a": "south", "cross": "south", "b": "east", "circle": "east", "x": "west", "square": "west", "y": "north",
     "triangle": "north", "z": "right_shoulder", "select": "back", "back": "back", "minus": "back", "share": "back",
@@ -60,11 +81,70 @@ def is_layout(record: Any) -> bool:
     return isinstance(record, dict) and isinstance(record.get("elements"), list) and "overlay_width" in record
 
 
-def atlases(layout: Path, others: int) -> list[Path]:
-    """Return the pictures beside a layout: all of its folder, or those named after it if `others` layouts are there."""
-    pictures = sorted(layout.parent.glob("*.png"))
-    named = [png for png in pictures if png.stem.startswith(layout.stem)]
-    return named if others and named else pictures
+def is_old_layout(file: Path) -> bool:
+    """Whether an `.ini` file is a layout of plugin 4.x."""
+    with file.open("rb") as opened:
+        return _OLD_LAYOUT.search(opened.read(_MAX_INI_BYTES)) is not None
+
+
+def layout_beside(picture: Path) -> Path | None:
+    """Return a layout that cuts its sprites out of a picture; None if there is none beside it."""
+    old = [file for file in _with_suffix(picture.parent, ".ini") if is_old_layout(file)]
+    return next((layout for layout in _layouts(picture.parent) if picture in atlases(layout)), next(iter(old), None))
+
+
+def atlases(layout: Path) -> list[Path]:
+    """Return the pictures that belong to a layout.
+
+    A layout that is alone in its folder has all pictures there: they are its colourways. A picture that is alone
+    belongs to all layouts. Else a picture belongs to the layouts whose names are most like its own. Pictures that are
+    like none are for the layouts that have no other.
+    """
+    pictures, layouts = _with_suffix(layout.parent, ".png"), _layouts(layout.parent)
+    if len(pictures) <= 1 or len(layouts) <= 1:
+        return pictures
+    owners = {picture: _most_alike(picture, layouts) for picture in pictures}
+    own = [picture for picture in pictures if layout in owners[picture]]
+    return own or [picture for picture in pictures if not owners[picture]]
+
+
+def no_atlas(layout: Path) -> str:
+    """Return why a layout has no picture, and what to do."""
+    if not _with_suffix(layout.parent, ".png"):
+        return "no PNG atlas beside the layout; put it into the same folder"
+    return "each PNG beside it is named after another layout; name its own after it, or give it a folder of its own"
+
+
+def _with_suffix(folder: Path, suffix: str) -> list[Path]:
+    """Return the files of a folder that end on a suffix in any case, sorted."""
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() == suffix and file.is_file())
+
+
+def _layouts(folder: Path) -> list[Path]:
+    found = []
+    for file in _with_suffix(folder, ".json"):
+        with suppress(BadInputError):
+            found += [file] if is_layout(read_json(file)) else []
+    return found
+
+
+def _most_alike(picture: Path, layouts: list[Path]) -> list[Path]:
+    """Return the layouts whose names share the most with a picture's: most of their own letters, then most letters."""
+    shared = {layout: _shared_letters(layout.stem.lower(), picture.stem.lower()) for layout in layouts}
+    rank = {layout: (count / len(layout.stem), count) for layout, count in shared.items() if count}
+    return [layout for layout in rank if rank[layout] == max(rank.values())]
+
+
+def _same(first: str, second: str) -> int:
+    """Return how many letters two texts begin with in common."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(first, second, strict=False)))
+
+
+def _shared_letters(layout: str, picture: str) -> int:
+    """Return how many letters two names share at their start and end; 0 if too few to mean anything."""
+    start = _same(layout, picture)
+    end = _same(layout[start:][::-1], picture[start:][::-1])
+    return start + end if start + end >= min(_LEAST_SHARED, len(layout)) else 0
 
 
 def import_skin(record: dict[str, Any], layout: Path, atlas: Path) -> Skin:
@@ -102,9 +182,13 @@ class _Element:
     def parse(cls, item: dict[str, Any]) -> _Element:
         u, v, w, h = (int(value) for value in item["mapping"])
         x, y = (float(value) for value in item["pos"])
-        extra = {"code": int(item.get("code", -1)), "side": int(item.get("side", 0)),
-                 "direction": int(item.get("direction", 1)), "radius": float(item.get("stick_radius", 0)),
-                 "as_button": bool(item.get("trigger_mode", False))}  # fmt: skip
+        extra = {
+            "code": int(item.get("code", -1)),
+            "side": int(item.get("side", 0)),
+            "direction": int(item.get("direction", 1)),
+            "radius": float(item.get("stick_radius", 0)),
+            "as_button": bool(item.get("trigger_mode", False)),
+        }
         return cls(int(item["type"]), str(item.get("id", "")), (x, y), (u, v, w, h), extra)
 
     @property

@@ -9,7 +9,6 @@ from ops.outcomes import BadInputError
 from ops.skins.form import Skin
 from ops.skins.importers import vscview
 from ops.skins.importers.common import read_json
-from ops.skins.importers.expressions import parse
 from tests.unit.ops.skins.drawing import BLUE, GREEN, RED, WHITE, box_of, look, write_png
 
 
@@ -79,35 +78,6 @@ def test_touch_is_left_out_and_motion_is_drawn_at_rest(tmp_path: Path) -> None:
     motion = {"type": "basic3d1", "image": "\\parts\\blue.png", "x": -20, "y": 0, "width": 8, "height": 8}
     skin = _skin(tmp_path, _body(PRESS, touch, motion))
     assert skin.drawn == ("south",) and box_of(look(skin), BLUE) == (26, 26, 8, 8)
-
-
-def test_lenient_json(tmp_path: Path) -> None:
-    file = tmp_path / "a.json"
-    file.write_text('\ufeff{ // a "note", with a comma,\n "u": "http://x, }", /* gone */ "v": [.5, -.25,], \n}')
-    assert read_json(file) == {"u": "http://x, }", "v": [0.5, -0.25]}
-    file.write_text('{"u": ')
-    with pytest.raises(BadInputError, match="not JSON"):
-        read_json(file)
-
-
-@pytest.mark.parametrize(
-    ("text", "inputs", "value"),
-    [
-        ("stick:x * 16", {"stick:x": -0.5}, -8),
-        ("a OR If(b > 0, 1, 0)", {"b": 0.1}, 1),
-        ("a AND b", {"a": 1}, 0),
-        ("(a + 2) * -3 / 2", {}, -3),
-        ("NOT a", {}, 1),
-    ],
-)
-def test_expressions(text: str, inputs: dict, value: float) -> None:
-    assert parse(text)(inputs) == value
-
-
-@pytest.mark.parametrize("text", ["a +", "(a", "If(a, 1)", "a b", "a ? b", "", "(" * 100])
-def test_expressions_that_are_not_understood(text: str) -> None:
-    with pytest.raises(BadInputError, match="is not understood"):
-        parse(text)
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,13 @@
+"""XFeat features, with weights of a file and the shipped ones."""
+
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from models.matchers import library
-from models.matchers.library import cached_library, write_library
 from models.matchers.sift import SiftMatcher
 from models.matchers.xfeat import SHIPPED, XFeatMatcher
 from ops.outcomes import BadInputError
-from ops.overlay.config import LocateConfig
-from ops.overlay.index import TemplateIndex, index_file
 from ops.skins.procedural import make_skin
 from ops.truth.synthesize import procedural_background
 from training.parser.xfeat import XFeatTrainConfig, draw_pair
@@ -20,75 +18,6 @@ def _picture() -> np.ndarray:
 
     noise = np.random.default_rng(0).uniform(0, 255, (24, 32)).astype(np.float32)
     return cv2.resize(noise, (320, 240), interpolation=cv2.INTER_CUBIC).clip(0, 255).astype(np.uint8)
-
-
-def test_descriptors_are_of_unit_length_and_points_inside() -> None:
-    features = SiftMatcher().describe(_picture())
-    assert len(features) > 50 and features.descriptors.shape == (len(features), 128)
-    np.testing.assert_allclose(np.linalg.norm(features.descriptors, axis=1), 1, atol=1e-3)
-    assert features.points.min() >= 0 and (features.points <= (320, 240)).all()
-
-
-def test_a_shifted_picture_has_shifted_points() -> None:
-    picture = _picture()
-    first, second = (SiftMatcher().describe(np.ascontiguousarray(p)) for p in (picture[:, :300], picture[:, 20:]))
-    best = (first.descriptors @ second.descriptors.T).argmax(axis=1)
-    shift = first.points - second.points[best]
-    same = (np.abs(shift - (20, 0)) < 0.6).all(axis=1)
-    assert same.mean() > 0.6
-
-
-def test_a_mask_keeps_features_out() -> None:
-    mask = np.zeros((240, 320), np.uint8)
-    mask[:, 160:] = 255
-    points = SiftMatcher().describe(_picture(), mask).points
-    assert len(points) and (points[:, 0] >= 158).all()
-
-
-def test_a_flat_picture_has_none() -> None:
-    features = SiftMatcher().describe(np.full((100, 100), 7, np.uint8))
-    assert len(features) == 0 and features.descriptors.shape == (0, 128)
-
-
-def test_the_name_tells_what_shapes_the_features() -> None:
-    assert len({SiftMatcher().name, SiftMatcher(contrast=0.04).name, SiftMatcher(max_keypoints=10).name}) == 3
-    assert len(SiftMatcher(max_keypoints=10).describe(_picture())) <= 11
-
-
-@pytest.fixture
-def small_library(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setattr(library, "skin_ids", lambda *_: ("generic-flat-01", "ps4-flat-01"))
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    return tmp_path
-
-
-def test_the_library_is_made_once_and_found_again(small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    folder = cached_library()
-    assert folder.parent == small_library / "cache" / "overplay"
-    indices = {index_file(SiftMatcher()), index_file(XFeatMatcher())}
-    assert {path.name for path in folder.iterdir()} >= {"ps4-flat-01.png", "ps4-flat-01.json", *indices}
-    monkeypatch.setattr(library, "write_library", lambda *_: pytest.fail("made again"))
-    assert cached_library() == folder
-    assert len(TemplateIndex.load(folder, SiftMatcher(), LocateConfig()).templates) == 2
-
-
-def test_a_library_that_failed_half_way_is_not_there(small_library: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def break_down(folder: Path, library: str, matchers: object) -> None:
-        (folder / "ps4-flat-01.png").write_bytes(b"half")
-        raise OSError("disk full")
-
-    monkeypatch.setattr(library, "write_library", break_down)
-    with pytest.raises(OSError, match="disk full"):
-        cached_library()
-    assert not list((small_library / "cache" / "overplay").iterdir())
-
-
-def test_equal_skins_give_equal_libraries(small_library: Path) -> None:
-    for name in ("one", "two"):
-        (small_library / name).mkdir()
-        assert write_library(small_library / name) == ("generic-flat-01", "ps4-flat-01")
-    for path in (small_library / "one").glob("*.[pj]*"):
-        assert path.read_bytes() == (small_library / "two" / path.name).read_bytes()
 
 
 @pytest.fixture(scope="module")
