@@ -1,9 +1,8 @@
 """Print which overlays are found in whole videos, by matcher: `scripts/bench_locate.py FOLDER... --matcher sift both`.
 
-The folders hold videos, with their truth beside them (see `ops.truth.recordings`) or without any overlay. Every
-overlay is
-looked for among the library's templates and those of `--templates`, as `overplay label` does it. CPU seconds are of one
-thread each, wall seconds of two.
+The folders hold videos, with their truth beside them (see `ops.truth.recordings`) or without any overlay. Every overlay
+is looked for among the library's templates and those of `--templates`, as `overplay label` does it. CPU seconds are of
+one thread each, wall seconds of two.
 """
 
 from __future__ import annotations
@@ -34,7 +33,10 @@ from ops.truth.recordings import Recording, list_recordings
 from ops.truth.scores import BoxSpan, score_spans
 
 CONFIG = LocateConfig()
+#: A find is right if its box overlaps the true one by this much.
 _RIGHT_IOU = 0.5
+#: It is exact from here on.
+_EXACT_IOU = 0.95
 
 
 def true_overlays(folder: Path) -> dict[Path, Recording | None]:
@@ -68,10 +70,15 @@ def row_of(
     overlap = max((box_iou(track.box, truth.box) for track in tracks), default=0.0) if truth and truth.box else None
     first = tracks[0] if tracks else None
     return {
-        "video": video.stem, "overlay": truth is not None, "tracks": len(tracks),
-        "template": first.template_id if first else "none", "inliers": first.inliers if first else 0,
-        "IoU": overlap, "CPU s": cpu_s, "wall s": wall_s,
-    } | (_span_figures(tracks, truth) if truth and truth.spans else {})  # fmt: skip
+        "video": video.stem,
+        "overlay": truth is not None,
+        "tracks": len(tracks),
+        "template": first.template_id if first else "none",
+        "inliers": first.inliers if first else 0,
+        "IoU": overlap,
+        "CPU s": cpu_s,
+        "wall s": wall_s,
+    } | (_span_figures(tracks, truth) if truth and truth.spans else {})
 
 
 def _span_figures(tracks: list[Track], truth: Recording) -> dict[str, Any]:
@@ -80,10 +87,11 @@ def _span_figures(tracks: list[Track], truth: Recording) -> dict[str, Any]:
     right = [score for score in scores if score.iou > 0]
     errors = [abs(error) for score in right for error in (score.start_error_s, score.stop_error_s)]
     return {
-        "spans found": f"{len(right)} of {len(scores)}", "others": num_false,
+        "spans found": f"{len(right)} of {len(scores)}",
+        "others": num_false,
         "worst time error, s": max(errors, default=float("nan")),
         "least IoU of a span": min((score.iou for score in right), default=float("nan")),
-    }  # fmt: skip
+    }
 
 
 def summary(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -92,13 +100,14 @@ def summary(name: str, rows: list[dict[str, Any]]) -> dict[str, Any]:
     right = [row for row in shown if row["IoU"] > _RIGHT_IOU]
     plain = [row for row in rows if not row["overlay"]]
     return {
-        "matcher": name, "found": f"{len(right)} of {len(shown)}",
+        "matcher": name,
+        "found": f"{len(right)} of {len(shown)}",
         "least IoU": min((row["IoU"] for row in right), default=float("nan")),
-        "IoU >= .95": sum(row["IoU"] >= 0.95 for row in right),
+        "IoU >= .95": sum(row["IoU"] >= _EXACT_IOU for row in right),
         "false finds": f"{sum(row['tracks'] > 0 for row in plain)} of {len(plain)}",
         "CPU s with overlay": sum(row["CPU s"] for row in shown) / max(1, len(shown)),
         "without": sum(row["CPU s"] for row in plain) / max(1, len(plain)),
-    }  # fmt: skip
+    }
 
 
 def main() -> None:

@@ -1,8 +1,9 @@
 """Print how well SIFT, XFeat and both find overlays of a known template: `scripts/bench_matchers.py` (half an hour).
 
-Clips are drawn: skins that no training saw (procedural variants below 100; with `--skins`, folders of imported ones),
-by width and opacity, on drawn scenes and, with `--footage`, on game videos; H.264. A find is a place that 20 keypoints
-or more agree on, with a box that overlaps the true one by half. False finds: the same templates, no overlay.
+Clips are drawn with skins that no training saw: procedural variants below 100, or imported ones (`--skins`). They are
+of several widths and opacities, on drawn scenes or game videos (`--footage`), through H.264. A find is a place that 20
+keypoints or more agree on, with a box that overlaps the true one by half. False finds are of the same templates where
+there is no overlay.
 """
 
 from __future__ import annotations
@@ -37,10 +38,19 @@ from ops.truth.degradation import through_h264
 from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
 from training.parser.data import load_footage
 
+#: Of overlays, in pixels.
 WIDTHS = (150, 200, 280, 400)
 OPACITIES = (1.0, 0.75, 0.5)
+#: Height and width of frames.
 _SIZE = (720, 1280)
+#: Frames of a clip, all of which are looked at.
 _NUM_FRAMES = 4
+#: Least distance of an overlay from the edges, in pixels.
+_RIM_PX = 10
+#: Rate factors of H.264, the last one left out.
+_CRF = (20, 31)
+#: A find is right if its box overlaps the true one by this much.
+_RIGHT_IOU = 0.5
 CONFIG = LocateConfig()
 _WAYS = ("SIFT", "XFeat", "both")
 
@@ -50,13 +60,13 @@ def draw_frames(rng: np.random.Generator, skin: Skin | None, width: int, opacity
     frames = scene(rng, _NUM_FRAMES, *_SIZE)
     box = None
     if skin is not None:
-        x = float(rng.uniform(10, _SIZE[1] - width - 10))
-        y = float(rng.uniform(10, max(11, _SIZE[0] - skin.height * width / skin.width - 10)))
+        x = float(rng.uniform(_RIM_PX, _SIZE[1] - width - _RIM_PX))
+        y = float(rng.uniform(_RIM_PX, max(_RIM_PX + 1, _SIZE[0] - skin.height * width / skin.width - _RIM_PX)))
         renderer = SkinRenderer(skin, width, x, y, opacity)
         for frame, *pad in zip(frames, *make_pad_trace(rng, _NUM_FRAMES), strict=True):
             renderer.draw(frame, *pad)
         box = renderer.box
-    return through_h264(frames, int(rng.integers(20, 31))), box
+    return through_h264(frames, int(rng.integers(*_CRF))), box
 
 
 def describe(frames: Pixels, matchers: dict[str, Matcher]) -> dict[str, list[Features]]:
@@ -98,7 +108,7 @@ class Bench:
             scene = self.scenes[number % len(self.scenes)]
             frames, box = draw_frames(self.rng, self.skins[chosen], width, opacity, scene)
             for way, (count, place) in find(self.index, chosen, describe(frames, self.matchers)).items():
-                sure = count >= CONFIG.min_inliers and place is not None and box_iou(place, box) > 0.5
+                sure = count >= CONFIG.min_inliers and place is not None and box_iou(place, box) > _RIGHT_IOU
                 hits[width, opacity, way].append(sure)
                 inliers[width, opacity, way].append(count)
         rows: list[dict[str, Any]] = []

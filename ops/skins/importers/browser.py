@@ -22,16 +22,22 @@ from ops.skins.importers.common import read_rgba
 from ops.skins.shapes import premultiplied
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+#: A page takes one or two seconds; a browser that takes longer hangs.
 _TIMEOUT_S = 45
+#: Tries of a page: a second one nearly always ends.
 _ATTEMPTS = 2
 #: Room around a skin, for what it draws beyond its box.
 _ROOM_PX = 40
+#: Greatest side of a skin's box.
 _MAX_SIDE_PX = 1400
+#: Greatest width of the sheet of all states; browsers clip far larger windows.
 _MAX_SHEET_PX = 8000
+#: What runs or loads something in a page.
 _ACTIVE_TAGS = re.compile(
     r"<(script|iframe|object|embed)\b.*?</\1\s*>|<(script|meta|base|link|iframe|embed)\b[^>]*>",
     re.IGNORECASE | re.DOTALL,
 )
+#: No window, no network, no sound, no scaling, a transparent page.
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--mute-audio",
@@ -107,8 +113,8 @@ def shoot(page: Page, states: Sequence[State]) -> list[Floats]:
     with tempfile.TemporaryDirectory(prefix="overplay-skin-") as scratch:
         source, picture = Path(scratch) / "page.html", Path(scratch) / "page.png"
         source.write_text(_document(page, states, columns), encoding="utf-8")
-        command = [browser, *_FLAGS, f"--user-data-dir={scratch}/profile", f"--screenshot={picture}",
-                   f"--window-size={columns * width},{rows * height}", source.as_uri()]  # fmt: skip
+        window = [f"--screenshot={picture}", f"--window-size={columns * width},{rows * height}"]
+        command = [browser, *_FLAGS, f"--user-data-dir={scratch}/profile", *window, source.as_uri()]
         if not any(_ended(command) and picture.is_file() for _ in range(_ATTEMPTS)):
             raise BadInputError(
                 f"the browser made no picture within {_ATTEMPTS} x {_TIMEOUT_S} s; the skin was left out"

@@ -1,7 +1,7 @@
 """Find the skins under a path, whatever program they were made for, and import them one by one.
 
-A bad skin is one line of reason and stops nothing else. Names of files are read in any case, as Windows reads them.
-No two skins of one search have the same name.
+A bad skin is one line of reason and stops nothing else. Suffixes are read in any case. No
+two skins of one search have the same name.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ Inputs = Mapping[str, float]
 Expression = Callable[[Inputs], float]
 
 _TOKEN = re.compile(r"\s*(?:(\d*\.?\d+)|([A-Za-z_][\w:]*)|(<=|>=|==|!=|[-+*/()<>,!]))")
+#: Deepest nesting of brackets; Python's own limit is far away.
 _MAX_DEPTH = 40
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
     "<": lambda a, b: a < b, ">": lambda a, b: a > b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b,

@@ -17,11 +17,20 @@ from ops.skins.template import DRAWN_ALPHA
 
 _FACE = ("south", "east", "west", "north")
 _THUMBS = ("left_thumb", "right_thumb")
-#: Pixels that differ by less are the browser's rounding.
+#: Pixels that differ by less (of 1) are the browser's rounding: two and a half steps of a byte.
 _SAME = 2.5 / 255
+#: From this alpha on nothing shines through.
 _OPAQUE = 0.995
+#: So far around a change, in pixels, the opaque look is part of the sprite.
 _RIM_PX = 6
+#: A change is at least so many pixels wide and high in one place; lines of one pixel are the browser's smoothing.
 _BLOCK_PX = 3
+#: Caps that differ by less (of 1), at places less than a pixel apart, are one picture.
+_SAME_CAP = 0.02
+#: Keeps divisions finite where a picture is opaque.
+_TINY_ALPHA = 1e-6
+#: Looks of each stick: at rest, moved, clicked.
+_CAP_LOOKS = 3
 #: Parts of a change with less than this share of its strongest part's difference are the browser's too.
 _FAINT = 0.1
 
@@ -58,12 +67,12 @@ def import_page(skin_id: str, family: str, page: Page, rules: Rules) -> Skin:
         states.append(State(sticks=index))
         states.append(State(move=(index, 1.0, 0.0), sticks=index))
         states.append(State((thumb,) if thumb else (), sticks=index))
-    looks = _cropped(shoot(page, states), num_caps=3 * len(STICKS))
+    looks = _cropped(shoot(page, states), num_caps=_CAP_LOOKS * len(STICKS))
     idle, pressed, caps = looks[0], looks[1 : 1 + len(labels)], looks[1 + len(labels) :]
     names = _named(idle, dict(zip(labels, pressed, strict=True)), rules.labels)
     body, controls = _pressable(idle, {names[label]: look for label, look in zip(labels, pressed, strict=True)})
     for index, stick in enumerate(STICKS):
-        rest, moved, clicked = caps[3 * index : 3 * index + 3]
+        rest, moved, clicked = caps[_CAP_LOOKS * index : _CAP_LOOKS * (index + 1)]
         art = _stick(rest, moved, clicked, rules.tilt_deg)
         if art is not None:
             controls[stick] = art
@@ -83,7 +92,7 @@ def _cropped(looks: list[Floats], num_caps: int) -> list[Floats]:
     drawn = np.maximum.reduce([look[..., 3] for look in looks]) > DRAWN_ALPHA
     if not drawn.any():
         raise BadInputError("the page draws nothing; its style sheet may need files that are not here")
-    for rest, moved in zip(looks[-num_caps::3], looks[-num_caps + 1 :: 3], strict=True):
+    for rest, moved in zip(looks[-num_caps::_CAP_LOOKS], looks[-num_caps + 1 :: _CAP_LOOKS], strict=True):
         cap = np.argwhere((rest[..., 3] > DRAWN_ALPHA) | (moved[..., 3] > DRAWN_ALPHA))
         if len(cap):
             (top, left), (bottom, right) = cap.min(axis=0), cap.max(axis=0) + 1
@@ -161,7 +170,7 @@ def _grown(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
 
 def _layer(idle: Floats, look: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """Return (what must be laid over `idle` to give `look`, where nothing can)."""
-    alpha = np.clip(1 - (1 - look[..., 3:]) / np.maximum(1 - idle[..., 3:], 1e-6), -1, 1)
+    alpha = np.clip(1 - (1 - look[..., 3:]) / np.maximum(1 - idle[..., 3:], _TINY_ALPHA), -1, 1)
     layer = np.concatenate([look[..., :3] - idle[..., :3] * (1 - alpha), alpha], axis=-1)
     opaque = look[..., 3] >= _OPAQUE
     layer[opaque] = look[opaque]
@@ -176,9 +185,12 @@ def _stick(rest: Floats, moved: Floats, thumb: Floats, tilt_deg: float) -> Contr
     travel = (away.x + away.rgba.shape[1] / 2) - (off.x + off.rgba.shape[1] / 2)
     centred = replace(away, x=away.x - travel)
     return ControlArt(
-        stick_area(travel), off, None if on is None or _alike(on, off) else on,
-        moved=None if _alike(centred, off) else centred, tilt_deg=tilt_deg,
-    )  # fmt: skip
+        area=stick_area(travel),
+        off=off,
+        on=None if on is None or _alike(on, off) else on,
+        moved=None if _alike(centred, off) else centred,
+        tilt_deg=tilt_deg,
+    )
 
 
 def _cap(look: Floats) -> Sprite | None:
@@ -194,5 +206,5 @@ def _alike(first: Sprite, second: Sprite) -> bool:
         first.rgba.shape == second.rgba.shape
         and abs(first.x - second.x) < 1
         and abs(first.y - second.y) < 1
-        and bool(np.abs(first.rgba - second.rgba).max() < 0.02)
+        and bool(np.abs(first.rgba - second.rgba).max() < _SAME_CAP)
     )

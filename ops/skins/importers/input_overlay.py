@@ -246,9 +246,18 @@ class _Builder:
 
     def skin(self, skin_id: str, family: str, width: int, height: int) -> Skin:
         return Skin(
-            skin_id, family, width, height, nothing(), self.controls, self.modes[0] if self.modes else "binary",
-            trigger_threshold=_TRIGGER_BUTTON, statics=self.statics, dpad=self.dpad, order=tuple(self.order),
-        )  # fmt: skip
+            skin_id,
+            family,
+            width,
+            height,
+            nothing(),
+            self.controls,
+            self.modes[0] if self.modes else "binary",
+            trigger_threshold=_TRIGGER_BUTTON,
+            statics=self.statics,
+            dpad=self.dpad,
+            order=tuple(self.order),
+        )
 
     def _cut(self, element: _Element, across: int = 0, down: int = 0) -> Sprite:
         """Return a look of an element: so many cells to the right or below the first; clipped to the atlas."""

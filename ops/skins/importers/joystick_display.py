@@ -17,9 +17,13 @@ from ops.skins.importers.browser import Page, without_scripts
 from ops.skins.importers.common import family_of, slug
 from ops.skins.importers.html import Rules, import_page
 
+#: The program's own dead zone per axis.
 _DEAD_ZONE = 0.25
+#: Greatest file of a theme.
 _MAX_FILE_BYTES = 8 << 20
+#: Width and height of a theme that does not say.
 _DEFAULT_SIZE = (800, 600)
+#: Buttons by the names that themes use.
 _LABELS = {
     "A": "south", "B": "east", "X": "west", "Y": "north", "CROSS": "south", "CIRCLE": "east", "SQUARE": "west",
     "TRIANGLE": "north", "UP": "dpad_up", "DOWN": "dpad_down", "LEFT": "dpad_left", "RIGHT": "dpad_right",

@@ -1,8 +1,8 @@
 """VSCView themes: a tree of nodes in lenient JSON, and PNG pictures (github.com/Nielk1/VSCView).
 
-A child's place is relative to its parent's; `center` means that x, y is a picture's centre. `showhide` shows its
-children while an expression of the pad is not 0, `slider` moves them, `pbar` is a bar that fills. Touch and motion are
-not in the action space: trails are left out, the motion picture (`basic3d1`) is drawn at rest.
+A child's place is relative to its parent's. `center` means that x, y is a picture's centre. `showhide` shows its
+children while an expression of the pad is not 0. `slider` moves them. `pbar` is a bar that fills. Touch and motion are
+not in the action space, so trails are left out, and the motion picture (`basic3d1`) is drawn at rest.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ from ops.skins.importers.common import (
 from ops.skins.importers.expressions import Expression, Inputs, parse
 from ops.skins.shapes import premultiplied
 
+#: Deepest nesting of nodes; published layouts have less than ten levels.
 _MAX_DEPTH = 40
+#: What each control sets when it is used fully.
 _INPUTS: dict[str, Inputs] = {
     "south": {"quad_right:s": 1}, "east": {"quad_right:e": 1}, "west": {"quad_right:w": 1},
     "north": {"quad_right:n": 1}, "dpad_down": {"quad_left:s": 1}, "dpad_right": {"quad_left:e": 1},

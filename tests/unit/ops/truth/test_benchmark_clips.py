@@ -8,7 +8,6 @@ from ops.media.readers import iter_frames
 from ops.skins.procedural import CORE, make_skin, skin_ids
 from ops.skins.template import load_library
 from ops.truth.benchmark_clips import CHANGES, HARD, PICTURES, TEMPLATES, BenchmarkClip, plan_clips, write_clip
-from ops.truth.benchmark_looks import muted
 from ops.truth.recordings import list_recordings
 from tests.factories.media import write_clip as write_footage
 from training.parser.skins import FIRST_TRAINING_VARIANT
@@ -98,13 +97,3 @@ def test_a_hard_clip_is_at_720p_and_its_template_is_what_it_draws(kind: str, tmp
     (recording,) = list_recordings(tmp_path)
     (template,) = load_library(tmp_path / TEMPLATES)
     assert recording.skin == template.template_id == ("ps4-flat-01-muted" if kind == "colour" else "ps4-flat-01")
-
-
-def test_a_muted_skin_has_its_contrast_in_colour() -> None:
-    usual, quiet = (
-        rgba[rgba[..., 3] > 250][:, :3].astype(float)
-        for rgba in (skin.template().rgba for skin in (SKINS[0], muted(SKINS[0])))
-    )
-    luma = np.array([0.299, 0.587, 0.114])
-    assert (quiet @ luma).std() < 0.2 * (usual @ luma).std()
-    assert (quiet[:, 0] - quiet[:, 2]).std() > 3 * (quiet @ luma).std()
