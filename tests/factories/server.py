@@ -6,7 +6,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops.crawl.errors import Backoff
+from ops.crawl.ytdlp import CrawlOptions
 from pipelines.demo.server import ClipHandler, ClipPage, ClipServer, running
+
+#: How tests ask the server: without pauses, and three times.
+OPTIONS = CrawlOptions(
+    generic_hosts=("127.0.0.1",),
+    sleep_request_s=0.0,
+    sleep_download_s=(0.0, 0.0),
+    socket_timeout_s=5.0,
+    backoff=Backoff(attempts=3, base_s=2.0, max_s=60.0),
+)
 
 
 @dataclass(frozen=True)

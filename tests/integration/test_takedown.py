@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from ops.crawl.catalog import Discovered, merge_discovered, read_catalog, write_catalog
 from ops.crawl.discovery import Source, crawl_tick
-from ops.crawl.optout import OptOut, add_optout, opted_out
+from ops.crawl.optout import OptOut, add_optout
 from ops.crawl.ytdlp import CrawlOptions
 from ops.dataset.card import build_card
 from ops.dataset.chunks import ChunkConfig, build_chunks, read_chunks
@@ -16,7 +16,7 @@ from ops.dataset.reshard import drop_samples
 from ops.dataset.shards import ShardConfig, build_shards, read_index, read_sample
 from ops.dataset.verify import verify_shards
 from ops.store.batch import read_batch
-from ops.store.storage import Store, to_json
+from ops.store.storage import Store
 from ops.takedown import MARK, take_down
 from pipelines.cli import app
 from pipelines.demo.server import ClipPage, serve_clips
@@ -145,33 +145,6 @@ def test_a_later_crawl_never_brings_it_back(tmp_path: Path) -> None:
     assert [(row.video_id, row.title, row.opt_out) for row in read_catalog(store)] == [("generic-one", "", True)]
 
 
-@pytest.mark.parametrize(
-    ("optout", "video", "meant"),
-    [
-        (OptOut("video", "youtube-x"), {"video_id": "youtube-x"}, True),
-        (OptOut("video", "https://youtu.be/x"), {"url": "https://youtu.be/x"}, True),
-        (OptOut("video", "youtube-x"), {"video_id": "youtube-xy"}, False),
-        (OptOut("channel", "Ann"), {"channel": "Ann"}, True),
-        (OptOut("channel", "Ann"), {"channel": "Anna"}, False),
-        (OptOut("channel", "https://www.youtube.com/channel/UC1"), {"channel_id": "UC1"}, True),
-        (OptOut("channel", "Ann", channel_ids=("UC1",)), {"channel": "Ann has a new name", "channel_id": "UC1"}, True),
-        (OptOut("creator", "@ann  B"), {"channel": "Ann b"}, True),
-        (OptOut("creator", "ann"), {"channel": ""}, False),
-        (OptOut("channel", "Ann"), {"channel": ""}, False),
-    ],
-)
-def test_what_a_request_means(optout: OptOut, video: dict, meant: bool) -> None:
-    facts = {"video_id": "youtube-1", "source": "s", "url": "u"} | video
-    assert opted_out(Discovered(**facts), [optout]) is meant
-
-
-def test_a_request_needs_a_name_and_a_kind() -> None:
-    with pytest.raises(ValueError, match="empty name"):
-        OptOut("channel", " ")
-    with pytest.raises(ValueError, match="kind"):
-        OptOut("person", "Ann")  # type: ignore[arg-type]
-
-
 def test_the_ui_forgets_runs_over_the_batches_and_no_others() -> None:
     with dg.DagsterInstance.ephemeral() as instance:
         done, going = dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.STARTED
@@ -182,11 +155,3 @@ def test_the_ui_forgets_runs_over_the_batches_and_no_others() -> None:
         num_deleted, active = forget_runs(instance, [BATCH])
         assert num_deleted == 2 and len(active) == 1
         assert [run.tags.get("dagster/partition") for run in instance.get_runs()].count(OTHER) == 1
-
-
-def test_the_list_is_stable(tmp_path: Path) -> None:
-    store = Store(str(tmp_path))
-    add_optout(store, OptOut("channel", "Ann", added=NOW), [])
-    first = store.read_bytes("raw/optout.json")
-    add_optout(store, OptOut("channel", "Ann", added="later"), [])
-    assert store.read_bytes("raw/optout.json") == first == to_json(store.read_json("raw/optout.json"))
