@@ -1,16 +1,20 @@
 """Remove videos from everything that a store holds, so that no moment of it shows half a state to readers.
 
-Order: the ledger says no first, so nothing brings a video back. Then each batch: its manifests are written without the
-video (a reader sees the old or the new one), then its files go. Tars that hold its samples are written anew under
-another name, the shards' manifest then names those, and the old ones go. Killed anywhere, it is run again to the same
-end. Other copies (backups, versions that a bucket keeps) are out of its reach.
+The ledger says no first, so nothing brings a video back. Then each batch follows: its manifests are written without
+the video, so that a reader sees the old or the new one, and then its files go. Tars that hold its samples are written
+anew under another name; the shards' manifest then names these, and the old ones go. Killed anywhere and run again, it
+comes to the same end. Other copies (backups, versions that a bucket keeps) are out of its reach.
+
+An id is looked for at its own places alone: in the folder of its own batch, in the scratch of its download, and in
+exports as a folder that holds its chunks. A file or folder of the same name anywhere else belongs to somebody else.
 """
 
 from __future__ import annotations
 
 import re
+import shutil
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -23,13 +27,23 @@ from ops.dataset.reshard import drop_chunks, drop_samples
 from ops.dataset.shards import list_shard_batches, read_index
 from ops.nitrogen.importer import published_videos
 from ops.stages.published import MISSING, write_missing
-from ops.store.layout import CARD, CHUNKS, PUBLISHED, SHARDS
+from ops.store.layout import CARD, CHUNKS, MANIFEST, PUBLISHED, SHARDS
 from ops.store.storage import Store
 
 #: What is said of a checkpoint that learned from a video which is gone; beside its files.
 MARK: Final = "takedown.json"
 _POLICIES: Final = "policy"
-_CHUNK_ID: Final = re.compile(r"_chunk_\d{4,}(\..*)?$")
+#: Folder of exports inside a store.
+_EXPORTS: Final = "dataset/exports/"
+_SCRATCH: Final = "scratch/"
+#: What `tempfile` puts behind a name; a look before the download has a folder of its own beside the download's.
+_SCRATCH_TAIL: Final = re.compile(r"(\.[a-z0-9_]{8}){1,2}")
+#: A chunk's folder or file, such as `toy001_chunk_0000` and `toy001_chunk_0000.mp4`.
+_CHUNK: Final = re.compile(r"(?P<video>.+)_chunk_\d{4,}(\..*)?")
+#: What `overplay label` writes beside the chunks of a video, also where it found none.
+_REPORT: Final = "report.json"
+#: Ids of videos that are to go, by their batch.
+Wanted = Mapping[str, set[str]]
 
 
 @dataclass
@@ -66,15 +80,90 @@ def plan_takedown(store: Store) -> TakedownReport:
     return _plan(store, store.list())
 
 
-def _plan(store: Store, keys: Sequence[str]) -> TakedownReport:
-    pending = pending_videos(store)
-    wanted = {video.video_id for video in pending}
-    report = TakedownReport(tuple(sorted(wanted)), tuple(sorted({video.batch for video in pending})))
-    for key in keys:
-        if _names(key, wanted):
-            _count(report, store, key)
-    report.checkpoints = _checkpoints(store, keys, report.batches, wanted)
+def _plan(store: Store, keys: Sequence[str], wanted: Wanted | None = None) -> TakedownReport:
+    wanted = wanted or _wanted(store)
+    names = {video_id for ids in wanted.values() for video_id in ids}
+    report = TakedownReport(tuple(sorted(names)), tuple(sorted(wanted)))
+    for key in find_places(keys, wanted):
+        _count(report, store, key)
+    report.checkpoints = _checkpoints(store, keys, wanted)
     return report
+
+
+def _wanted(store: Store) -> Wanted:
+    """Return the ids that are to go, by batch."""
+    found: dict[str, set[str]] = {}
+    for video in pending_videos(store):
+        found.setdefault(video.batch, set()).add(video.video_id)
+    return found
+
+
+def find_places(keys: Sequence[str], wanted: Wanted) -> dict[str, str]:
+    """Return the keys that belong to videos, each with the folder or file of its video that goes as a whole.
+
+    Args:
+        keys: of a store.
+        wanted: ids of videos by their batch.
+    """
+    names = {video_id for ids in wanted.values() for video_id in ids}
+    found: dict[str, str] = {}
+    exported: dict[str, list[str]] = {}
+    for key in keys:
+        if key.startswith(_EXPORTS):
+            export, _, rest = key.removeprefix(_EXPORTS).partition("/")
+            exported.setdefault(f"{_EXPORTS}{export}", []).append(rest)
+        else:
+            place = _place_in_scratch(key, names) if key.startswith(_SCRATCH) else _place_in_batch(key, wanted)
+            if place:
+                found[key] = place
+    for folder, paths in exported.items():
+        found |= {f"{folder}/{path}": f"{folder}/{place}" for path, place in find_exported(paths, names).items()}
+    return found
+
+
+def _place_in_batch(key: str, wanted: Wanted) -> str:
+    """Return the folder of a video: the one right below its own batch."""
+    parts = key.split("/")
+    for at, part in enumerate(parts[:-2]):
+        if part in wanted:
+            return "/".join(parts[: at + 2]) if parts[at + 1] in wanted[part] else ""
+    return ""
+
+
+def _place_in_scratch(key: str, names: Collection[str]) -> str:
+    folder = key.split("/")[1]
+    tails = (folder.removeprefix(name) for name in names if folder.startswith(name))
+    return f"{_SCRATCH}{folder}" if any(_SCRATCH_TAIL.fullmatch(tail) for tail in tails) else ""
+
+
+def find_exported(paths: Sequence[str], names: Collection[str]) -> dict[str, str]:
+    """Return the files of an export that belong to videos, each with the folder or file that goes as a whole.
+
+    A video's folder is one of its name that holds a chunk of it, or a report of `overplay label`. A chunk that lies in
+    no such folder goes by itself.
+
+    Args:
+        paths: of the export's files, relative to it.
+        names: ids of videos.
+    """
+    places: set[str] = set()
+    for path in paths:
+        parts = path.split("/")
+        for at, part in enumerate(parts):
+            chunk = _CHUNK.fullmatch(part)
+            if chunk and chunk["video"] in names:
+                is_inside = at > 0 and parts[at - 1] == chunk["video"]
+                places.add("/".join(parts[: at if is_inside else at + 1]))
+        if len(parts) > 1 and parts[-1] == _REPORT and parts[-2] in names:
+            places.add("/".join(parts[:-1]))
+    found: dict[str, str] = {}
+    for path in paths:
+        parts = path.split("/")
+        starts = ("/".join(parts[:length]) for length in range(1, len(parts) + 1))
+        place = next((start for start in starts if start in places), "")
+        if place:
+            found[path] = place
+    return found
 
 
 def take_down(store: Store, exports: Sequence[Path] = ()) -> TakedownReport:
@@ -86,25 +175,28 @@ def take_down(store: Store, exports: Sequence[Path] = ()) -> TakedownReport:
     """
     _write_ledger(store, lambda videos: flag_opted_out(videos, read_optouts(store)))
     keys = store.list()
-    report = _plan(store, keys)
-    wanted = set(report.videos)
+    wanted = _wanted(store)
+    report = _plan(store, keys, wanted)
     for folder, verdicts in report.checkpoints.items():
         _mark(store, folder, verdicts)
     _rewrite_manifests(store, keys, wanted, report)
     report.rewritten += drop_fingerprints(store, wanted)
-    for batch in report.batches:
-        report.rewritten += [*drop_chunks(store, batch, wanted), *drop_samples(store, batch, wanted)]
-    for prefix in sorted({_prefix(key, wanted) for key in keys if _names(key, wanted)}):
-        store.remove(prefix)
+    for batch, ids in sorted(wanted.items()):
+        report.rewritten += [*drop_chunks(store, batch, ids), *drop_samples(store, batch, ids)]
+    for place in sorted(set(find_places(keys, wanted).values())):
+        store.remove(place)
     for exported in exports:
-        _clear_export(exported, wanted, report)
+        _clear_export(exported, report)
     if report.batches and store.exists(f"{CARD}/manifest.json"):
         report.rewritten += [f"{CARD}/README.md"] if build_card(store, batch_ids(read_catalog(store))).changed else []
     _rewrite_published(store, keys, wanted, report)
     _write_ledger(
-        store, lambda videos: tuple(emptied(video) if video.video_id in wanted else video for video in videos)
+        store,
+        lambda videos: tuple(
+            emptied(video) if video.video_id in wanted.get(video.batch, ()) else video for video in videos
+        ),
     )
-    report.left = tuple(key for key in store.list() if _names(key, wanted))
+    report.left = tuple(find_places(store.list(), wanted))
     return report
 
 
@@ -116,21 +208,6 @@ def _write_ledger(store: Store, change: Callable[[tuple[Video, ...]], tuple[Vide
             write_catalog(store, after)
 
 
-def _is_of(part: str, wanted: Collection[str]) -> bool:
-    """Return whether a part of a path is a video's folder or file, a chunk of it, or scratch of its download."""
-    return part in wanted or part.split(".")[0] in wanted or _CHUNK_ID.sub("", part) in wanted
-
-
-def _names(key: str, wanted: Collection[str]) -> bool:
-    return bool(wanted) and any(_is_of(part, wanted) for part in key.split("/"))
-
-
-def _prefix(key: str, wanted: Collection[str]) -> str:
-    """Return a key up to the part that names the video: its whole folder."""
-    parts = key.split("/")
-    return "/".join(parts[: next(at for at, part in enumerate(parts) if _is_of(part, wanted)) + 1])
-
-
 def _count(report: TakedownReport, store: Store, key: str) -> None:
     asset = "/".join(key.split("/")[:2])
     report.removed_files[asset] += 1
@@ -138,27 +215,35 @@ def _count(report: TakedownReport, store: Store, key: str) -> None:
         report.removed_bytes[asset] += Path(store.uri(key)).stat().st_size
 
 
-def _rewrite_manifests(store: Store, keys: Sequence[str], wanted: set[str], report: TakedownReport) -> None:
+def _rewrite_manifests(store: Store, keys: Sequence[str], wanted: Wanted, report: TakedownReport) -> None:
     """Write the manifests of the batches, of whatever stage or generation of labels, without the videos."""
-    folders = tuple(f"/{batch}/manifest.json" for batch in report.batches)
     for key in keys:
-        if key.endswith(folders) and not key.startswith((CHUNKS, SHARDS, PUBLISHED)):
+        if _manifest_batch(key) in wanted and not key.startswith((f"{CHUNKS}/", f"{SHARDS}/", f"{PUBLISHED}/")):
             _rewrite_manifest(store, key, wanted, report)
 
 
-def _rewrite_published(store: Store, keys: Sequence[str], wanted: set[str], report: TakedownReport) -> None:
+def _manifest_batch(key: str) -> str:
+    """Return the batch whose manifest a key is, or nothing."""
+    parts = key.split("/")
+    return parts[-2] if len(parts) > 2 and parts[-1] == MANIFEST else ""
+
+
+def _rewrite_published(store: Store, keys: Sequence[str], wanted: Wanted, report: TakedownReport) -> None:
     """Write what imported batches list without the videos; last, since nothing else knows that they are meant."""
     for key in keys:
-        if key.startswith(f"{PUBLISHED}/") and key.endswith("/manifest.json"):
-            batch = key.split("/")[-2]
-            if _rewrite_manifest(store, key, wanted, report) and store.exists(f"{PUBLISHED}/{batch}/{MISSING}"):
-                write_missing(store, batch)
-                report.rewritten.append(f"{PUBLISHED}/{batch}/{MISSING}")
+        batch = _manifest_batch(key)
+        if not key.startswith(f"{PUBLISHED}/") or batch not in wanted:
+            continue
+        missing = f"{PUBLISHED}/{batch}/{MISSING}"
+        if _rewrite_manifest(store, key, wanted, report) and store.exists(missing):
+            write_missing(store, batch)
+            report.rewritten.append(missing)
 
 
-def _rewrite_manifest(store: Store, key: str, wanted: set[str], report: TakedownReport) -> bool:
+def _rewrite_manifest(store: Store, key: str, wanted: Wanted, report: TakedownReport) -> bool:
     manifest = store.read_json(key)
-    units = [unit for unit in manifest.get("units", []) if unit["video_id"] not in wanted]
+    ids = wanted[_manifest_batch(key)]
+    units = [unit for unit in manifest.get("units", []) if unit["video_id"] not in ids]
     if units == manifest.get("units", []):
         return False
     store.write_json(key, manifest | {"units": units})
@@ -166,24 +251,26 @@ def _rewrite_manifest(store: Store, key: str, wanted: set[str], report: Takedown
     return True
 
 
-def _checkpoints(
-    store: Store, keys: Sequence[str], batches: Sequence[str], wanted: set[str]
-) -> dict[str, dict[str, str]]:
+def _checkpoints(store: Store, keys: Sequence[str], wanted: Wanted) -> dict[str, dict[str, str]]:
     """Return the folders of policies that learned from one of the videos, and how sure that is."""
     found: dict[str, dict[str, str]] = {}
-    with_shards = set(batches) & set(list_shard_batches(store))
+    with_shards = set(wanted) & set(list_shard_batches(store))
     listed = set(keys)
-    packed = {row.video_id for batch in with_shards for row in read_index(store, batch)}
+    packed = {
+        row.video_id for batch in with_shards for row in read_index(store, batch) if row.video_id in wanted[batch]
+    }
     for key in keys:
         if not key.startswith(f"{_POLICIES}/"):
             continue
         folder, name = key.rsplit("/", 1)
         if name == TRAINED_ON:
-            videos = {video for ids in store.read_json(key).values() for video in ids}
-            if videos & wanted:
-                found[folder] = dict.fromkeys(sorted(videos & wanted), "yes")
-        elif name.endswith(".safetensors") and f"{folder}/{TRAINED_ON}" not in listed and packed & wanted:
-            found[folder] = dict.fromkeys(sorted(packed & wanted), "perhaps")
+            learned = {
+                video for batch, ids in store.read_json(key).items() for video in wanted.get(batch, set()) & set(ids)
+            }
+            if learned:
+                found[folder] = dict.fromkeys(sorted(learned), "yes")
+        elif name.endswith(".safetensors") and f"{folder}/{TRAINED_ON}" not in listed and packed:
+            found[folder] = dict.fromkeys(sorted(packed), "perhaps")
     return found
 
 
@@ -194,13 +281,15 @@ def _mark(store: Store, folder: str, verdicts: dict[str, str]) -> None:
     store.write_json(key, {"trained_on_removed_videos": marked | verdicts, "advice": advice})
 
 
-def _clear_export(folder: Path, wanted: set[str], report: TakedownReport) -> None:
-    for path in sorted(folder.rglob("*"), reverse=True):  # files before their folders
-        if not _names(path.relative_to(folder).as_posix(), wanted):
-            continue
-        if path.is_dir() and not path.is_symlink():
-            path.rmdir()
+def _clear_export(folder: Path, report: TakedownReport) -> None:
+    """Remove the videos of a report from a folder outside the store."""
+    paths = [path.relative_to(folder).as_posix() for path in sorted(folder.rglob("*")) if not path.is_dir()]
+    places = find_exported(paths, set(report.videos))
+    for path in places:
+        report.removed_files[str(folder)] += 1
+        report.removed_bytes[str(folder)] += (folder / path).lstat().st_size
+    for place in sorted(set(places.values())):
+        if (folder / place).is_dir() and not (folder / place).is_symlink():
+            shutil.rmtree(folder / place)
         else:
-            report.removed_files[str(folder)] += 1
-            report.removed_bytes[str(folder)] += path.lstat().st_size
-            path.unlink()
+            (folder / place).unlink()

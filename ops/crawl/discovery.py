@@ -14,7 +14,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlparse
-from urllib.request import url2pathname
 
 from ops.crawl.catalog import (
     Discovered,
@@ -26,15 +25,18 @@ from ops.crawl.catalog import (
     write_catalog,
 )
 from ops.crawl.errors import CrawlError, classify
+from ops.crawl.local_files import file_id, list_files, local_path, settle_ids
 from ops.crawl.optout import opted_out, read_optouts
 from ops.crawl.selection import NO_LIMITS, CrawlLimits, select
-from ops.crawl.ytdlp import EXTENSIONS, CrawlOptions, extract, open_session
+from ops.crawl.ytdlp import CrawlOptions, extract, open_session
 from ops.store.storage import Store
 
 #: Lists within a list (the tabs of a channel) are followed this deep.
 _MAX_DEPTH: Final = 2
 #: Pages that only name another page; more in a row are a loop.
 _MAX_REFERENCES: Final = 8
+#: How sure a game or genre is that the plan names for a whole source: neither known nor unknown. Chosen by eye.
+_TOLD: Final = 0.5
 #: What the last tick saw at each source.
 CURSORS_KEY: Final = "raw/catalog/cursors.json"
 _LIST_KEYS: Final = ("YoutubeTab", "YoutubePlaylist", "TwitchVideos", "TwitchCollection")
@@ -63,12 +65,7 @@ class Source:
 
     def local_path(self) -> Path | None:
         """Return the file or folder that the source is, or None where it is on the network."""
-        parsed = urlparse(self.url)
-        if parsed.scheme == "file":
-            return Path(url2pathname(parsed.path))
-        if parsed.scheme in ("http", "https") or ":" in self.url.split("/")[0]:
-            return None
-        return Path(self.url).expanduser()
+        return local_path(self.url)
 
 
 @dataclass(frozen=True)
@@ -141,23 +138,19 @@ def discover(
 
 
 def _list_local(path: Path, source: Source) -> Iterator[Discovered]:
-    if not path.exists():
-        raise CrawlError("gone", f"no such file or folder: {path}")
-    files = [path] if path.is_file() else sorted(found for found in path.rglob("*") if found.is_file())
-    for file in files:
-        if path.is_file() or file.suffix.lower() in EXTENSIONS:
-            yield Discovered(
-                video_id=clean_id(file.stem),
-                source=source.url,
-                url=file.absolute().as_uri(),
-                title=file.stem,
-                channel=file.parent.name,
-                game=source.game,
-                genre=source.genre,
-                game_confidence=0.5 if source.game else 0.0,
-                genre_confidence=0.5 if source.genre else 0.0,
-                licence=source.licence,
-            )
+    for file in list_files(path):
+        yield Discovered(
+            video_id=file_id(file),
+            source=source.url,
+            url=file.absolute().as_uri(),
+            title=file.stem,
+            channel=file.parent.name,
+            game=source.game,
+            genre=source.genre,
+            game_confidence=_TOLD if source.game else 0.0,
+            genre_confidence=_TOLD if source.genre else 0.0,
+            licence=source.licence,
+        )
 
 
 def _list_site(
@@ -227,8 +220,8 @@ def to_discovered(entry: Mapping[str, Any], source: Source) -> Discovered:
         url=url,
         title=str(entry.get("title") or ""),
         language=str(entry.get("language") or ""),
-        game_confidence=1.0 if words.get("game") else 0.5 if source.game else 0.0,
-        genre_confidence=1.0 if words.get("genre") else 0.5 if source.genre else 0.0,
+        game_confidence=1.0 if words.get("game") else _TOLD if source.game else 0.0,
+        genre_confidence=1.0 if words.get("genre") else _TOLD if source.genre else 0.0,
         channel_id=str(entry.get("channel_id") or entry.get("uploader_id") or ""),
         channel=str(entry.get("channel") or entry.get("uploader") or entry.get("playlist_channel") or ""),
         duration_s=float(duration_s) if duration_s else None,
@@ -274,10 +267,9 @@ def crawl_tick(
     ]
     found = list(itertools.chain.from_iterable(discovery.videos for discovery in discoveries))
     errors = list(itertools.chain.from_iterable(discovery.errors for discovery in discoveries))
-    found, clashes = _split_clashes(found)
-    errors += clashes
     with catalog_lock(store):
         before = read_catalog(store)
+        found = settle_ids(store, before, found)
         found, refused = select(before, found, limits)
         optouts = read_optouts(store)
         merged = merge_discovered(before, found, now, batch_size, lambda video: opted_out(video, optouts))
@@ -315,15 +307,3 @@ def _write_cursors(
         cursors[source.url] = row
     if cursors != before:
         store.write_json(CURSORS_KEY, cursors)
-
-
-def _split_clashes(found: list[Discovered]) -> tuple[list[Discovered], list[tuple[str, CrawlError]]]:
-    """Return videos without local files whose name another file of this tick has, and those as errors."""
-    kept: dict[str, Discovered] = {}
-    clashes: list[tuple[str, CrawlError]] = []
-    for video in found:
-        first = kept.setdefault(video.video_id, video)
-        if first.url != video.url and video.url.startswith("file:"):
-            text = f"the id {video.video_id} belongs to {first.url}; rename one of the two files"
-            clashes.append((video.url, CrawlError("unsupported", text)))
-    return list(kept.values()), clashes

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -287,10 +287,12 @@ def _write_index(store: Store, index: Index) -> None:
     store.write_table(INDEX_KEY, pa.table(columns))
 
 
-def drop_fingerprints(store: Store, video_ids: Collection[str]) -> list[str]:
-    """Take videos out of the index; return the keys that were written anew."""
-    index = read_index(store)
-    if not set(index.names) & set(video_ids):
-        return []
-    _write_index(store, Index.build(row for row in index.rows() if row[1] not in video_ids))
+def drop_fingerprints(store: Store, wanted: Mapping[str, Collection[str]]) -> list[str]:
+    """Take videos, ids by batch, out of the index; return the keys that were written anew."""
+    with hold(store, _LOCK_KEY, _WAIT_S):
+        rows = list(read_index(store).rows())
+        kept = [row for row in rows if row[1] not in wanted.get(row[0], ())]
+        if len(kept) == len(rows):
+            return []
+        _write_index(store, Index.build(kept))
     return [INDEX_KEY]

@@ -24,9 +24,8 @@ from urllib.parse import urlparse
 import filelock
 
 from ops.crawl.errors import Backoff, CrawlError, with_backoff
+from ops.crawl.local_files import EXTENSIONS
 
-#: What a download may be called; yt-dlp is not trusted to choose.
-EXTENSIONS: Final = (".mp4", ".mkv", ".webm", ".ts", ".flv", ".avi", ".mov", ".m4v")
 _PROTOCOLS: Final = r"^(https?|m3u8_native|http_dash_segments)$"
 _LOGGER: Final = logging.getLogger(__name__)
 

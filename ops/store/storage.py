@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_ROOT = "./data"
 _TEMPORARY_PREFIX = ".tmp-"
+#: Letters of a file's name that its temporary name keeps. File systems allow 255 bytes; a letter has four at most.
+_TEMPORARY_LETTERS = 40
 
 
 def to_json(value: Any) -> bytes:
@@ -54,6 +56,11 @@ def sha256_file(path: Path) -> str:
     """Return the sha256 (hex) of a local file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _short_name(key: str) -> str:
+    """Return the end of a key's file name, with its ending: a temporary name must fit where the whole one just does."""
+    return Path(key).name[-_TEMPORARY_LETTERS:]
 
 
 @dataclass(frozen=True)
@@ -122,10 +129,10 @@ class Store:
         if self.is_local:
             final = Path(target)
             final.parent.mkdir(parents=True, exist_ok=True)
-            folder, suffix = final.parent, final.name
+            folder = final.parent
         else:
-            folder, suffix = Path(tempfile.gettempdir()), Path(key).name
-        handle, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, suffix=f"-{suffix}", dir=folder)
+            folder = Path(tempfile.gettempdir())
+        handle, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, suffix=f"-{_short_name(key)}", dir=folder)
         os.close(handle)
         temporary = Path(name)
         try:
@@ -151,7 +158,7 @@ class Store:
             yield Path(path)
             return
         with tempfile.TemporaryDirectory(prefix="overplay-") as folder:
-            local = Path(folder) / Path(key).name
+            local = Path(folder) / _short_name(key)
             fs.get_file(path, str(local))
             yield local
 

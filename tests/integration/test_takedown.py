@@ -47,7 +47,7 @@ def store(tmp_path: Path) -> Store:
         store.write_bytes(f"raw/videos/{BATCH}/{name}/video.mp4", b"film")
         store.write_bytes(f"labels/generations/old/actions/{BATCH}/{name}/actions.parquet", b"rows")
         store.write_bytes(f"dataset/exports/nitrogen/{name}/{name}_chunk_0000/metadata.json", b"{}")
-    store.write_bytes(f"scratch/{GONE[0]}.x8f/video.part", b"half")
+    store.write_bytes(f"scratch/{GONE[0]}.x8f0abc_/video.part", b"half")
     build_chunks(store, BATCH, CONFIG)
     build_shards(store, BATCH, SMALL)
     build_card(store, [BATCH])

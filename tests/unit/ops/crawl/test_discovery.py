@@ -77,15 +77,6 @@ def test_folders_and_files_are_sources_too(tmp_path, clips):
     assert discover(Source(str(tmp_path / "absent")), OPTIONS).errors[0][1].kind == "gone"
 
 
-def test_two_local_files_of_one_name_are_told_and_not_mixed_up(tmp_path, clips):
-    for folder in ("a", "b"):
-        (tmp_path / "in" / folder).mkdir(parents=True)
-        shutil.copy(clips[0].path, tmp_path / "in" / folder / "one.mp4")
-    report = crawl_tick(Store(str(tmp_path / "out")), [Source(str(tmp_path / "in"))], OPTIONS, NOW)
-    assert (report.num_new, len(report.errors)) == (1, 1)
-    assert "rename one of the two" in str(report.errors[0][1])
-
-
 def test_a_source_or_video_that_fails_stops_no_other(server, tmp_path, naps):
     server.fail("/watch/h264.html", Fault(404))
     server.fail("/gone.rss", *[Fault(410)] * 9)

@@ -99,6 +99,21 @@ def test_a_store_works_alike_on_disk_and_on_s3(kind: str, request: pytest.Fixtur
     assert store.list() == ["a/x.json"]
 
 
+@pytest.mark.parametrize("kind", ["store", "s3_store"])
+@pytest.mark.parametrize("stem", ["x" * 246, "x" * 251, "é" * 125])
+def test_the_longest_names_that_a_disk_allows_are_written_and_read(kind: str, stem: str, request) -> None:
+    store: Store = request.getfixturevalue(kind)
+    key = f"long/{stem}.mp4"
+    store.write_bytes(key, b"abc")
+    assert store.list("long") == [key]
+    with store.writing(key) as path:
+        assert path.suffix == ".mp4", "writers of media go by the ending"
+        path.write_bytes(b"abcd")
+    with store.reading(key) as path:
+        assert path.read_bytes() == b"abcd" and path.suffix == ".mp4"
+    store.remove("long")
+
+
 def test_the_environment_names_the_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OVERPLAY_HOME", "s3://bucket/x")
     assert not Store.from_environment().is_local
