@@ -6,10 +6,13 @@ same bytes. It is for people who decide whether to use the data, so it says what
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from ops.dataset.chunks import ChunkConfig
+from ops.dataset.figures import S_PER_HOUR, control_table, funnel_table, games_by_hours, hours_table
 from ops.dataset.statistics import STAGES, Statistics, collect_statistics
 from ops.drawing.charts import bar_chart, line_chart
 from ops.drawing.pictures import Picture, caption, draw_box, encode, grid
@@ -22,17 +25,33 @@ from ops.store.batch import read_batch
 from ops.store.layout import CARD, LOCATIONS, MANIFEST, VIDEOS, manifest_key
 from ops.store.storage import Store, fingerprint
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 VERSION: Final = "2"
+#: Frames on the contact sheet, in how many columns, each how wide in pixels. Chosen by eye, as are the next two.
 _NUM_PICTURES: Final = 12
+_NUM_COLUMNS: Final = 3
+_PICTURE_PX: Final = 400
+#: Most rows of a table, and bars of a chart.
 _MAX_ROWS: Final = 30
-#: Bounds of the classes of games by their hours, as in the paper's figure.
-_HOUR_CLASSES: Final = ((1, "under 1 h"), (10, "1 to 10 h"), (100, "10 to 100 h"), (1000, "100 to 1,000 h"))
-_MOST_HOURS: Final = "1,000 h and more"
+_MAX_BARS: Final = 20
+#: Most characters of a video's id below its picture.
+_MAX_CAPTION: Final = 60
+#: Digits of hours and shares in card.json: a third of a second, and a frame of an hour.
+_HOUR_DIGITS: Final = 4
+_SHARE_DIGITS: Final = 5
+#: Seconds of a sample, for the hubs' size class.
+_SAMPLE_S: Final = ChunkConfig().chunk_s
 #: Upper bounds of the hubs' size classes, in samples.
 _SIZE_CLASSES: Final = (
-    (1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"),
+    (1_000, "n<1K"),
+    (10_000, "1K<n<10K"),
+    (100_000, "10K<n<100K"),
+    (1_000_000, "100K<n<1M"),
     (10_000_000, "1M<n<10M"),
-)  # fmt: skip
+)
+_MOST_SAMPLES: Final = "n>10M"
 
 
 @dataclass(frozen=True)
@@ -98,7 +117,7 @@ def describe(statistics: Statistics) -> dict[str, Any]:
             for stage, reasons in statistics.lost.items()
         },
         "kept_hours": {
-            name: {value: _hours(seconds) for value, seconds in _largest(values, len(values))}
+            name: {value: _to_hours(seconds) for value, seconds in values.items()}
             for name, values in statistics.kept_seconds.items()
         },
         "games_by_hours": games_by_hours(statistics),
@@ -113,42 +132,34 @@ def describe(statistics: Statistics) -> dict[str, Any]:
     }
 
 
-def games_by_hours(statistics: Statistics) -> dict[str, int]:
-    """Return how many games have how many kept hours, all classes present."""
-    counts = dict.fromkeys((*(name for _, name in _HOUR_CLASSES), _MOST_HOURS), 0)
-    for seconds in statistics.kept_seconds["game"].values():
-        counts[next((name for bound, name in _HOUR_CLASSES if seconds < 3600 * bound), _MOST_HOURS)] += 1
-    return counts
-
-
 def _amount(amount: Any) -> dict[str, Any]:
-    return {"videos": amount.videos, "hours": _hours(amount.seconds)}
+    return {"videos": amount.videos, "hours": _to_hours(amount.seconds)}
 
 
-def _hours(seconds: float) -> float:
-    return round(seconds / 3600, 4)
+def _to_hours(seconds: float) -> float:
+    return round(seconds / S_PER_HOUR, _HOUR_DIGITS)
 
 
 def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 5)
+    return None if value is None else round(value, _SHARE_DIGITS)
 
 
-def _largest(values: Mapping[str, float], count: int) -> list[tuple[str, float]]:
-    return sorted(values.items(), key=lambda item: (-item[1], item[0]))[:count]
+def _charted(statistics: Statistics, kind: str) -> dict[str, float]:
+    """Return the kept hours of the largest values of a kind."""
+    largest = hours_table(statistics.kept_seconds[kind], kind).head(_MAX_BARS)
+    return dict(zip(largest[kind], largest["kept hours"], strict=True))
 
 
 def _draw(statistics: Statistics) -> dict[str, bytes]:
     """Return the card's charts as PNG by file name."""
-    hours = {stage: statistics.funnel[stage].seconds / 3600 for stage in STAGES}
-    games = {name: seconds / 3600 for name, seconds in _largest(statistics.kept_seconds["game"], 20)}
-    genres = {name: seconds / 3600 for name, seconds in _largest(statistics.kept_seconds["genre"], 20)}
+    hours = {stage: statistics.funnel[stage].seconds / S_PER_HOUR for stage in STAGES}
     controls = (*DATASET_BUTTONS, *STICKS)
     presses = {name: 100 * share for name in controls if (share := statistics.press_share(name)) is not None}
     thresholds, shares = zip(*statistics.confidence_curve(), strict=True)
     return {
         "funnel.png": encode(bar_chart(hours, "Hours left after each stage", "h")),
-        "games.png": encode(bar_chart(games, "Kept hours by game", "h")),
-        "genres.png": encode(bar_chart(genres, "Kept hours by genre", "h")),
+        "games.png": encode(bar_chart(_charted(statistics, "game"), "Kept hours by game", "h")),
+        "genres.png": encode(bar_chart(_charted(statistics, "genre"), "Kept hours by genre", "h")),
         "presses.png": encode(bar_chart(presses, "Frames in which a control is active", "%")),
         "confidence.png": encode(
             line_chart(
@@ -178,7 +189,7 @@ def contact_sheet(store: Store, batches: Sequence[str], count: int = _NUM_PICTUR
             continue
         for unit in located:
             if len(tiles) == count:
-                return grid(tiles, 3)
+                return grid(tiles, _NUM_COLUMNS)
             if unit.outcome.kind != "ok" or unit.video_id not in videos:
                 continue
             track = unit.outcome.data["tracks"][0]
@@ -186,8 +197,8 @@ def contact_sheet(store: Store, batches: Sequence[str], count: int = _NUM_PICTUR
             frame = _middle_frame(store, key)
             if frame is not None:
                 label = f"{track['template_id']} {track['score']:.2f}"
-                tiles.append(caption(draw_box(frame, track["box"], label, 400), unit.video_id[:60]))
-    return grid(tiles, 3) if tiles else None
+                tiles.append(caption(draw_box(frame, track["box"], label, _PICTURE_PX), unit.video_id[:_MAX_CAPTION]))
+    return grid(tiles, _NUM_COLUMNS) if tiles else None
 
 
 def _middle_frame(store: Store, key: str) -> Picture | None:
@@ -209,27 +220,27 @@ def write_readme(statistics: Statistics, name: str, pictures: Sequence[str]) -> 
     sections = [
         _front_matter(statistics, name),
         f"# {name}",
-        f"{kept.seconds / 3600:,.2f} hours of game video with the state of the gamepad for each frame, read from the "
-        f"gamepad overlays that players show. {found.videos:,} videos were found, {kept.videos:,} are in it.",
+        f"{kept.seconds / S_PER_HOUR:,.2f} hours of game video with the state of the gamepad for each frame, read from "
+        f"the gamepad overlays that players show. {found.videos:,} videos were found, {kept.videos:,} are in it.",
         "## What a sample is",
         "WebDataset tars; a sample is 20 s of source time: `.mp4` (256x256, the overlay masked), `.actions.parquet` "
         "(one row per frame) and `.json` (video, channel, game, times, masks). The label columns are the 17 buttons "
         "(int32; null where the overlay does not show the button), `j_left` and `j_right` (x right, y down, in "
         "[-1, 1]), `pts_s` (presentation time in seconds) and `confidence` (one float per control).",
         "## Where the hours went",
-        _table(("stage", "videos", "hours", "lost to"), _funnel_rows(statistics)),
+        _table(funnel_table(statistics)),
         shown.get("funnel.png", ""),
         "## What is in it",
-        _table(("game", "kept hours"), _hour_rows(statistics.kept_seconds["game"])),
-        _table(("games with", "how many"), [(name, str(count)) for name, count in games_by_hours(statistics).items()]),
-        _table(("genre", "kept hours"), _hour_rows(statistics.kept_seconds["genre"])),
+        _hours(statistics, "game", "game"),
+        _class_table(statistics),
+        _hours(statistics, "genre", "genre"),
         shown.get("genres.png", ""),
-        _table(("controller", "kept hours"), _hour_rows(statistics.kept_seconds["family"])),
-        _table(("split", "kept hours"), _hour_rows(statistics.kept_seconds["split"])),
+        _hours(statistics, "family", "controller"),
+        _hours(statistics, "split", "split"),
         shown.get("games.png", ""),
         "## The labels",
         f"{statistics.num_frames:,} labelled frames, {_percent(idle)} of them without any action.",
-        _table(("control", "known in", "active in, where known"), _control_rows(statistics)),
+        _table(_control_texts(statistics)),
         shown.get("presses.png", ""),
         shown.get("confidence.png", ""),
         shown.get("located.png", ""),
@@ -239,15 +250,39 @@ def write_readme(statistics: Statistics, name: str, pictures: Sequence[str]) -> 
         "moments and mistakes unevenly, so games, genres and controllers are not balanced.",
         "## Licences and opt-out",
         "The videos belong to their creators; the licence that each source states is in the catalog.",
-        _table(("licence as stated", "kept hours"), _hour_rows(statistics.kept_seconds["licence"])),
+        _hours(statistics, "licence", "licence as stated"),
         "A creator who does not want a video used is marked in the catalog, and the video leaves all batches.",
     ]
     return "\n\n".join(section for section in sections if section) + "\n"
 
 
+def _hours(statistics: Statistics, kind: str, name: str) -> str:
+    return _table(hours_table(statistics.kept_seconds[kind], name, _MAX_ROWS))
+
+
+def _class_table(statistics: Statistics) -> str:
+    import pandas as pd
+
+    rows = list(games_by_hours(statistics).items())
+    return _table(pd.DataFrame(rows, columns=["games with", "how many"]))
+
+
+def _control_texts(statistics: Statistics) -> pd.DataFrame:
+    import pandas as pd
+
+    shares = control_table(statistics)
+    return pd.DataFrame(
+        {
+            "control": shares["control"],
+            "known in": shares["known"].map(_percent),
+            "active in, where known": shares["active"].map(_percent),
+        }
+    )
+
+
 def _front_matter(statistics: Statistics, name: str) -> str:
-    samples = round(statistics.funnel["kept"].seconds / 20)
-    size = next((label for bound, label in _SIZE_CLASSES if samples < bound), "n>10M")
+    samples = round(statistics.funnel["kept"].seconds / _SAMPLE_S)
+    size = next((label for bound, label in _SIZE_CLASSES if samples < bound), _MOST_SAMPLES)
     lines = [
         "---",
         f"pretty_name: {name}",
@@ -268,46 +303,22 @@ def _front_matter(statistics: Statistics, name: str) -> str:
     return "\n".join(lines)
 
 
-def _funnel_rows(statistics: Statistics) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = []
-    for stage in STAGES:
-        amount = statistics.funnel[stage]
-        lost = sorted(statistics.lost[stage].items(), key=lambda item: (-item[1].seconds, item[0]))
-        reasons = "; ".join(f"{reason} ({part.videos}, {part.seconds / 3600:,.2f} h)" for reason, part in lost)
-        rows.append((stage, f"{amount.videos:,}", f"{amount.seconds / 3600:,.2f}", reasons))
-    return rows
-
-
-def _hour_rows(seconds: Mapping[str, float]) -> list[tuple[str, ...]]:
-    rows: list[tuple[str, ...]] = [(value, f"{length / 3600:,.2f}") for value, length in _largest(seconds, _MAX_ROWS)]
-    if len(seconds) > _MAX_ROWS:
-        rest = sum(seconds.values()) - sum(length for _, length in _largest(seconds, _MAX_ROWS))
-        rows.append((f"{len(seconds) - _MAX_ROWS} more", f"{rest / 3600:,.2f}"))
-    return rows
-
-
-def _control_rows(statistics: Statistics) -> list[tuple[str, ...]]:
-    frames = statistics.num_frames
-    return [
-        (
-            control,
-            _percent(statistics.known[control] / frames if frames else None),
-            _percent(statistics.press_share(control)),
-        )
-        for control in (*DATASET_BUTTONS, *STICKS)
-    ]
-
-
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{100 * share:.1f} %"
+    return "-" if share is None or math.isnan(share) else f"{100 * share:.1f} %"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a Markdown table; names come from strangers, so what would break or format a cell is escaped."""
-    if not rows:
+def _table(frame: pd.DataFrame) -> str:
+    """Return a frame as a Markdown table; names come from strangers, so what would break a cell is escaped."""
+    if frame.empty:
         return ""
-    lines = [head, ["---"] * len(head), *([_escape(cell) for cell in row] for row in rows)]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    rows = [[_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return "\n".join("| " + " | ".join(line) + " |" for line in (list(frame), ["---"] * len(frame.columns), *rows))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return _escape(value)
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}"
 
 
 def _escape(text: str) -> str:

@@ -238,14 +238,23 @@ def table_key(batch: str) -> str:
     return f"{CHUNKS}/{batch}/chunks.parquet"
 
 
+def read_chunk_table(store: Store, batch: str) -> pa.Table:
+    """Return the table of a batch's chunks; its columns are the fields of `Chunk`.
+
+    Raises:
+        FileNotFoundError: chunks have not been selected for this batch.
+    """
+    store.read_json(manifest_key(CHUNKS, batch))
+    return store.read_table(table_key(batch))
+
+
 def read_chunks(store: Store, batch: str) -> list[Chunk]:
     """Return the chunks of a batch.
 
     Raises:
         FileNotFoundError: chunks have not been selected for this batch.
     """
-    store.read_json(manifest_key(CHUNKS, batch))
-    return table_to_chunks(store.read_table(table_key(batch)))
+    return table_to_chunks(read_chunk_table(store, batch))
 
 
 def build_chunks(store: Store, batch: str, config: ChunkConfig = ChunkConfig()) -> ChunksReport:

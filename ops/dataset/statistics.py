@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from ops.crawl.catalog import Video, read_catalog
-from ops.dataset.chunks import Chunk, read_chunks
+from ops.dataset.chunks import read_chunk_table
 from ops.gamepad import DATASET_BUTTONS, STICK_ACTIVE, STICKS, PadTrace
 from ops.outcomes import reason_class
 from ops.store.batch import Unit, read_batch
@@ -42,10 +42,14 @@ _STAGES: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("read", (RAW_ACTIONS, ACTIONS)),
 )
 STAGES: Final = ("found", *(name for name, _ in _STAGES), "kept")
+#: A button above this is pressed; labels hold 0 and 1.
+_PRESSED: Final = 0.5
 NOT_DONE: Final = "not done yet"
 #: Bins of the histogram of confidence, over [0, 1].
 NUM_BINS: Final = 50
 UNNAMED: Final = "unknown"
+#: Facts of a video by which kept hours are told apart, beside its family and side of the split.
+_TOLD: Final = ("game", "genre", "licence", "channel")
 
 
 @dataclass
@@ -154,7 +158,7 @@ def count_trace(statistics: Statistics, trace: PadTrace) -> None:
     for channel, button in enumerate(DATASET_BUTTONS):
         values = trace.buttons[:, channel]
         statistics.known[button] += int(np.isfinite(values).sum())
-        statistics.active[button] += int((values > 0.5).sum())
+        statistics.active[button] += int((values > _PRESSED).sum())
     for index, stick in enumerate(STICKS):
         radius = np.hypot(trace.sticks[:, 2 * index], trace.sticks[:, 2 * index + 1])
         statistics.known[stick] += int(np.isfinite(radius).sum())
@@ -234,28 +238,27 @@ def _count_chunks(
     facts: Mapping[str, Mapping[str, Any]],
     family: Mapping[str, str],
 ) -> None:
+    import pandas as pd
+
     try:
-        chunks: list[Chunk] = [chunk for chunk in read_chunks(store, batch) if chunk.video_id in left]
+        chunks = read_chunk_table(store, batch).to_pandas()
     except FileNotFoundError:
-        chunks = []
-    cut = {chunk.video_id for chunk in chunks}
-    for video_id in sorted(left - cut):
+        chunks = pd.DataFrame(columns=["video_id", "split", "start_s", "stop_s", "kept", "reason"])
+    chunks = chunks[chunks["video_id"].isin(left)]
+    for video_id in sorted(left - set(chunks["video_id"])):
         _lose(statistics, "kept", NOT_DONE, float(facts[video_id].get("probe", {}).get("duration_s") or 0.0))
-    by_reason: dict[tuple[str, str], float] = {}
-    for chunk in chunks:
-        length_s = chunk.stop_s - chunk.start_s
-        by_reason[chunk.reason, chunk.video_id] = by_reason.get((chunk.reason, chunk.video_id), 0.0) + length_s
-        if chunk.kept:
-            said = facts[chunk.video_id]
-            names = {name: said.get(name) for name in ("game", "genre", "licence", "channel")}
-            for name, value in (names | {"family": family.get(chunk.video_id), "split": chunk.split}).items():
-                kept = statistics.kept_seconds[name]
-                kept[value or UNNAMED] = kept.get(value or UNNAMED, 0.0) + length_s
-    for (reason, _), length_s in sorted(by_reason.items()):
+    chunks = chunks.assign(length_s=chunks["stop_s"] - chunks["start_s"])
+    kept = chunks[chunks["kept"].astype(bool)]
+    told = {name: kept["video_id"].map({video_id: facts[video_id].get(name) for video_id in left}) for name in _TOLD}
+    told |= {"family": kept["video_id"].map(family), "split": kept["split"]}
+    for name, values in told.items():
+        named = values.where(values.notna() & (values != ""), UNNAMED)
+        statistics.kept_seconds[name] = kept.groupby(named, sort=False)["length_s"].sum().to_dict()
+    for (reason, _), length_s in chunks.groupby(["reason", "video_id"])["length_s"].sum().items():
         if reason:
-            _lose(statistics, "kept", f"dropped: {reason_class(reason)}", length_s)
+            _lose(statistics, "kept", f"dropped: {reason_class(reason)}", float(length_s))
         else:
-            statistics.funnel["kept"].add(length_s)
+            statistics.funnel["kept"].add(float(length_s))
 
 
 def collect_statistics(store: Store, batches: Sequence[str], cache: str = "dataset/card/batches") -> Statistics:

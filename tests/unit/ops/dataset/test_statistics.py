@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from ops.crawl.catalog import Discovered, flag, merge_discovered, write_catalog
-from ops.dataset.card import build_card, describe, games_by_hours, write_readme
+from ops.dataset.card import build_card, describe, write_readme
 from ops.dataset.chunks import Chunk, build_chunks
+from ops.dataset.figures import games_by_hours
 from ops.dataset.statistics import (
     NOT_DONE,
     STAGES,
