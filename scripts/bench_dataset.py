@@ -146,11 +146,14 @@ def bench_forms(store: Store, sources: list[Source]) -> None:
     rows = []
     for name, (size, whole, seeks) in forms.items():
         frames = length["num_frames"] if name.startswith("source") else trace.num_frames
-        rows.append({
-            "form": name, "MB per hour at 60 Hz": round(size / trace.num_frames * _RATE_HZ * 3600 / 1e6),
-            "frames/s per core, in order": round(frames / _median(whole)),
-            "CPU ms per random frame": 1000 * _median(seeks) / _NUM_SEEKS,
-        })  # fmt: skip
+        rows.append(
+            {
+                "form": name,
+                "MB per hour at 60 Hz": round(size / trace.num_frames * _RATE_HZ * 3600 / 1e6),
+                "frames/s per core, in order": round(frames / _median(whole)),
+                "CPU ms per random frame": 1000 * _median(seeks) / _NUM_SEEKS,
+            }
+        )
     show("Forms of a sample, 256 x 256", rows)
 
 
@@ -173,8 +176,9 @@ def bench_loaders(store: Store, sources: list[Source]) -> None:
             loader.close()
 
         works[f"ours, every frame, {threads} threads" if stride == 1 else "ours, every second frame"] = (
-            count * _BATCH_SIZE, load,
-        )  # fmt: skip
+            count * _BATCH_SIZE,
+            load,
+        )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "frames.tar"
         written = write_jpeg_tar(store, sources, path, policy)
@@ -183,8 +187,9 @@ def bench_loaders(store: Store, sources: list[Source]) -> None:
         rng = np.random.default_rng(0)
         places = [(name, rng.uniform(0, length[name] - 1)) for name in rng.choice(NAMES, _NUM_SEEKS)]
         works["random seeks into the 720p videos"] = (
-            _NUM_SEEKS, lambda: [seek_frame(str(CLIPS / f"{name}.mp4"), second) for name, second in places],
-        )  # fmt: skip
+            _NUM_SEEKS,
+            lambda: [seek_frame(str(CLIPS / f"{name}.mp4"), second) for name, second in places],
+        )
         rows = []
         for name, (count, work) in works.items():
             started = time.monotonic()

@@ -31,6 +31,8 @@ from ops.truth.scores import (
 Row = dict[str, Any]
 #: The first variant of each style is in the template library, and never in the training stream.
 _VARIANT = "01"
+#: Frames per second of synthetic clips.
+_RATE_HZ = 30
 #: Confidences from which values are kept, in the benchmark's table of doubt.
 _CONFIDENCES = (0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
 
@@ -66,7 +68,7 @@ def _score_clip(parser: PredictorFor, skin_id: str, rng: np.random.Generator) ->
 
     skin = make_skin(skin_id)
     pairs, reference, buttons, places, _ = clip_pairs(rng, skin, procedural_background, SynthesisConfig())
-    template, pts_s = skin.template(), np.arange(len(pairs)) / 30
+    template, pts_s = skin.template(), np.arange(len(pairs)) / _RATE_HZ
     sure = np.ones(places.shape[:2], dtype=np.float32)
     truth = reading_to_trace(Reading(buttons, places, sure), template, pts_s)
     reading = parser(template)(pairs, reference[0])
@@ -133,16 +135,27 @@ def score_recordings(
         scores = LabelScores.none()
         if report["outcome"] == "ok":
             scores = pools.add(read_labels(out / name), recording)
-            delays.append({
-                "recording": name, "true": recording.offset_frames, "estimated": report["offset_frames"],
-                "interval": str(report["offset_interval"] or ""), "reason": report["offset_reason"] or "",
-            })  # fmt: skip
+            delays.append(
+                {
+                    "recording": name,
+                    "true": recording.offset_frames,
+                    "estimated": report["offset_frames"],
+                    "interval": str(report["offset_interval"] or ""),
+                    "reason": report["offset_reason"] or "",
+                }
+            )
         spans += _span_rows(name, report["tracks"] or (), recording)
         boxes = report["box"], recording.box
-        rows.append({
-            "recording": name, "outcome": report["outcome"], "template": report["template"],
-            "box IoU": box_iou(*boxes) if all(boxes) else None, **_figures(scores), "reason": report["reason"],
-        })  # fmt: skip
+        rows.append(
+            {
+                "recording": name,
+                "outcome": report["outcome"],
+                "template": report["template"],
+                "box IoU": box_iou(*boxes) if all(boxes) else None,
+                **_figures(scores),
+                "reason": report["reason"],
+            }
+        )
     total = {"recording": "all", "outcome": "", "template": "", "box IoU": None, **_figures(pools.total), "reason": ""}
     return pools.summarize([*rows, total], spans, delays)
 
@@ -154,10 +167,16 @@ def _span_rows(name: str, tracks: Sequence[Row], recording: Recording) -> list[R
         return []
     scores, num_false = score_spans(found, recording.spans)
     rows = [
-        {"recording": name, "start_s": span.start_s, "stop_s": span.stop_s, "start error, s": score.start_error_s,
-         "stop error, s": score.stop_error_s, "box IoU": score.iou}
+        {
+            "recording": name,
+            "start_s": span.start_s,
+            "stop_s": span.stop_s,
+            "start error, s": score.start_error_s,
+            "stop error, s": score.stop_error_s,
+            "box IoU": score.iou,
+        }
         for span, score in zip(recording.spans, scores, strict=True)
-    ]  # fmt: skip
+    ]
     false = dict.fromkeys(rows[0], float("nan")) | {"recording": f"{name}: found, but not there"}
     return [*rows, *([false] * num_false)]
 

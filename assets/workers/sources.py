@@ -20,9 +20,15 @@ COOKIE_VARIABLE = "OVERPLAY_COOKIE_FILE"
 EXTRACTOR_VARIABLE = "OVERPLAY_EXTRACTOR_ARGS"
 #: Options that a plan may set; the others are secret, or not for people to turn.
 _OPTIONS = (
-    "extractors", "generic_hosts", "max_height", "probe_height", "sleep_request_s", "sleep_download_s",
-    "rate_bytes_per_s", "js_runtimes",
-)  # fmt: skip
+    "extractors",
+    "generic_hosts",
+    "max_height",
+    "probe_height",
+    "sleep_request_s",
+    "sleep_download_s",
+    "rate_bytes_per_s",
+    "js_runtimes",
+)
 
 
 @dataclass(frozen=True)

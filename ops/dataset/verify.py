@@ -24,6 +24,8 @@ from ops.store.storage import Store, sha256_file
 _TIME_SLACK_S: Final = 1e-3
 #: A painted mask is darker than this at its darkest-lit half (8 bit, after lossy coding).
 _MASK_LEVEL: Final = 24
+#: Largest value of a stick.
+_STICK_LIMIT: Final = 1.0
 
 
 def verify_dataset(store: Store, report: Callable[[str], object] = lambda batch: None) -> dict[str, tuple[str, ...]]:
@@ -147,7 +149,7 @@ def _sample_problem(members: dict[str, bytes]) -> tuple[int, str]:
         return rows, f"{rows} rows of labels, {len(times)} frames of video, {stated} stated"
     if (
         not np.isin(trace.buttons[np.isfinite(trace.buttons)], (0, 1)).all()
-        or np.nanmax(np.abs(trace.sticks), initial=0) > 1
+        or np.nanmax(np.abs(trace.sticks), initial=0) > _STICK_LIMIT
     ):
         return rows, "labels are out of range: buttons are 0 or 1, sticks in [-1, 1]"
     off = np.abs(np.asarray(times) - (trace.pts_s - trace.pts_s[:1]))

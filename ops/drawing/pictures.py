@@ -28,6 +28,21 @@ FAINT: Final[Color] = (205, 208, 212)
 FOUND: Final[Color] = (0, 200, 120)
 PRESSED: Final[Color] = (230, 90, 40)
 UNKNOWN: Final[Color] = (150, 150, 165)
+# Sizes of texts and gaps are pixels of the finished picture, chosen by eye.
+_FONT_PX: Final = 13
+#: Of a caption: its height beside the font's, and where its text starts.
+_CAPTION_SPACE_PX: Final = 7
+_CAPTION_X_PX: Final = 3
+_CAPTION_Y_PX: Final = 2
+#: Of a box's label: the margin around its text, and the gap to the box.
+_LABEL_X_PX: Final = 4
+_LABEL_Y_PX: Final = 3
+_LABEL_GAP_PX: Final = 2
+_BOX_PEN_PX: Final = 2
+#: Between two pictures.
+_GAP_PX: Final = 6
+#: A button above this is drawn as pressed.
+_PRESSED: Final = 0.5
 #: Everything is drawn this much larger and then reduced, which smooths its edges.
 _SUPERSAMPLE: Final = 2
 
@@ -43,6 +58,11 @@ _PANEL: Final[dict[str, tuple[float, float, float, float]]] = {
 _ROUND: Final = ("guide", "north", "south", "west", "east")
 _STICKS: Final[dict[str, tuple[float, float]]] = {"left": (38, 58), "right": (132, 95)}
 _STICK_RADIUS: Final = 17.0
+#: Of the panel, in its own units: how far from the rim a stick at its end is, and the radius of its dot.
+_STICK_MARGIN: Final = 4.0
+_STICK_DOT: Final = 5.0
+#: Corners of a button, in widths of the pen.
+_CORNER: Final = 3
 
 
 def encode(picture: Picture, quality: int = 0) -> bytes:
@@ -84,11 +104,10 @@ def caption(picture: Picture, text: str) -> Picture:
     """Return a picture with a line of text below it."""
     from PIL import Image, ImageDraw
 
-    size = 13
     height, width = picture.shape[:2]
-    image = Image.new("RGB", (width, height + size + 7), PAPER)
+    image = Image.new("RGB", (width, height + _FONT_PX + _CAPTION_SPACE_PX), PAPER)
     image.paste(Image.fromarray(np.ascontiguousarray(picture)), (0, 0))
-    ImageDraw.Draw(image).text((3, height + 2), text, fill=INK, font=load_font(size))
+    ImageDraw.Draw(image).text((_CAPTION_X_PX, height + _CAPTION_Y_PX), text, fill=INK, font=load_font(_FONT_PX))
     return np.asarray(image)
 
 
@@ -107,13 +126,15 @@ def draw_box(frame: Picture, box: Sequence[float], label: str, width: int = 640)
     image = Image.fromarray(fit_width(frame, width))
     draw = ImageDraw.Draw(image)
     x, y, w, h = (value * scale for value in box)
-    draw.rectangle((x, y, x + w, y + h), outline=FOUND, width=2)
-    font = load_font(13)
+    draw.rectangle((x, y, x + w, y + h), outline=FOUND, width=_BOX_PEN_PX)
+    font = load_font(_FONT_PX)
     left, top, right, bottom = font.getbbox(label)
-    text_y = y - (bottom - top) - 8 if y > bottom - top + 8 else y + h + 2
-    text_x = max(0.0, min(x, width - (right - left) - 8))
-    draw.rectangle((text_x, text_y, text_x + right - left + 8, text_y + bottom - top + 6), fill=FOUND)
-    draw.text((text_x + 4 - left, text_y + 3 - top), label, fill=INK, font=font)
+    label_w, label_h = right - left + 2 * _LABEL_X_PX, bottom - top + 2 * _LABEL_Y_PX
+    above = y - label_h - _LABEL_GAP_PX
+    label_y = above if above > 0 else y + h + _LABEL_GAP_PX
+    label_x = max(0.0, min(x, width - label_w))
+    draw.rectangle((label_x, label_y, label_x + label_w, label_y + label_h), fill=FOUND)
+    draw.text((label_x + _LABEL_X_PX - left, label_y + _LABEL_Y_PX - top), label, fill=INK, font=font)
     return np.asarray(image)
 
 
@@ -153,12 +174,12 @@ def _draw_button(
     draw: ImageDraw.ImageDraw, corners: tuple[float, float, float, float], state: float, pen: int, is_round: bool
 ) -> None:
     unknown = not np.isfinite(state)
-    fill = PRESSED if state > 0.5 else PAPER
+    fill = PRESSED if state > _PRESSED else PAPER
     outline = FAINT if unknown else INK
     if is_round:
         draw.ellipse(corners, fill=fill, outline=outline, width=pen)
     else:
-        draw.rounded_rectangle(corners, radius=3 * pen, fill=fill, outline=outline, width=pen)
+        draw.rounded_rectangle(corners, radius=_CORNER * pen, fill=fill, outline=outline, width=pen)
     if unknown:
         draw.line(corners, fill=UNKNOWN, width=pen)
 
@@ -170,21 +191,22 @@ def _draw_stick(
     pen = max(1, round(zoom))
     rim = _scaled(zoom, cx - _STICK_RADIUS, cy - _STICK_RADIUS, cx + _STICK_RADIUS, cy + _STICK_RADIUS)
     known = bool(np.isfinite(xy).all())
-    draw.ellipse(rim, fill=PRESSED if thumb > 0.5 else PAPER, outline=INK if known else FAINT, width=pen)
+    draw.ellipse(rim, fill=PRESSED if thumb > _PRESSED else PAPER, outline=INK if known else FAINT, width=pen)
     if not known:
         draw.line(rim, fill=UNKNOWN, width=pen)
         return
-    x, y = cx + xy[0] * (_STICK_RADIUS - 4), cy + xy[1] * (_STICK_RADIUS - 4)
+    travel = _STICK_RADIUS - _STICK_MARGIN
+    x, y = cx + xy[0] * travel, cy + xy[1] * travel
     draw.line((cx * zoom, cy * zoom, x * zoom, y * zoom), fill=INK, width=pen)
-    draw.ellipse(_scaled(zoom, x - 5, y - 5, x + 5, y + 5), fill=INK)
+    draw.ellipse(_scaled(zoom, x - _STICK_DOT, y - _STICK_DOT, x + _STICK_DOT, y + _STICK_DOT), fill=INK)
 
 
 def beside(left: Picture, right: Picture) -> Picture:
     """Return two pictures side by side on paper, both centred in height."""
-    return _compose([[left, right]], 6)
+    return _compose([[left, right]], _GAP_PX)
 
 
-def grid(pictures: Sequence[Picture], num_columns: int, gap_px: int = 6) -> Picture:
+def grid(pictures: Sequence[Picture], num_columns: int, gap_px: int = _GAP_PX) -> Picture:
     """Return pictures in rows of a number of columns; each column as wide as its widest.
 
     Raises:

@@ -1,10 +1,9 @@
 """`overplay benchmark`: how well the parser reads recordings whose truth is known."""
 
-import math
 from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -122,29 +121,36 @@ def parser(
 
 def _write(found: "ParserBenchmark", out: Path) -> None:
     """Write `benchmark.json`, `benchmark.md` and pictures: `families.png`, `doubt.png` and `reliability.png`."""
+    import pandas as pd
+
     from assets.support.metadata import md_table
-    from ops.drawing.charts import bar_chart, line_chart
-    from ops.drawing.pictures import encode
     from ops.store.storage import to_json
 
     out.mkdir(parents=True, exist_ok=True)
-    tables = {field.name: [_without_nan(row) for row in getattr(found, field.name)] for field in fields(found)}
+    # Cells as they are: a column of whole numbers with a gap stays one of whole numbers.
+    frames = {field.name: pd.DataFrame(getattr(found, field.name), dtype=object) for field in fields(found)}
+    tables = {name: frame.where(frame.notna(), None).to_dict("records") for name, frame in frames.items()}
     (out / "benchmark.json").write_bytes(to_json(tables))
     parts = [f"## {name.capitalize()}\n\n{md_table(rows)}" for name, rows in tables.items() if rows]
     (out / "benchmark.md").write_text("# Parser benchmark\n\n" + "\n".join(parts))
-    f1 = {row["family"]: row["press_f1"] for row in found.families if not math.isnan(row["press_f1"])}
-    if f1:
-        (out / "families.png").write_bytes(encode(bar_chart(f1, "Press F1 by family")))
-    known, error = ([row["known"] for row in found.doubt], [1 - row["accuracy"] for row in found.doubt])
-    chart = line_chart({"error": (known, error)}, "Button error over the share that is known", "known")
+    _draw(found, out)
+
+
+def _draw(found: "ParserBenchmark", out: Path) -> None:
+    """Write the benchmark's pictures."""
+    import pandas as pd
+
+    from ops.drawing.charts import bar_chart, line_chart
+    from ops.drawing.pictures import encode
+
+    f1 = pd.DataFrame(found.families).set_index("family")["press_f1"].dropna() if found.families else pd.Series()
+    if len(f1):
+        (out / "families.png").write_bytes(encode(bar_chart(f1.to_dict(), "Press F1 by family")))
+    doubt, reliability = pd.DataFrame(found.doubt), pd.DataFrame(found.reliability)
+    error = {"error": (doubt["known"], 1 - doubt["accuracy"])}
+    chart = line_chart(error, "Button error over the share that is known", "known")
     (out / "doubt.png").write_bytes(encode(chart))
-    stated, right = ([row[key] for row in found.reliability] for key in ("stated", "right"))
-    curves = {"read": (stated, right), "if it were calibrated": (stated, stated)}
-    (out / "reliability.png").write_bytes(
-        encode(line_chart(curves, "Right button states by stated confidence", "stated"))
-    )
-
-
-def _without_nan(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row with None for what there is no figure of: JSON has no NaN."""
-    return {name: None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
+    stated = reliability["stated"]
+    curves = {"read": (stated, reliability["right"]), "if it were calibrated": (stated, stated)}
+    chart = line_chart(curves, "Right button states by stated confidence", "stated")
+    (out / "reliability.png").write_bytes(encode(chart))

@@ -90,11 +90,19 @@ def import_nitrogen(
         shards = build_shards(store, labels.batch)
         failed += [f"{video_id}: {reason}" for video_id, reason in shards.failed.items()]
         missing = write_missing(store, labels.batch)
-        rows.append({
-            "batch": labels.batch, "videos": len(labels.videos), "chunks": labels.num_chunks,
-            "filtered": labels.num_processed, "hours": labels.hours, "videos missing": missing,
-            "chunks joined": chunks.num_chunks, "kept": chunks.num_kept, "shards": shards.num_shards,
-        })  # fmt: skip
+        rows.append(
+            {
+                "batch": labels.batch,
+                "videos": len(labels.videos),
+                "chunks": labels.num_chunks,
+                "filtered": labels.num_processed,
+                "hours": labels.hours,
+                "videos missing": missing,
+                "chunks joined": chunks.num_chunks,
+                "kept": chunks.num_kept,
+                "shards": shards.num_shards,
+            }
+        )
         if missing:
             say(f"{missing} videos are not at hand; {store.uri(f'{PUBLISHED}/{labels.batch}/{MISSING}')} lists them")
     show_table("Imported", rows)

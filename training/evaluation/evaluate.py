@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +36,9 @@ from training.evaluation.scoring import (
 )
 from training.policy.chunks import Source, future_actions, list_sources, load_chunk, read_source
 from training.serving.infer import PolicyActor
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 POLICY: Final = "policy"
 BASELINES: Final = ("null", "last", "mean")
@@ -113,13 +116,10 @@ def evaluate(actor: PolicyActor, store: Store, batches: Sequence[str], config: E
     calibration = Calibration.fit(*_button_values(known_side, layout.num_buttons))
     held_out = list(_predict_all(actor, store, batches, config, config.split, config.max_chunks, mean_action))
     sums = _sums(held_out, layout.num_buttons, config)
-    videos, games = (
-        [value for one in held_out for value in [getattr(one.source.row, name)] * (int(one.blocks.max()) + 1)]
-        for name in ("video_id", "game")
-    )
-    units = list(dict.fromkeys(videos))
-    by_video = len(units) >= _MIN_VIDEOS
-    drawn = {name: part.grouped(_members(videos, units)) if by_video else part for name, part in sums.items()}
+    blocks = _block_table(held_out)
+    videos = _places(blocks, "video_id")
+    by_video = len(videos) >= _MIN_VIDEOS
+    drawn = {name: part.grouped(list(videos.values())) if by_video else part for name, part in sums.items()}
     values, truth = _button_values(held_out, layout.num_buttons)
     names = [*layout.buttons, *AXES]
     return compare(drawn, explained, config.num_resamples, config.level, config.seed) | {
@@ -131,8 +131,8 @@ def evaluate(actor: PolicyActor, store: Store, batches: Sequence[str], config: E
             "calibrated": calibration_scores(calibration(values), truth),
         },
         "horizon": {name: horizon_rows(part) for name, part in sums.items()},
-        "games": _game_rows(sums, games),
-        "num_videos": len(units),
+        "games": _game_rows(sums, _places(blocks, "game")),
+        "num_videos": len(videos),
         "num_chunks": len(held_out),
         "num_frames": sum(len(one.truth) for one in held_out),
         "num_groups": len(drawn[POLICY].hits),
@@ -140,8 +140,18 @@ def evaluate(actor: PolicyActor, store: Store, batches: Sequence[str], config: E
     }
 
 
-def _members(values: Sequence[str], units: Sequence[str]) -> list[list[int]]:
-    return [[index for index, value in enumerate(values) if value == unit] for unit in units]
+def _block_table(chunks: Sequence[_Predicted]) -> pd.DataFrame:
+    """Return `video_id` and `game` of each group of the sums, in their order."""
+    import pandas as pd
+
+    rows = pd.DataFrame([{"video_id": one.source.row.video_id, "game": one.source.row.game} for one in chunks])
+    return rows.loc[rows.index.repeat([int(one.blocks.max()) + 1 for one in chunks])].reset_index(drop=True)
+
+
+def _places(blocks: pd.DataFrame, column: str) -> dict[str, list[int]]:
+    """Return the groups that have each value of a column, the values in the order in which they come."""
+    places = blocks.groupby(column, sort=False).indices
+    return {value: places[value].tolist() for value in blocks[column].unique()}
 
 
 def _predict_all(
@@ -209,10 +219,9 @@ def _channel_rows(sums: dict[str, Sums], names: Sequence[str]) -> dict[str, dict
     }
 
 
-def _game_rows(sums: dict[str, Sums], games: Sequence[str]) -> dict[str, dict[str, Any]]:
-    units = list(dict.fromkeys(games))
+def _game_rows(sums: dict[str, Sums], games: dict[str, list[int]]) -> dict[str, dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
-    for unit, members in zip(units, _members(games, units), strict=True):
+    for unit, members in games.items():
         one = {name: part.grouped([members]) for name, part in sums.items()}
         rows[unit or "unknown"] = {
             name: {
@@ -227,6 +236,7 @@ def _game_rows(sums: dict[str, Sums], games: Sequence[str]) -> dict[str, dict[st
 
 
 def _mean_f1(sums: Sums) -> float:
+    """Return the mean F1 of the buttons that are pressed; 0 where none is."""
     rows = button_rows(sums, [str(index) for index in range(sums.hits.shape[-1])])
     pressed = [row["f1"] for row in rows.values() if row["num_pressed"]]
     return float(np.mean(pressed)) if pressed else 0.0

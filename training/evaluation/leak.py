@@ -20,18 +20,32 @@ from ops.gamepad import AXES, DATASET_BUTTONS, Floats, PadTrace
 from ops.store.storage import Store
 from training.policy.chunks import Source, decode_frames, list_sources, read_source
 
-#: Width of the band around a mask, and of the pixels that are averaged.
+#: Width of the band around a mask, in pixels of the game view. As all numbers here, chosen by trial, not measured.
 _BAND_PX: Final = 12
+#: Side of the cells whose pixels are averaged, in pixels.
 _CELL_PX: Final = 3
+#: Random features beside the cells.
 _NUM_RANDOM: Final = 256
 #: Seconds that are fitted or tried together, in turns.
 _BLOCK_S: Final = 1.0
-#: A leak is at least this R2, and this much more than at the mirrored place.
+#: A leak is at least this R2.
 MIN_R2: Final = 0.3
+#: And at least this much more than at the mirrored place.
 MIN_GAIN: Final = 0.2
 #: Fewer frames with a control than this, fitted or tried, say nothing about it.
 _MIN_ACTIVE: Final = 10
+#: A button or stick whose value is beyond this is active.
+_ACTIVE: Final = 0.5
+#: Side of the game view in pixels.
 _SIDE_PX: Final = 256
+#: Weight of the ridge, in mean variances of the features.
+_RIDGE: Final = 0.1
+#: Added to the weight, so that features without any variance can be fitted too.
+_LEAST_RIDGE: Final = 1e-6
+#: Added to a feature's spread before it is divided by it, in grey levels.
+_LEAST_SPREAD: Final = 1.0
+#: Keeps the variance of a control that does not move from being a divisor of zero.
+_LEAST_VARIANCE: Final = 1e-9
 
 Doubles = npt.NDArray[np.float64]
 
@@ -111,7 +125,7 @@ def probe_frames(
 def _moves(values: Doubles, fitted: npt.NDArray[np.bool_]) -> bool:
     if not np.isfinite(values).all():
         return False
-    active = np.abs(values) > 0.5
+    active = np.abs(values) > _ACTIVE
     return all(min(active[part].sum(), (~active[part]).sum()) >= _MIN_ACTIVE for part in (fitted, ~fitted))
 
 
@@ -129,15 +143,15 @@ def _cells(frames: npt.NDArray[np.uint8], box: tuple[int, int, int, int]) -> Flo
 def _ridge(features: Floats, targets: Doubles, fitted: npt.NDArray[np.bool_]) -> Doubles:
     """Return (channels,) the R2 on frames that were not fitted."""
     values = features.astype(np.float64)
-    values = (values - values[fitted].mean(axis=0)) / (values[fitted].std(axis=0) + 1.0)
+    values = (values - values[fitted].mean(axis=0)) / (values[fitted].std(axis=0) + _LEAST_SPREAD)
     mix = np.random.default_rng(0).normal(size=(values.shape[1], _NUM_RANDOM)) / np.sqrt(max(1, values.shape[1]))
     values = np.concatenate([values, np.maximum(values @ mix, 0)], axis=1)
     mean = targets[fitted].mean(axis=0)
     kernel = values @ values[fitted].T
     own: Any = kernel[fitted]
-    penalty = 0.1 * np.trace(own) / len(own) + 1e-6
+    penalty = _RIDGE * np.trace(own) / len(own) + _LEAST_RIDGE
     weights = np.linalg.solve(own + penalty * np.eye(len(own)), targets[fitted] - mean)
     error = kernel[~fitted] @ weights + mean - targets[~fitted]
     variance = np.square(targets[~fitted] - targets[~fitted].mean(axis=0)).sum(axis=0)
-    out: Doubles = 1 - np.square(error).sum(axis=0) / np.maximum(variance, 1e-9)
+    out: Doubles = 1 - np.square(error).sum(axis=0) / np.maximum(variance, _LEAST_VARIANCE)
     return out

@@ -15,9 +15,17 @@ from ops.gamepad import Floats
 _MIN_VARIANCE: Final = 1e-6
 #: An onset that is predicted within this many rows of a true one is a hit.
 _ONSET_ROWS: Final = 1
-#: Bins of the calibration, and how many frames of a button's mean rate each is given beforehand.
+#: Bins of the calibration.
 _CALIBRATION_BINS: Final = 10
+#: Frames of a button's mean rate that each bin is given beforehand. Chosen by eye, not measured.
 _PRIOR_FRAMES: Final = 10.0
+#: A label above this is a press.
+_PRESSED: Final = 0.5
+#: A stick's packed value is in [0, 1]; its own range is this wide.
+_STICK_SPAN: Final = 2.0
+#: Keep sums of nothing from being divisors of zero.
+_LEAST_HITS: Final = 1e-9
+_LEAST_VARIANCE: Final = 1e-12
 
 Doubles = npt.NDArray[np.float64]
 #: What the scores of `score` are better at when they are smaller.
@@ -41,10 +49,12 @@ class Sums:
 
     def grouped(self, members: Sequence[Sequence[int]]) -> Sums:
         """Return sums of larger groups, each made of some of these."""
-        return Sums(*(
-            np.stack([getattr(self, part.name)[list(indices)].sum(axis=0) for indices in members])
-            for part in fields(self)
-        ))  # fmt: skip
+        return Sums(
+            *(
+                np.stack([getattr(self, part.name)[list(indices)].sum(axis=0) for indices in members])
+                for part in fields(self)
+            )
+        )
 
 
 def join(parts: Sequence[Sums]) -> Sums:
@@ -69,7 +79,7 @@ def count(prediction: Floats, truth: Floats, num_buttons: int, threshold: float,
     both = counted[:, 1:] & counted[:, :-1]
     starts, true_starts = (now[:, 1:] & ~now[:, :-1] & both for now in (pressed, wanted))
     onsets = [starts & _near(true_starts), starts & ~_near(true_starts), true_starts & ~_near(starts)]
-    scale = np.where(np.arange(truth.shape[-1]) < num_buttons, 1.0, 2.0)
+    scale = np.where(np.arange(truth.shape[-1]) < num_buttons, 1.0, _STICK_SPAN)
     value = np.where(valid, truth, 0).astype(np.float64) * scale
     error = np.where(valid, np.clip(prediction, 0, 1) - truth, 0) * scale
     errors = np.stack([valid, value, value**2, error**2, np.abs(error)], axis=1).astype(np.float64)
@@ -127,7 +137,7 @@ def score(
 def f1(hits: Doubles) -> Doubles:
     """Return 2 TP / (2 TP + FP + FN) for hits (..., 3, buttons); 0 where a button is never pressed or predicted."""
     true, false, missed = hits[..., 0, :], hits[..., 1, :], hits[..., 2, :]
-    out: Doubles = 2 * true / np.maximum(2 * true + false + missed, 1e-9)
+    out: Doubles = 2 * true / np.maximum(2 * true + false + missed, _LEAST_HITS)
     return out
 
 
@@ -136,7 +146,9 @@ def r2(errors: Doubles) -> Doubles:
     number, total, squares, error = (errors[..., index, :] for index in range(4))
     variance = squares - total**2 / np.maximum(number, 1)
     moves = variance > _MIN_VARIANCE * np.maximum(number, 1)
-    unexplained = np.where(moves, error, 0).sum(axis=-1) / np.maximum(np.where(moves, variance, 0).sum(axis=-1), 1e-12)
+    unexplained = np.where(moves, error, 0).sum(axis=-1) / np.maximum(
+        np.where(moves, variance, 0).sum(axis=-1), _LEAST_VARIANCE
+    )
     return np.where(moves.any(axis=-1), 1 - unexplained, np.nan)
 
 
@@ -231,7 +243,7 @@ class Calibration:
         table = np.zeros((values.shape[-1], _CALIBRATION_BINS))
         for button in range(values.shape[-1]):
             known = np.isfinite(truth[..., button])
-            wanted, bins = truth[..., button][known] > 0.5, _bins(values[..., button][known])
+            wanted, bins = truth[..., button][known] > _PRESSED, _bins(values[..., button][known])
             rate = float(wanted.mean()) if wanted.size else 0.0
             number = np.bincount(bins, minlength=_CALIBRATION_BINS)
             presses = np.bincount(bins, weights=wanted, minlength=_CALIBRATION_BINS)
@@ -251,7 +263,7 @@ def _bins(values: Floats) -> npt.NDArray[np.int64]:
 def calibration_scores(probability: Floats, truth: Floats) -> dict[str, float]:
     """Return Brier score and expected calibration error of probabilities (frames, horizon, buttons)."""
     known = np.isfinite(truth)
-    said, wanted = np.clip(probability[known], 0, 1).astype(np.float64), truth[known] > 0.5
+    said, wanted = np.clip(probability[known], 0, 1).astype(np.float64), truth[known] > _PRESSED
     if not said.size:
         return {"brier": 0.0, "ece": 0.0}
     bins = _bins(said.astype(np.float32))
