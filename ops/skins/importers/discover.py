@@ -71,8 +71,9 @@ def _load_apart(item: Found, names: dict[str, str]) -> Skin | Template:
     """Return what an item loads, under a name that no other item has; `names` holds who has which."""
     loaded = item.load()
     name = loaded.skin_id if isinstance(loaded, Skin) else loaded.template_id
-    layout = slug(Path(_SUFFIX.split(item.name)[0]).name)
-    own = [name, f"{name}-{layout}", f"{name}-{slug(item.name)}"]
+    layout = Path(_SUFFIX.split(item.name)[0])
+    own = [name, f"{name}-{slug(layout.name)}", f"{name}-{slug(*layout.parts[:-1])}", f"{name}-{slug(item.name)}"]
+    own = [choice for choice in own if not choice.endswith(("-", f"{slug(layout.name)}-{slug(layout.name)}"))]
     free = next((choice for choice in own if names.setdefault(choice, item.name) == item.name), None)
     if free is None:
         raise BadInputError(f"it would be called {own[-1]!r}, as {names[own[-1]]} is; rename the file or its folder")
