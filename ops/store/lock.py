@@ -55,7 +55,7 @@ def hold(store: Store, key: str, wait_s: float = WAIT_S, expires_s: float | None
 
     Raises:
         TimeoutError: another process held it all the while.
-        NotImplementedError: the store is of a kind whose conditional writes are not known here.
+        ValueError: the store is of a kind whose conditional writes are not known here.
     """
     if store.is_local:
         with _hold_file(Path(store.uri(f"{key}.local")), wait_s):
@@ -139,17 +139,18 @@ def open_object(store: Store, key: str) -> LockObject:
     """Return a lock object of a store.
 
     Raises:
-        NotImplementedError: the store is neither on S3 nor in memory.
+        ValueError: the store is neither on S3 nor in memory.
     """
     import fsspec
+    import s3fs
+    from fsspec.implementations.memory import MemoryFileSystem
 
     fs, path = fsspec.core.url_to_fs(store.uri(key))
-    kinds = {fs.protocol} if isinstance(fs.protocol, str) else set(fs.protocol)
-    if "s3" in kinds:
+    if isinstance(fs, s3fs.S3FileSystem):
         return S3Object(fs, path)
-    if "memory" in kinds:
+    if isinstance(fs, MemoryFileSystem):
         return MemoryObject(fs, path)
-    raise NotImplementedError(
+    raise ValueError(
         f"{store.root}: expected a local folder or s3://, got a store whose conditional writes are not known here. "
         "Two crawls at once would lose rows; keep the store on S3 or on a disk"
     )

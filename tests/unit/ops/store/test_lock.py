@@ -51,7 +51,7 @@ def test_who_waits_too_long_is_told_which_lock_it_is(store: Store) -> None:
 
 def test_a_store_without_known_conditions_is_refused() -> None:
     with (
-        pytest.raises(NotImplementedError, match="expected a local folder or s3://"),
+        pytest.raises(ValueError, match="expected a local folder or s3://"),
         hold(Store("http://127.0.0.1/x"), KEY),
     ):
         pass
