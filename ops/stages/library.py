@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import tempfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, reduce
 from pathlib import Path
@@ -17,6 +18,11 @@ from ops.overlay.index import TemplateIndex
 from ops.overlay.tracks import Track
 from ops.skins.template import Template
 from ops.store.storage import Store
+
+#: Name, time of change in nanoseconds and size of a file.
+_Stamp = tuple[str, int, int]
+#: Files of a template.
+_TEMPLATE_SUFFIXES = (".png", ".json")
 
 
 def _as_saved(template: Template) -> Template:
@@ -44,14 +50,27 @@ class Library:
         return {name: self.complete(_load(self.folders, name)) for name in {item.template_id for item in found}}
 
 
-@lru_cache(maxsize=64)
 def _load(folders: tuple[Path, ...], template_id: str) -> Template:
     for folder in folders:
         path = folder / f"{template_id}.png"
         if path.exists():
-            return Template.load(path)
+            return _read(path, (_stamp(path), _stamp(path.with_suffix(".json"))))
     names = ", ".join(str(folder) for folder in folders)
     raise BadInputError(f"no template {template_id!r} in {names}; the library was changed after the overlay was found")
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, stamps: tuple[_Stamp, ...]) -> Template:
+    """Return a template; `stamps` are those of its files, for the cache."""
+    return Template.load(path)
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Return what changes when a file is written over: its name, time and size; no time or size if it is absent."""
+    with suppress(FileNotFoundError):
+        facts = path.stat()
+        return path.name, facts.st_mtime_ns, facts.st_size
+    return path.name, 0, 0
 
 
 @lru_cache(maxsize=4)
@@ -73,9 +92,12 @@ def local_library(store: Store, key: str, content: str) -> Path:
 
 def load_index(folders: tuple[Path, ...], matcher: Matcher, config: LocateConfig) -> TemplateIndex:
     """Return the index of the libraries in folders together, kept for the next call of this process."""
-    return _index(folders, tuple(folder.stat().st_mtime_ns for folder in folders), matcher, config)
+    files = [file for folder in folders for file in sorted(folder.iterdir()) if file.suffix in _TEMPLATE_SUFFIXES]
+    return _index(folders, tuple(map(_stamp, files)), matcher, config)
 
 
 @lru_cache(maxsize=8)
-def _index(folders: tuple[Path, ...], stamps: tuple[int, ...], matcher: Matcher, config: LocateConfig) -> TemplateIndex:
+def _index(
+    folders: tuple[Path, ...], stamps: tuple[_Stamp, ...], matcher: Matcher, config: LocateConfig
+) -> TemplateIndex:
     return reduce(operator.add, (TemplateIndex.load(folder, matcher, config) for folder in folders))
