@@ -63,13 +63,13 @@ def mutate(data: bytes, rng: random.Random) -> bytes:
     return bytes(changed[:_MAX_BYTES])
 
 
-def fuzz(seconds: float, seed: int, keep: Path | None = None) -> FuzzReport:
-    """Try mutated clips until the time is over; findings are kept as files."""
+def fuzz(seconds: float, seed: int, keep: Path | None = None, least_files: int = 0) -> FuzzReport:
+    """Try mutated clips until the time is over and so many are done; findings are kept as files."""
     rng, report = random.Random(seed), FuzzReport()
-    stop = time.monotonic() + seconds
     with tempfile.TemporaryDirectory(prefix="overplay-fuzz-") as name:
         clips = {kind: make(kind, Path(name)) for kind in _SEEDS}
-        while time.monotonic() < stop:
+        stop = time.monotonic() + seconds
+        while time.monotonic() < stop or report.num_files < least_files:
             kind = rng.choice(_SEEDS)
             path = Path(name) / f"mutant{clips[kind].suffix}"
             path.write_bytes(mutate(clips[kind].read_bytes(), rng))
