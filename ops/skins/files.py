@@ -16,13 +16,12 @@ import numpy as np
 
 from ops.gamepad import CONTROLS, Floats
 from ops.outcomes import BadInputError
-from ops.skins.form import ControlArt, Skin, Sprite, TriggerMode
+from ops.skins.form import SKIN_FILE, ControlArt, Skin, Sprite, TriggerMode
 from ops.skins.importers.common import MAX_CANVAS_PX, read_rgba
 from ops.skins.shapes import premultiplied
 from ops.skins.template import ControlArea, Template
 from ops.store.storage import to_json
 
-SKIN_FILE = "skin.json"
 #: Changes when an older overplay could not read what this one writes.
 FORMAT = 1
 #: Keeps colours finite where nothing is drawn.

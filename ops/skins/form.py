@@ -20,6 +20,8 @@ from ops.skins.placing import Box, Placed, to_straight
 from ops.skins.sampling import antialiased, leaning, mix, spread
 from ops.skins.template import ControlArea, Pixels, Template
 
+#: The file in a folder that makes it an imported skin.
+SKIN_FILE = "skin.json"
 TriggerMode = Literal["binary", "fill_up", "fill_down", "fill_left", "fill_right", "opacity", "slide"]
 #: An analog trigger is "pressed" from this travel on.
 TRIGGER_PRESSED = 0.5

@@ -127,7 +127,8 @@ def render(
 
 
 def _skin(name: str, library: Path) -> "Skin":
-    from ops.skins.files import SKIN_FILE, load_skin
+    from ops.skins.files import load_skin
+    from ops.skins.form import SKIN_FILE
     from ops.skins.procedural import make_skin
 
     return load_skin(library / name) if (library / name / SKIN_FILE).is_file() else make_skin(name)

@@ -118,7 +118,8 @@ def matcher(
 ) -> None:
     """Train XFeat on templates and the frames that show them (an hour on one core; goes on where it was cut short)."""
     from models.matchers.xfeat import save_xfeat
-    from training.parser.xfeat import XFeatTrainConfig, train_xfeat
+    from training.parser.pairs import XFeatTrainConfig
+    from training.parser.xfeat import train_xfeat
 
     config = XFeatTrainConfig(skins=skins, footage=footage, held_out=tuple(hold_out or ()), steps=steps)
     with progress("train matcher") as advance:

@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ops.outcomes import BadInputError
-from ops.skins.files import SKIN_FILE
-from ops.skins.form import Skin
+from ops.skins.form import SKIN_FILE, Skin
 from ops.skins.importers import gamepad_viewer, input_overlay, joystick_display, vscview
 from ops.skins.importers.common import read_json, slug
 from ops.skins.template import Template
