@@ -10,7 +10,7 @@ from models.matchers.xfeat import SHIPPED, XFeatMatcher
 from ops.outcomes import BadInputError
 from ops.skins.procedural import make_skin
 from ops.truth.synthesize import procedural_background
-from training.parser.xfeat import XFeatTrainConfig, draw_pair
+from training.parser.pairs import XFeatTrainConfig, draw_pair
 
 
 def _picture() -> np.ndarray:
