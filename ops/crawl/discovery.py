@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlparse
@@ -24,12 +24,12 @@ from ops.crawl.catalog import (
     read_catalog,
     write_catalog,
 )
-from ops.crawl.errors import CrawlError, classify
+from ops.crawl.errors import PERMANENT, CrawlError, classify
 from ops.crawl.local_files import file_id, list_files, local_path, settle_ids
 from ops.crawl.optout import opted_out, read_optouts
 from ops.crawl.selection import NO_LIMITS, CrawlLimits, select
 from ops.crawl.ytdlp import CrawlOptions, extract, open_session
-from ops.store.storage import Store
+from ops.store.storage import Store, fingerprint
 
 #: Lists within a list (the tabs of a channel) are followed this deep.
 _MAX_DEPTH: Final = 2
@@ -37,7 +37,13 @@ _MAX_DEPTH: Final = 2
 _MAX_REFERENCES: Final = 8
 #: How sure a game or genre is that the plan names for a whole source: neither known nor unknown. Chosen by eye.
 _TOLD: Final = 0.5
-#: What the last tick saw at each source.
+#: Videos of a complete look by which the next one knows where to end. One may be deleted; so many at once hardly.
+_NUM_ANCHORS: Final = 20
+#: Errors of single videos that a look is complete with: the video will not be had later either.
+_PASSED_OVER: Final = PERMANENT - {"gone"}
+#: Letters of a hash that show whether limits changed.
+_HASH_LETTERS: Final = 12
+#: What the last ticks saw at each source.
 CURSORS_KEY: Final = "raw/catalog/cursors.json"
 _LIST_KEYS: Final = ("YoutubeTab", "YoutubePlaylist", "TwitchVideos", "TwitchCollection")
 
@@ -52,8 +58,8 @@ class Source:
         game: of its videos, where they do not say themselves.
         genre: likewise.
         licence: likewise.
-        limit: look at no more than so many of its videos; 0 is all.
-        newest_first: it lists new videos first, so that looking ends at the first known one.
+        limit: look at no more than so many of its videos; 0 is all. With `newest_first` it holds for the first look.
+        newest_first: it lists new videos first, so that looking ends where the last complete look began.
     """
 
     url: str
@@ -100,10 +106,12 @@ class Discovery:
     Attributes:
         videos: in the order of the source, each once.
         errors: page with the error that kept it.
+        complete: whether everything was seen that a look at this source is to see. Then the next one may start here.
     """
 
     videos: list[Discovered] = field(default_factory=list)
     errors: list[tuple[str, CrawlError]] = field(default_factory=list)
+    complete: bool = False
 
 
 def discover(
@@ -111,7 +119,7 @@ def discover(
     options: CrawlOptions,
     known: Collection[str] = (),
     sleep: Callable[[float], None] = time.sleep,
-    stop_at: str = "",
+    stop_at: Collection[str] = (),
 ) -> Discovery:
     """Return the videos that a source lists.
 
@@ -120,20 +128,26 @@ def discover(
         options: how.
         known: ids in the ledger; their pages are not asked for.
         sleep: waits between tries.
-        stop_at: id at which looking ends, for sources that list new videos first: the newest of the last look.
+        stop_at: ids of the last complete look at a source that lists new videos first. Looking ends at the first of
+            them, and the source's limit does not hold: whatever is newer than that look is wanted.
     """
     found = Discovery()
+    anchors = stop_at if source.newest_first else ()
+    met = False
     try:
         path = source.local_path()
         videos = _list_local(path, source) if path is not None else _list_site(source, options, known, sleep, found)
         for video in videos:
-            if source.newest_first and (video.video_id in known or video.video_id == stop_at):
+            if video.video_id in anchors:
+                met = True
                 break
             found.videos.append(video)
-            if len(found.videos) == source.limit:
+            if len(found.videos) == source.limit and not anchors:
                 break
     except Exception as error:  # a page further down the list, or the list itself
         found.errors.append((source.url, classify(error)))
+    # A list that ends before the last look's videos was cut short, or they are gone from it. Who knows which?
+    found.complete = (met or not anchors) and all(error.kind in _PASSED_OVER for _, error in found.errors)
     return found
 
 
@@ -262,8 +276,9 @@ def crawl_tick(
     started = time.monotonic()
     known = {video.video_id for video in read_catalog(store)}
     cursors = read_cursors(store)
+    wanted = fingerprint(asdict(limits))[:_HASH_LETTERS]
     discoveries = [
-        discover(source, options, known, sleep, cursors.get(source.url, {}).get("newest", "")) for source in sources
+        discover(source, options, known, sleep, _anchors(cursors.get(source.url, {}), wanted)) for source in sources
     ]
     found = list(itertools.chain.from_iterable(discovery.videos for discovery in discoveries))
     errors = list(itertools.chain.from_iterable(discovery.errors for discovery in discoveries))
@@ -275,7 +290,7 @@ def crawl_tick(
         merged = merge_discovered(before, found, now, batch_size, lambda video: opted_out(video, optouts))
         if merged.videos != before or not is_committed(store):
             write_catalog(store, merged.videos)
-        _write_cursors(store, cursors, sources, discoveries, now)
+        _write_cursors(store, cursors, sources, discoveries, now, wanted)
     return CrawlReport(
         num_found=merged.num_new + merged.num_seen,
         num_new=merged.num_new,
@@ -289,21 +304,40 @@ def crawl_tick(
 
 
 def read_cursors(store: Store) -> dict[str, dict[str, Any]]:
-    """Return what the last tick saw at each source: `newest` (its first id), `looked` (when), `num_listed`, `error`."""
+    """Return what the last ticks saw at each source.
+
+    Each has `looked` (when), `num_listed` and `error` of the last look; `anchors` (its first ids) and `limits` (a hash
+    of the limits) of the last complete one.
+    """
     try:
         return dict(store.read_json(CURSORS_KEY))
     except FileNotFoundError:
         return {}
 
 
+def _anchors(cursor: Mapping[str, Any], limits: str) -> tuple[str, ...]:
+    """Return where a look may end; nothing under other limits, since these refused videos that may now be wanted."""
+    return tuple(cursor.get("anchors", ())) if cursor.get("limits") == limits else ()
+
+
 def _write_cursors(
-    store: Store, before: Mapping[str, Any], sources: Sequence[Source], found: Sequence[Discovery], now: str
+    store: Store,
+    before: Mapping[str, Any],
+    sources: Sequence[Source],
+    found: Sequence[Discovery],
+    now: str,
+    limits: str,
 ) -> None:
     cursors = dict(before)
     for source, discovery in zip(sources, found, strict=True):
         failed = next((str(error) for url, error in discovery.errors if url == source.url), "")
-        newest = discovery.videos[0].video_id if discovery.videos else cursors.get(source.url, {}).get("newest", "")
-        row = {"newest": newest, "looked": now, "num_listed": len(discovery.videos), "error": failed}
+        old = cursors.get(source.url, {})
+        row = {"looked": now, "num_listed": len(discovery.videos), "error": failed}
+        if discovery.complete:
+            ids = dict.fromkeys([*(video.video_id for video in discovery.videos), *_anchors(old, limits)])
+            row |= {"anchors": list(ids)[:_NUM_ANCHORS], "limits": limits}
+        else:
+            row |= {name: old[name] for name in ("anchors", "limits") if name in old}
         cursors[source.url] = row
     if cursors != before:
         store.write_json(CURSORS_KEY, cursors)

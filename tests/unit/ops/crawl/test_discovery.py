@@ -58,9 +58,11 @@ def test_a_page_or_a_file_by_itself_is_a_source_and_limits_hold(server):
     assert server.requests.count("/watch/cutfast.html") == 0, "nothing beyond the limit is looked into"
 
 
-def test_looking_ends_at_the_first_known_video_of_a_list_that_starts_with_new_ones(server):
-    found = discover(Source(server.playlist_url, newest_first=True), OPTIONS, known={"generic-vp9"})
-    assert [video.video_id for video in found.videos] == ["generic-h264"]
+def test_looking_ends_where_the_last_look_began_and_not_at_what_another_source_knew(server):
+    source = Source(server.playlist_url, newest_first=True)
+    found = discover(source, OPTIONS, known={"generic-vp9"}, stop_at={"generic-vp9"})
+    assert [video.video_id for video in found.videos] == ["generic-h264"] and found.complete
+    assert len(discover(source, OPTIONS, known={"generic-vp9"}).videos) == 3
 
 
 def test_folders_and_files_are_sources_too(tmp_path, clips):
@@ -125,14 +127,13 @@ def test_ticks_take_what_limits_allow_and_remember_where_they_were(short_clips: 
         assert (narrow.num_new, narrow.refused) == (1, {"too long": 2})
         (row,) = read_catalog(store)
         assert (row.video_id, row.game, row.game_confidence) == ("generic-one", "Doom", 0.5)
-        assert read_cursors(store)[source.url] == {
-            "newest": "generic-one",
-            "looked": DAY_1,
-            "num_listed": 3,
-            "error": "",
-        }
+        cursor = read_cursors(store)[source.url]
+        assert cursor.pop("limits")
+        anchors = ["generic-one", "generic-two", "generic-three"]
+        assert cursor == {"anchors": anchors, "looked": DAY_1, "num_listed": 3, "error": ""}
         num_requests = len(server.requests)
-        assert crawl_tick(store, [source], OPTIONS, DAY_2).num_found == 0, "it ends at the newest of the last look"
+        again = crawl_tick(store, [source], OPTIONS, DAY_2, limits=CrawlLimits(max_s=100))
+        assert again.num_found == 0, "it ends at the newest of the last look"
         assert len(server.requests) - num_requests <= 2
         wide = crawl_tick(
             store, [replace(source, newest_first=False)], OPTIONS, "2026-01-03T00:00:00Z", limits=NO_LIMITS
