@@ -15,7 +15,7 @@ from assets.workers.sources import SOURCES_KEY, read_plan
 from models.matchers.sift import SiftMatcher
 from ops.crawl.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_urls, read_catalog
 from ops.crawl.discovery import crawl_tick
-from ops.crawl.liveness import probe_liveness
+from ops.crawl.liveness import dead_videos, note_downloads, probe_liveness
 from ops.stages import videos as video_ops
 from ops.store.batch import Unit
 from ops.store.layout import CATALOG, LIBRARY_KEY, TEMPLATES, VIDEOS
@@ -45,7 +45,7 @@ def catalog(
     plan = read_plan(store, config.plan_key)
     if not plan.sources:
         context.log.warning(f"no sources in {store.uri(config.plan_key)}; add some with `overplay crawl URL`")
-    now = datetime.now(UTC).isoformat(timespec="seconds")
+    now = _now()
     report = crawl_tick(store, plan.sources, plan.options, now, plan.batch_size, limits=plan.limits)
     liveness = probe_liveness(store, plan.options, now, config.num_probed)
     videos = read_catalog(store)
@@ -87,7 +87,8 @@ def videos(
     """The downloaded files with what a probe found: streams, true frame times, size; nothing is decoded for pleasure.
 
     Where a site has a smaller picture too, a few keyframes of it decide whether there is an overlay to download for.
-    A file that is torn, no video or without a picture fails here with its reason, and is tried again on a rerun.
+    A file that is torn, no video or without a picture fails here with its reason, and is tried again on a rerun. One
+    that is gone is given up after two looks on different days.
     """
     options = read_plan(store, config.plan_key).options
     overlay = _overlay_probe(context, store, options.probe_height)
@@ -99,10 +100,15 @@ def videos(
         mapper,
         video_ops.videos_stage(options),
         lambda _, batch: batch_units(ledger, batch),
-        video_ops.DownloadVideo(options, urls, overlay=overlay),
+        video_ops.DownloadVideo(options, urls, overlay=overlay, dead=frozenset(dead_videos(ledger))),
         _preview_videos,
         outdated=lambda unit: video_ops.turned_away_otherwise(unit, overlay),
+        note=lambda units: note_downloads(store, {unit.video_id: unit.outcome.reason for unit in units}, _now()),
     )
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _overlay_probe(context: dg.AssetExecutionContext, store: Store, probe_height: int) -> video_ops.OverlayProbe | None:

@@ -64,6 +64,7 @@ def materialize_stage(
     preview: Preview | None = None,
     held: Callable[[Store, str], Sequence[Unit] | None] = lambda store, batch: None,
     outdated: Callable[[Unit], bool] = lambda unit: False,
+    note: Callable[[Sequence[Unit]], None] = lambda units: None,
 ) -> dg.MaterializeResult:
     """Run a stage over the run's batches; return what happened, with checks.
 
@@ -76,10 +77,11 @@ def materialize_stage(
         function: does one video.
         preview: draws Markdown for the last batch.
         held: gives the units of a batch that is not to be made, but stays as someone chose it.
-        outdated: says of a done unit that it shall be done again (`ops.store.batch.run_batch`).
+        outdated: says of a done unit that it is to be done again (`ops.store.batch.run_batch`).
+        note: takes the units of a batch that were done now, after all of them.
     """
     results = [
-        _run_one(context, store, mapper, stage, batch, inputs, function, held, outdated)
+        _run_one(context, store, mapper, stage, batch, inputs, function, held, outdated, note)
         for batch in context.partition_keys
     ]
     batches = [result.batch for result in results]
@@ -115,6 +117,7 @@ def _run_one(
     function: StageFunction,
     held: Callable[[Store, str], Sequence[Unit] | None],
     outdated: Callable[[Unit], bool],
+    note: Callable[[Sequence[Unit]], None],
 ) -> _BatchResult:
     """Run a stage over one batch, unless it is held as it is, and look at what is there afterwards."""
     title = f"{stage.asset} {batch}"
@@ -128,6 +131,7 @@ def _run_one(
         report = run_batch(store, stage, batch, units, function, mapper, progress, only_videos(context), outdated)
     # Hashing a bucket means downloading it; there, only what was written just now is read back.
     suspects = report.units if store.is_local else progress.done
+    note(progress.done)
     context.log.info(f"{title}: {report.num_done} done now, {len(report.units)} in all")
     return _BatchResult(batch, report, unaccounted(units, report.units), broken_files(store, stage, batch, suspects))
 

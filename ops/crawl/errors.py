@@ -1,7 +1,7 @@
 """What goes wrong while crawling, as typed errors: which kind, whether it is final, and when to try again.
 
-yt-dlp reports nearly everything as one exception with a sentence in it; here its causes, HTTP status and wording are
-read once. Nothing here imports yt-dlp: classes are told apart by their names, so this also serves where it is absent.
+yt-dlp reports nearly everything as one exception with a sentence in it. Here its causes, HTTP status and wording are
+read once. Nothing here imports yt-dlp: its classes are told apart by their names.
 """
 
 from __future__ import annotations
@@ -16,34 +16,67 @@ from typing import Final, Literal, TypeVar
 
 Result = TypeVar("Result")
 ErrorKind = Literal[
-    "gone", "private", "geo", "age", "login", "bot_wall", "throttled", "network", "live", "too_large", "unsupported",
+    "gone",
+    "private",
+    "geo",
+    "age",
+    "login",
+    "session",
+    "client",
+    "unclear",
+    "bot_wall",
+    "throttled",
+    "network",
+    "live",
+    "too_large",
+    "unsupported",
     "unknown",
-]  # fmt: skip
+]
 
-#: Asking again will not help: the video's outcome is a refusal and not a failure.
+#: Asking again will not help: the video's outcome is a refusal and not a failure. `gone` needs a second look on another
+#: day all the same (`ops.crawl.liveness`), since a session that is refused is told the same.
 PERMANENT: Final[frozenset[str]] = frozenset({"gone", "private", "geo", "age", "login", "too_large", "unsupported"})
 #: Worth another try within the same run.
 RETRIED: Final[frozenset[str]] = frozenset({"throttled", "network"})
+#: Another session or client may be answered; nothing is said of the video.
+OF_SESSION: Final[frozenset[str]] = frozenset({"session", "client"})
 
 _LOGGER: Final = logging.getLogger(__name__)
 
-#: Wording by kind, the most telling first; matched without case.
+#: Wording by kind, the most telling first; matched without case. A kind says no more than the text proves.
 _WORDING: Final[tuple[tuple[ErrorKind, str], ...]] = (
     ("bot_wall", r"not a bot|captcha|cloudflare|unusual traffic|automated quer"),
     ("age", r"confirm your age|age.restricted|inappropriate for some users|age.verif"),
     ("private", r"private video|video is private|is a private|marked as private"),
     ("geo", r"(not available|not made this video available|blocked).{0,60}(country|region|location)|geo.?restrict"),
     ("throttled", r"too many requests|rate.?limit|try again later|session has been rate|throttl"),
-    ("live", r"premieres in|will begin in|is (currently )?(live|offline)|live event"),
+    ("live", r"processing this video|premieres? (in|will)|will begin|is (currently )?(live|offline)|live event"),
+    ("live", r"(^|: )offline\b"),
+    # Of the client (yt-dlp#17616, #17666): it is given no formats that it can play, others are.
+    ("client", r"playback on other websites|requested format is not available|no video formats"),
+    # Of the account or the address, for every video (yt-dlp#12292, #14095).
+    ("session", r"this content isn't available|please sign in|sign in to (continue|view|watch)"),
     ("login", r"members.only|join this channel|subscriber|log.?in|sign in|registered users|--cookies|account cookies"),
-    ("gone", r"removed|no longer available|terminated|does not exist|video unavailable|deleted|not exist|copyright"),
-    ("unsupported", r"drm|requested format is not available|no video formats|unsupported url|no suitable extractor"),
+    ("gone", r"removed|no longer available|terminated|does not exist|deleted|not exist|closed their account|copyright"),
+    ("unclear", r"(video|content|page) (is |isn't |not )*(un)?available"),
+    ("unsupported", r"drm|unsupported url|no suitable extractor"),
     ("unsupported", r"unsafe|ffmpeg (is )?not (found|installed)|ffmpeg could not be found|not a valid url"),
     ("network", r"timed out|timeout|connection|resolve|unreachable|incomplete|more expected|ssl|broken pipe"),
 )
 _STATUS: Final[dict[int, ErrorKind]] = {
-    401: "login", 402: "login", 404: "gone", 408: "network", 410: "gone", 425: "throttled", 429: "throttled", 451: "geo"
-}  # fmt: skip
+    401: "login",
+    402: "login",
+    404: "gone",
+    408: "network",
+    410: "gone",
+    425: "throttled",
+    429: "throttled",
+    451: "geo",
+}
+#: From here on the server says that the fault is its own (RFC 9110).
+_SERVER_ERROR: Final = 500
+#: Letters of a message that are kept. Chosen by eye: one line of a table.
+_MAX_LETTERS: Final = 300
 _CLASSES: Final[dict[str, ErrorKind]] = {
     "GeoRestrictedError": "geo",
     "UnsupportedError": "unsupported",
@@ -72,7 +105,7 @@ class CrawlError(Exception):
         super().__init__(kind, message, retry_after_s)
         self.kind: ErrorKind = kind
         self.permanent = kind in PERMANENT
-        self.message = " ".join(message.split())[:300]
+        self.message = " ".join(message.split())[:_MAX_LETTERS]
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
@@ -116,13 +149,14 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
 def _kind_of_status(status: int, message: str) -> ErrorKind:
     if status in _STATUS:
         return _STATUS[status]
-    if status >= 500:
+    if status >= _SERVER_ERROR:
         return "network"
     # 403 says little: an expired link, a wall, a wrong country; the wording may say more.
     return _kind_of_wording(message) or ("throttled" if status == 403 else "unknown")
 
 
 def _kind_of_wording(message: str) -> ErrorKind | None:
+    message = message.replace("\u2019", "'")
     return next((kind for kind, words in _WORDING if re.search(words, message, re.IGNORECASE)), None)
 
 
@@ -165,6 +199,8 @@ class Backoff:
 class Breaker:
     """Stops asking a host that refuses again and again, for a while, in this process.
 
+    A refusal of the session opens it at once. The session after it is another one (`ops.crawl.ytdlp.open_session`).
+
     Attributes:
         threshold: refusals in a row that open it.
         open_s: how long it stays open; then one request is let through to see.
@@ -172,12 +208,17 @@ class Breaker:
     """
 
     #: What a host does to everybody, and not to one video.
-    KINDS: Final = frozenset({"throttled", "network", "bot_wall"})
+    KINDS: Final = frozenset({"throttled", "network", "bot_wall", "session", "unclear"})
 
     def __init__(self, threshold: int = 5, open_s: float = 600.0, clock: Callable[[], float] = time.monotonic) -> None:
         self.threshold, self.open_s, self.clock = threshold, open_s, clock
         self._refusals: dict[str, int] = {}
         self._opened: dict[str, float] = {}
+        self._sessions: dict[str, int] = {}
+
+    def session(self, host: str) -> int:
+        """Return the number of the session to use: how often a session or client was refused so far."""
+        return self._sessions.get(host, 0)
 
     def check(self, host: str) -> None:
         """Raise where a host is left alone for now.
@@ -187,17 +228,19 @@ class Breaker:
         """
         left_s = self._opened.get(host, -self.open_s) + self.open_s - self.clock()
         if left_s > 0:
-            message = f"{host} refused {self.threshold} times in a row: left alone for {left_s:.0f} s more"
+            message = f"{host} refused again and again, or refused the session: left alone for {left_s:.0f} s more"
             raise CrawlError("throttled", message, left_s)
 
     def note(self, host: str, error: CrawlError | None) -> None:
         """Take note of how a request ended."""
+        if error is not None and error.kind in OF_SESSION:
+            self._sessions[host] = self.session(host) + 1
         if error is None or error.kind not in self.KINDS:
             self._refusals.pop(host, None)
             self._opened.pop(host, None)
             return
         self._refusals[host] = self._refusals.get(host, 0) + 1
-        if self._refusals[host] >= self.threshold:
+        if self._refusals[host] >= self.threshold or error.kind == "session":
             self._opened[host] = self.clock()
 
 

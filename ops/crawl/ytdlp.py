@@ -18,16 +18,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from urllib.parse import urlparse
 
 import filelock
 
-from ops.crawl.errors import Backoff, CrawlError, with_backoff
+from ops.crawl.errors import BREAKER, Backoff, CrawlError, with_backoff
 from ops.crawl.local_files import EXTENSIONS
+from ops.crawl.pace import site_of, wait_for_turn
 
 _PROTOCOLS: Final = r"^(https?|m3u8_native|http_dash_segments)$"
+#: YouTube's clients that take turns where one is refused; the first is yt-dlp's own choice.
+_CLIENTS: Final = ("", "web_safari", "tv", "android_vr")
 _LOGGER: Final = logging.getLogger(__name__)
+
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -100,8 +106,8 @@ def format_string(max_height: int) -> str:
     return f"bv*{limit}[vcodec^=avc1]/bv*{limit}/b{limit}"
 
 
-def make_parameters(options: CrawlOptions, url: str, cookie_file: str = "") -> dict[str, Any]:
-    """Return yt-dlp's parameters for work on a URL."""
+def make_parameters(options: CrawlOptions, url: str, cookie_file: str = "", number: int = 0) -> dict[str, Any]:
+    """Return yt-dlp's parameters for work on a URL; `number` counts the sessions that were refused before."""
     generic = options.is_generic(url)
     low_s, high_s = options.sleep_download_s
     return {
@@ -142,25 +148,37 @@ def make_parameters(options: CrawlOptions, url: str, cookie_file: str = "") -> d
         "max_sleep_interval": high_s,
         "ratelimit": options.rate_bytes_per_s or None,
         "cookiefile": cookie_file or None,
-        "extractor_args": {name: {key: list(values) for key, values in args} for name, args in options.extractor_args},
+        "extractor_args": _extractor_args(options, number),
         "js_runtimes": {name: {} for name in options.js_runtimes},
     }
 
 
+def _extractor_args(options: CrawlOptions, number: int) -> dict[str, dict[str, list[str]]]:
+    given = {name: {key: list(values) for key, values in args} for name, args in options.extractor_args}
+    client = _CLIENTS[number % len(_CLIENTS)]
+    if client and "youtube" in options.extractors:
+        given["youtube"] = {"player_client": [client]} | given.get("youtube", {})
+    return given
+
+
 @contextmanager
 def open_session(options: CrawlOptions, url: str, **parameters: Any) -> Iterator[Any]:
-    """Give a `YoutubeDL` for work on a URL, with its own copy of the cookies."""
+    """Give a `YoutubeDL` for work on a URL, with its own copy of the cookies.
+
+    After each refusal of a session or client the next one is another: another cookie file, another client.
+    """
     hosts = options.generic_hosts if options.is_generic(url) else None
+    number = BREAKER.session(site_of(url))
     with (
         tempfile.TemporaryDirectory(prefix="overplay-session-") as folder,
-        _cookies(options.cookie_file, Path(folder)) as cookies,
-        _guarded_class()(make_parameters(options, url, cookies) | parameters, hosts) as session,
+        _cookies(options.cookie_file, Path(folder), number) as cookies,
+        _guarded_class()(make_parameters(options, url, cookies, number) | parameters, hosts) as session,
     ):
         yield session
 
 
 @contextmanager
-def _cookies(source: str, folder: Path) -> Iterator[str]:
+def _cookies(source: str, folder: Path, number: int = 0) -> Iterator[str]:
     """Give a copy of the cookies; of a folder of cookie files, one that no other session of this machine uses.
 
     Raises:
@@ -172,7 +190,9 @@ def _cookies(source: str, folder: Path) -> Iterator[str]:
     if not Path(source).is_dir():
         yield shutil.copyfile(source, folder / "cookies.txt").as_posix()
         return
-    for path in sorted(Path(source).glob("*.txt")):
+    files = sorted(Path(source).glob("*.txt"))
+    first = number % max(1, len(files))
+    for path in files[first:] + files[:first]:
         lock = filelock.FileLock(_lock_path(path))
         try:
             lock.acquire(blocking=False)
@@ -240,7 +260,22 @@ def extract(
             raise CrawlError("unknown", f"nothing came back for {url}")
         return info  # type: ignore[no-any-return]
 
-    return with_backoff(ask, options.backoff, sleep, host=urlparse(url).hostname or "")
+    return with_backoff(ask, options.backoff, sleep, host=site_of(url))
+
+
+def with_clients(function: Callable[[], Result]) -> Result:
+    """Return what a function returns that opens a session, calling it once per client while clients are refused.
+
+    Raises:
+        CrawlError: the last one; at once where it is not of kind `client`.
+    """
+    for _ in _CLIENTS[1:]:
+        try:
+            return function()
+        except CrawlError as error:
+            if error.kind != "client":
+                raise
+    return function()
 
 
 def download(url: str, folder: Path, options: CrawlOptions, sleep: Callable[[float], None] = time.sleep) -> Downloaded:
@@ -270,7 +305,8 @@ def download(url: str, folder: Path, options: CrawlOptions, sleep: Callable[[flo
             info = session.extract_info(url, download=True)
             return session.sanitize_info(info or {}, remove_private_keys=True)  # type: ignore[no-any-return]
 
-    info = with_backoff(fetch, options.backoff, sleep, host=urlparse(url).hostname or "")
+    wait_for_turn(url, f"{options.cookie_file} {BREAKER.session(site_of(url))}", sleep)
+    info = with_clients(lambda: with_backoff(fetch, options.backoff, sleep, host=site_of(url)))
     if info.get("_type", "video") != "video":
         raise CrawlError("unsupported", "expected the page of one video, got a list")
     files = sorted(folder.iterdir())

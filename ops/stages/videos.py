@@ -11,7 +11,7 @@ import logging
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from ops.crawl.discovery import Source, to_discovered
 from ops.crawl.errors import CrawlError
+from ops.crawl.liveness import GONE
 from ops.crawl.peek import peek
 from ops.crawl.small_format import open_smallest
 from ops.crawl.ytdlp import CrawlOptions, download, format_string
@@ -91,12 +92,14 @@ class DownloadVideo:
         urls: where each video of the batch can be had now (`ops.crawl.catalog.batch_urls`).
         sleep: waits between tries.
         overlay: looks for an overlay first; None downloads all.
+        dead: ids that two looks on different days found gone (`ops.crawl.liveness`).
     """
 
     options: CrawlOptions
     urls: Mapping[str, str]
     sleep: Callable[[float], None] = time.sleep
     overlay: OverlayProbe | None = None
+    dead: Collection[str] = ()
 
     def __call__(self, work: Work) -> tuple[Outcome, dict[str, str]]:
         """Do one video: look for an overlay, download it, probe it, publish it in the unit's folder."""
@@ -107,8 +110,13 @@ class DownloadVideo:
                     return self._turned_away(), {}
                 path, info = self._fetch(url, folder)
             except CrawlError as error:
-                return (Outcome.rejected(str(error)) if error.permanent else Outcome("failed", str(error))), {}
+                return self._refused(error, work.unit.video_id), {}
             return _publish(work, path, folder, url, info)
+
+    def _refused(self, error: CrawlError, video_id: str) -> Outcome:
+        """Return the outcome of a video that could not be had; gone for good it is only by the ledger's word."""
+        is_final = error.permanent and (error.kind not in GONE or video_id in self.dead)
+        return Outcome.rejected(str(error)) if is_final else Outcome("failed", str(error))
 
     def _url(self, video_id: str) -> str:
         if video_id not in self.urls:

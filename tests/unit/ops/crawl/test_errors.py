@@ -22,7 +22,20 @@ class TestErrors:
             ("[youtube] x: Premieres in 3 hours", "live"),
             ("[twitch:vod] v1: Video v1 does not exist", "gone"),
             ("[twitch:vod] v1: This video is only available to subscribers", "login"),
-            ("[youtube] x: Requested format is not available", "unsupported"),
+            ("[youtube] x: Requested format is not available", "client"),
+            ("[youtube] x: No video formats found!", "client"),
+            ("[youtube] x: Video unavailable. Playback on other websites has been disabled by the owner", "client"),
+            ("[youtube] x: Video unavailable. This content isn\u2019t available.", "session"),
+            ("[youtube] x: Video unavailable. This content isn't available.", "session"),
+            ("[youtube] x: Please sign in.", "session"),
+            ("[youtube] x: We're processing this video. Check back later.", "live"),
+            ("[youtube] x: Premiere will begin shortly", "live"),
+            ("[youtube] x: Offline.", "live"),
+            ("[youtube] x: Video unavailable", "unclear"),
+            ("[youtube] x: This video is not available", "unclear"),
+            ("[youtube] x: This video is no longer available because the uploader has closed their account", "gone"),
+            ("[youtube] x: This video is no longer available because the account has been terminated.", "gone"),
+            ("[youtube] x: This video is DRM protected", "unsupported"),
             ("[generic] Unable to download webpage: The read operation timed out", "network"),
             ("something nobody thought of", "unknown"),
         ],
@@ -94,6 +107,36 @@ def test_a_host_that_refuses_all_the_time_is_left_alone_for_a_while() -> None:
     clock.now = 61.0
     assert with_backoff(lambda: 2, once, lambda _: None, host="a.example", breaker=breaker) == 2
     breaker.check("a.example")
+
+
+def test_a_refused_session_leaves_the_host_alone_at_once_and_the_next_one_is_another() -> None:
+    clock = _Clock()
+    breaker = Breaker(clock=clock)
+    breaker.note("youtube", CrawlError("session", "please sign in"))
+    with pytest.raises(CrawlError, match="left alone") as caught:
+        breaker.check("youtube")
+    assert caught.value.kind == "throttled" and not caught.value.permanent
+    breaker.check("twitch.tv")
+    clock.now += 601.0
+    breaker.check("youtube")
+    assert breaker.session("youtube") == 1 and breaker.session("twitch.tv") == 0
+
+
+def test_a_refused_client_gives_way_to_another_and_closes_no_door() -> None:
+    breaker = Breaker(threshold=2)
+    for _ in range(5):
+        breaker.note("youtube", CrawlError("client", "no formats"))
+        breaker.check("youtube")
+    assert breaker.session("youtube") == 5
+
+
+def test_videos_that_are_said_to_be_unavailable_one_after_the_other_are_the_sessions_fault() -> None:
+    breaker = Breaker(threshold=3)
+    for _ in range(3):
+        breaker.check("youtube")
+        breaker.note("youtube", CrawlError("unclear", "video unavailable"))
+    with pytest.raises(CrawlError, match="left alone"):
+        breaker.check("youtube")
 
 
 def test_a_private_video_does_not_count_against_its_host() -> None:

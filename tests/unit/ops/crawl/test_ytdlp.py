@@ -7,8 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from ops.crawl.errors import Backoff, CrawlError
-from ops.crawl.ytdlp import CrawlOptions, download, format_string, make_parameters, open_session
+from ops.crawl.errors import BREAKER, Backoff, CrawlError, ErrorKind
+from ops.crawl.ytdlp import (
+    CrawlOptions,
+    download,
+    format_string,
+    make_parameters,
+    open_session,
+    with_clients,
+)
 from tests.factories.server import OPTIONS, Fault
 
 
@@ -156,3 +163,45 @@ def test_dates_of_pins_are_recent_enough():
 
     year, month, day = map(int, yt_dlp.version.__version__.split(".")[:3])
     assert date(year, month, day) >= date(2026, 6, 9), "older ones run code from manifests (GHSA-vx4q-3cr2-7cg2)"
+
+
+def test_after_a_refusal_the_next_session_has_another_client_and_other_cookies(tmp_path: Path) -> None:
+    url = "https://www.youtube.com/watch?v=x"
+    options = CrawlOptions(cookie_file=str(tmp_path))
+    jar = "# Netscape HTTP Cookie File\n.youtube.com\tTRUE\t/\tTRUE\t9999999999\tname\t{}\n"
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.txt").write_text(jar.format(name))
+    seen = []
+    for _ in range(3):
+        with open_session(options, url) as session:
+            cookie = next(cookie.value for cookie in session.cookiejar if cookie.name == "name")
+            seen.append((cookie, session.params["extractor_args"].get("youtube", {}).get("player_client")))
+        BREAKER.note("youtube", CrawlError("client", "no formats"))
+    assert [cookie for cookie, _ in seen] == ["a", "b", "a"]
+    assert len({str(client) for _, client in seen}) == 3
+    own = CrawlOptions(extractor_args=(("youtube", (("player_client", ("ios",)),)),))
+    assert make_parameters(own, url, number=2)["extractor_args"]["youtube"]["player_client"] == ["ios"]
+
+
+def test_a_client_that_gets_no_formats_is_changed_and_other_errors_are_not_tried_again() -> None:
+    tried = []
+
+    def refused(kind: ErrorKind, times: int):
+        def work() -> str:
+            tried.append(kind)
+            if len(tried) <= times:
+                raise CrawlError(kind, "no")
+            return "done"
+
+        return work
+
+    assert with_clients(refused("client", 2)) == "done" and len(tried) == 3
+    for kind in ("session", "gone", "network"):
+        tried.clear()
+        with pytest.raises(CrawlError):
+            with_clients(refused(kind, 1))
+        assert len(tried) == 1
+    tried.clear()
+    with pytest.raises(CrawlError, match="client"):
+        with_clients(refused("client", 99))
+    assert len(tried) == 4, "each client once"

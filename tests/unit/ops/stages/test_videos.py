@@ -12,6 +12,7 @@ from ops.crawl.catalog import (
     write_catalog,
 )
 from ops.crawl.discovery import Source, crawl_tick
+from ops.crawl.liveness import dead_videos
 from ops.stages.videos import DownloadVideo, videos_stage
 from ops.store.batch import run_batch
 from ops.store.parallel import SerialMapper
@@ -24,7 +25,9 @@ NOW = "2026-01-01T00:00:00Z"
 class TestStage:
     def run(self, store, options=OPTIONS, naps=None):
         videos = read_catalog(store)
-        function = pickle.loads(pickle.dumps(DownloadVideo(options, batch_urls(videos, "batch-000001"), _no_sleep)))
+        dead = frozenset(dead_videos(videos))
+        download = DownloadVideo(options, batch_urls(videos, "batch-000001"), _no_sleep, dead=dead)
+        function = pickle.loads(pickle.dumps(download))
         units = batch_units(videos, "batch-000001")
         return run_batch(store, videos_stage(options), "batch-000001", units, function, SerialMapper())
 
@@ -39,16 +42,19 @@ class TestStage:
         assert (data["channel"], data["game"], data["licence"], data["path"]) == ("Ann", "Doom", "CC0", "video.mp4")
         assert data["probe"]["num_frames"] == 60
         assert data["size_bytes"] == len(store.read_bytes("raw/videos/batch-000001/generic-h264/video.mp4"))
-        assert (gone.outcome.kind, gone.outcome.reason.split(":")[0]) == ("rejected", "gone")
+        assert (gone.outcome.kind, gone.outcome.reason.split(":")[0]) == ("failed", "gone"), "one look is not enough"
         assert (truncated.outcome.kind, truncated.outcome.reason.split(":")[0]) == ("failed", "truncated")
         assert truncated.outcome.error == ""
         assert not [key for key in store.list() if key.startswith("scratch/")]
 
         server.requests.clear()
+        server.fail("/media/vp9.webm", *[Fault(404)] * 9)
+        write_catalog(store, flag(read_catalog(store), ["generic-vp9"], alive=False))
         again = self.run(store)
-        assert again.num_done == 1, "the truncated one"
+        assert again.num_done == 2, "the truncated one, and the one that another look found gone as well"
         assert again.counts == {"ok": 1, "rejected": 1, "failed": 1}
-        assert set(server.requests) == {"/watch/cutfast.html", "/media/cutfast.mp4"}
+        assert {path.rsplit("/")[-1].split(".")[0] for path in server.requests} == {"cutfast", "vp9"}
+        assert self.run(store).num_done == 1, "what is gone for good is asked for no more"
 
     def test_passing_errors_fail_and_polite_settings_make_nothing_stale(self, server, tmp_path):
         store = Store(str(tmp_path))
