@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from ops.store.batch import Unit
 
+#: Seconds between two lines of a log (R36).
 _EVERY_S = 10.0
+#: Seconds between two events in the UI; each is a row in its database.
 _OBSERVE_EVERY_S = 60.0
-
-
 _KINDS = ("ok", "rejected", "failed")
 
 

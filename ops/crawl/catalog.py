@@ -1,7 +1,7 @@
-"""The ledger of every video ever seen: one Parquet table, rows are added and flagged and never taken away.
+"""The ledger of every video ever seen: one Parquet table, to which rows are added and in which rows are flagged.
 
-Batches are filled in order of discovery and a video never changes its batch, so partitions stay what they were.
-What a video was called when it was first seen stays too: a later title would make its downloads stale for nothing.
+No row is taken away. Batches are filled in order of discovery, and a video never changes its batch, so partitions stay
+what they were. A video keeps the title that it was first seen with: a later one would make its download stale.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ CATALOG_KEY: Final = "raw/catalog/catalog.parquet"
 MANIFEST_KEY: Final = "raw/catalog/manifest.json"
 _LOCK_KEY: Final = "raw/catalog/lock"
 _BATCH_NAME: Final = re.compile(r"batch-(\d{6,})")
+#: Letters of an id before a hash is put behind it. Chosen by eye: folder names stay readable.
 _MAX_ID_LENGTH: Final = 80
+#: Rows of the table that are read together: a run wants fifty rows of 40,000 and skips the other groups.
 _ROWS_PER_GROUP: Final = 1000
 
 

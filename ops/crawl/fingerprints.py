@@ -17,22 +17,29 @@ import numpy.typing as npt
 VERSION: Final = "1"
 #: Rows and columns of the grid, as in the paper but for a row: 3 x 9 differences.
 GRID: Final = (3, 10)
+#: Seconds between codes.
 STEP_S: Final = 0.25
-_WINDOW: Final = 4  # steps that a mean takes
-_BACK: Final = 4  # steps between the two means of a difference
-_KEPT: Final = 0.95  # of the earlier difference, as in the paper: still pictures get codes too
+#: Steps that a mean takes: one second, so that two cuts need not start on the same frame.
+_WINDOW: Final = 4
+#: Steps between the two means of a difference.
+_BACK: Final = 4
+#: Share of the earlier difference that counts, as in the paper: still pictures get codes too.
+_KEPT: Final = 0.95
 #: Mean change of luma below which a code is noise.
 _STILL: Final = 0.35
-#: A sketch holds the surest half of a short video's codes, and at most so many of a long one's.
-_SKETCH_SHARE, _SKETCH_MOST = 0.5, 256
+#: Share of a short video's codes that its sketch holds, the surest ones. Chosen by eye.
+_SKETCH_SHARE: Final = 0.5
+#: Codes of a long video's sketch. Chosen by eye: some kilobytes a video.
+_SKETCH_MOST: Final = 256
 #: Bits of a code that a look-up tries both ways, the least sure ones.
 _TRIED: Final = 4
 #: Most bits that may differ, as a share: re-encoded cuts of the demo's clips differ in .10 to .17, other clips of the
 #: same games, at the shift that suits them best, in .34 and more (docs/benchmarks.md).
 MAX_ERROR: Final = 0.25
 _BITS: Final = GRID[0] * (GRID[1] - 1)
-#: Share of the shorter video, and seconds, over which two must agree.
+#: Share of the shorter video's codes over which two must agree.
 MIN_SHARE: Final = 0.5
+#: Seconds over which two must agree.
 MIN_OVERLAP_S: Final = 10.0
 
 Codes = npt.NDArray[np.uint32]

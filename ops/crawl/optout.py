@@ -108,6 +108,12 @@ def flag_opted_out(videos: Sequence[Video], optouts: Sequence[OptOut]) -> tuple[
 def emptied(video: Video) -> Video:
     """Return a row that keeps nothing but the id, the batch and the flag."""
     return Video(
-        video_id=video.video_id, source="", url="", batch=video.batch, opt_out=True, alive=video.alive,
-        first_seen=video.first_seen, last_seen=video.last_seen,
-    )  # fmt: skip
+        video_id=video.video_id,
+        source="",
+        url="",
+        batch=video.batch,
+        opt_out=True,
+        alive=video.alive,
+        first_seen=video.first_seen,
+        last_seen=video.last_seen,
+    )

@@ -1,9 +1,9 @@
 """Look at a few keyframes of a video on a server, fetching only what they need of it.
 
 Of a file these are the blocks that its demuxer asks for. They lie at their places in a sparse local file. A child
-process without a connection reads it (`ops.media.sandbox`), says which blocks it missed, and is called again when they
-are
-there: two or three rounds, a few hundred kilobytes. Of a video in segments it is as many segments as keyframes.
+process without a connection reads it (`ops.media.sandbox`) and says which blocks it missed. It is called again when
+these are there: two or three rounds, a few hundred kilobytes.
+Of a video in segments it is as many segments as keyframes.
 """
 
 from __future__ import annotations
@@ -22,9 +22,11 @@ from ops.outcomes import BadInputError
 
 Result = TypeVar("Result")
 
+#: Bytes that are fetched at once. Chosen by eye: a request's overhead against bytes that nobody needs.
 BLOCK_BYTES: Final = 1 << 17
-#: Rounds and blocks after which the file is not worth the trouble; an hour's index of an MP4 is one to three blocks.
+#: Rounds after which a file is not worth the trouble. Two or three do for all formats of the tests.
 MAX_ROUNDS: Final = 12
+#: Blocks after which a file is not worth the trouble (12 MiB). An hour's index of an MP4 is one to three.
 MAX_BLOCKS: Final = 96
 
 
@@ -118,9 +120,14 @@ class SparseFile(io.RawIOBase):
 
 
 def look(
-    path: Path, size: int, present: frozenset[int], count: int, max_height: int,
-    judge: Callable[..., Result], arguments: tuple[Any, ...],
-) -> Result | Missing:  # fmt: skip
+    path: Path,
+    size: int,
+    present: frozenset[int],
+    count: int,
+    max_height: int,
+    judge: Callable[..., Result],
+    arguments: tuple[Any, ...],
+) -> Result | Missing:
     """Return what `judge(frames, *arguments)` makes of keyframes of a sparse file, or what is missing; in the sandbox.
 
     Raises:

@@ -22,7 +22,11 @@ from ops.outcomes import BadInputError
 Result = TypeVar("Result")
 
 _LOGGER: Final = logging.getLogger(__name__)
-_FILES, _HLS, _DASH = ("http", "https"), ("m3u8", "m3u8_native"), ("http_dash_segments",)
+#: yt-dlp's names of protocols: one file, HLS, DASH.
+_FILES: Final = ("http", "https")
+_HLS: Final = ("m3u8", "m3u8_native")
+_DASH: Final = ("http_dash_segments",)
+#: A playlist or segment that is larger is refused. Chosen by eye: far above what sites send.
 _MAX_PLAYLIST_BYTES: Final = 16 << 20
 _MAX_SEGMENT_BYTES: Final = 64 << 20
 _ATTRIBUTE: Final = re.compile(r'([A-Z0-9-]+)=("[^"]*"|[^",]*)')

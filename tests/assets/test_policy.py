@@ -157,11 +157,13 @@ def test_a_suite_is_told_by_task_game_and_kind_and_numbers_can_be_plotted() -> N
     def result(task: str, successes: list[bool]) -> dict:
         return {"game": "Doom", "task": task, "successes": successes}
 
-    facts = suite_facts({
-        "policy": [result("Gallery", [True] * 8), result("MyWayHome", [True] * 7 + [False])],
-        "random": [result("Gallery", [False] * 8), result("MyWayHome", [False] * 8)],
-        "no-op": [result("Gallery", [False] * 8), result("MyWayHome", [True] + [False] * 7)],
-    })  # fmt: skip
+    facts = suite_facts(
+        {
+            "policy": [result("Gallery", [True] * 8), result("MyWayHome", [True] * 7 + [False])],
+            "random": [result("Gallery", [False] * 8), result("MyWayHome", [False] * 8)],
+            "no-op": [result("Gallery", [False] * 8), result("MyWayHome", [True] + [False] * 7)],
+        }
+    )
     assert facts["beats_random"] == {"policy": True, "no-op": False}
     assert facts["metadata"]["success/Doom MyWayHome"] == 7 / 8
     assert facts["metadata"]["success/kind navigation"] == 7 / 8

@@ -28,9 +28,16 @@ def test_lines_and_figures_come_while_work_goes_on() -> None:
     assert lines[0].startswith("x batch-1: 1/4 done (1 ok, 0 rejected, 0 failed)") and "s left" in lines[0]
     assert "x batch-1: v2 failed: network: cut" in lines
     assert figures == [
-        {"num_finished": 3, "num_total": 4, "num_ok": 2, "num_rejected": 0, "num_failed": 1, "items_per_s": 0.04,
-         "left_s": 25.0}
-    ]  # fmt: skip
+        {
+            "num_finished": 3,
+            "num_total": 4,
+            "num_ok": 2,
+            "num_rejected": 0,
+            "num_failed": 1,
+            "items_per_s": 0.04,
+            "left_s": 25.0,
+        }
+    ]
 
 
 def test_a_video_is_done_alone_and_the_others_keep_their_records(materialize, store: Store) -> None:

@@ -50,8 +50,11 @@ def test_says_what_became_of_each_video(materialize) -> None:
     result = materialize([toy], partition_key=BATCH)
     metadata = metadata_of(result, KEY)
     assert {name: metadata[name] for name in ("num_ok", "num_rejected", "num_failed", "num_done")} == {
-        "num_ok": 2, "num_rejected": 1, "num_failed": 1, "num_done": 4,
-    }  # fmt: skip
+        "num_ok": 2,
+        "num_rejected": 1,
+        "num_failed": 1,
+        "num_done": 4,
+    }
     assert metadata["dagster/partition_row_count"] == 4
     assert metadata["rejected_by_reason"] == {"no overlay": 1}
     assert metadata["failed_by_reason"] == {"truncated": 1}

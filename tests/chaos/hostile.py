@@ -34,9 +34,24 @@ from tests.factories.media import BAD, GOOD, make, make_damaged, write_clip
 LIMITS = Limits(wall_s=20.0, cpu_s=6.0, memory_bytes=2 << 30)
 #: Classes of reasons that an outcome may have; anything else is a surprise.
 REASONS = {
-    "", "empty", "not a video", "not a file", "playlist", "truncated", "damaged", "too large", "no video stream",
-    "unsupported", "unreadable", "timeout", "cpu", "memory", "file size", "crash", "gone",
-}  # fmt: skip
+    "",
+    "empty",
+    "not a video",
+    "not a file",
+    "playlist",
+    "truncated",
+    "damaged",
+    "too large",
+    "no video stream",
+    "unsupported",
+    "unreadable",
+    "timeout",
+    "cpu",
+    "memory",
+    "file size",
+    "crash",
+    "gone",
+}
 _IN_OPEN_OR_ACCESS = 0x00000020 | 0x00000001
 
 
@@ -150,13 +165,14 @@ def more_kinds(canary: Path, port: int) -> dict[str, tuple[str, Callable[[Path],
         "no_keyframes": ("nokey.mkv", lambda path: _copied(path, lambda n, p: None, lambda n, p: p.is_keyframe)),
         "holes": ("holes.mkv", lambda path: _copied(path, lambda n, p: None, lambda n, p: n % 7 == 3)),
         "interlaced": (
-            "inter.mp4", lambda path: write_clip(path, codec="mpeg2video", options={"flags": "+ildct+ilme", "top": "1"})
+            "inter.mp4",
+            lambda path: write_clip(path, codec="mpeg2video", options={"flags": "+ildct+ilme", "top": "1"}),
         ),
         "bomb_pixels": ("bomb.mov", lambda path: _png_packets(path, (8000, 4000), 300)),
         "bomb_over": ("over.mov", lambda path: _png_packets(path, (9000, 4000), 2)),
         "one_frame": ("still.mp4", lambda path: write_clip(path, num_frames=1)),
         "damaged": ("damaged.mp4", lambda path: make_damaged(path.parent)),
-    }  # fmt: skip
+    }
 
 
 @contextmanager
@@ -248,9 +264,14 @@ def _outcome(kind: str, path: Path, store: Store) -> dict[str, Any]:
         except Exception as error:
             outcome = Outcome.from_exception(error)
     return {
-        "kind": kind, "outcome": outcome.kind, "class": reason_class(outcome.reason), "reason": outcome.reason,
-        "frames": frames, "wall_s": round(time.monotonic() - started, 2), "traceback": outcome.error[-800:],
-    }  # fmt: skip
+        "kind": kind,
+        "outcome": outcome.kind,
+        "class": reason_class(outcome.reason),
+        "reason": outcome.reason,
+        "frames": frames,
+        "wall_s": round(time.monotonic() - started, 2),
+        "traceback": outcome.error[-800:],
+    }
 
 
 def problems(report: dict[str, Any]) -> list[str]:

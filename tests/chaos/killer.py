@@ -192,9 +192,15 @@ class S3Place:
 
 
 def kill_everywhere(
-    tally: Tally, name: str, before: Path, after: Path, place: LocalPlace | S3Place, work: Work,
-    share: float, rng: random.Random,
-) -> None:  # fmt: skip
+    tally: Tally,
+    name: str,
+    before: Path,
+    after: Path,
+    place: LocalPlace | S3Place,
+    work: Work,
+    share: float,
+    rng: random.Random,
+) -> None:
     """Kill work on a store at each moment of a share of all, and finish it from there.
 
     Args:

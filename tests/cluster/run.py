@@ -41,8 +41,11 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     with world(arguments.batches, arguments.nodes) as made:
-        print(f"Ray at {made.ray.address}, workers at {', '.join(place.address for place in made.places[1:])}; "
-              f"PostgreSQL, S3 and Dagster are up", flush=True)  # fmt: skip
+        print(
+            f"Ray at {made.ray.address}, workers at {', '.join(place.address for place in made.places[1:])}; "
+            f"PostgreSQL, S3 and Dagster are up",
+            flush=True,
+        )
         tally = backfill_and_compare(made)
     for note in tally.notes:
         print(note)

@@ -27,17 +27,26 @@ _BIN = Path(sys.executable).parent
 _START_S = 600.0
 _NODE_START_S, _STARTS = 120.0, 4
 _AGENT_PORTS = (
-    "dashboard-agent-grpc-port", "dashboard-agent-listen-port", "runtime-env-agent-port", "metrics-export-port",
-)  # fmt: skip
+    "dashboard-agent-grpc-port",
+    "dashboard-agent-listen-port",
+    "runtime-env-agent-port",
+    "metrics-export-port",
+)
 #: What `deploy/dagster.yaml` asks the environment for.
 DATABASE = {
-    "POSTGRES_HOST": "127.0.0.1", "POSTGRES_USER": "overplay", "POSTGRES_PASSWORD": "unused", "POSTGRES_DB": "postgres",
-}  # fmt: skip
+    "POSTGRES_HOST": "127.0.0.1",
+    "POSTGRES_USER": "overplay",
+    "POSTGRES_PASSWORD": "unused",
+    "POSTGRES_DB": "postgres",
+}
 #: A busy machine takes its time; a node that is only slow shall not be taken for dead.
 _RAY_PATIENCE = {
-    "RAY_AUTH_MODE": "disabled", "RAY_worker_niceness": "0", "RAY_agent_register_timeout_ms": "300000",
-    "RAY_health_check_timeout_ms": "60000", "RAY_health_check_failure_threshold": "10",
-}  # fmt: skip
+    "RAY_AUTH_MODE": "disabled",
+    "RAY_worker_niceness": "0",
+    "RAY_agent_register_timeout_ms": "300000",
+    "RAY_health_check_timeout_ms": "60000",
+    "RAY_health_check_failure_threshold": "10",
+}
 
 
 @dataclass

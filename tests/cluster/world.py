@@ -123,20 +123,27 @@ def world(num_batches: int, num_nodes: int = 3) -> Iterator[World]:
         bucket = stack.enter_context(s3.s3_server(where[0].address))
         bucket.replace_all(_PREFIX, folder / "start")
         database = stack.enter_context(services.postgres(folder / "postgres"))
-        environment = dict(os.environ) | s3.CREDENTIALS | {
-            "AWS_ENDPOINT_URL": bucket.endpoint, "OVERPLAY_HOME": f"s3://{s3.BUCKET}/{_PREFIX}",
-            "OVERPLAY_ENVIRONMENT": "cluster", "RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0",
-            "PYTHONPATH": str(REPOSITORY), "OMP_NUM_THREADS": "1", "OVERPLAY_COOKIE_FILE": "",
-        }  # fmt: skip
+        environment = (
+            dict(os.environ)
+            | s3.CREDENTIALS
+            | {
+                "AWS_ENDPOINT_URL": bucket.endpoint,
+                "OVERPLAY_HOME": f"s3://{s3.BUCKET}/{_PREFIX}",
+                "OVERPLAY_ENVIRONMENT": "cluster",
+                "RAY_AUTH_MODE": "disabled",
+                "RAY_USAGE_STATS_ENABLED": "0",
+                "PYTHONPATH": str(REPOSITORY),
+                "OMP_NUM_THREADS": "1",
+                "OVERPLAY_COOKIE_FILE": "",
+            }
+        )
         ray = stack.enter_context(services.ray_cluster(folder / "ray", where, environment))
         environment["RAY_ADDRESS"] = ray.address
         home = folder / "dagster"
         server = stack.enter_context(services.dagster(home, database, environment))
         client = Client(server.url)
         services.wait_until(client.ready, "Dagster's UI and daemon", server.web)
-        made = World(
-            folder, bucket, database, ray, server, client, batches, where, environment, home
-        )  # fmt: skip
+        made = World(folder, bucket, database, ray, server, client, batches, where, environment, home)
         add_partitions(made)
         yield made
 

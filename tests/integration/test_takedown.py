@@ -83,9 +83,11 @@ def test_a_channel_disappears_from_every_store(store: Store, tmp_path: Path, mon
         assert text in done.output
     left = set(_mentions(store, *GONE, "channel-1")) - set(store.list("dagster"))
     assert left == {
-        "raw/optout.json", "policy/checkpoint/dataset.json",
-        f"policy/checkpoint/{MARK}", f"policy/runs/abc/step-00000001/{MARK}",
-    }, "only what keeps them out, and what says that a policy learned from them"  # fmt: skip
+        "raw/optout.json",
+        "policy/checkpoint/dataset.json",
+        f"policy/checkpoint/{MARK}",
+        f"policy/runs/abc/step-00000001/{MARK}",
+    }, "only what keeps them out, and what says that a policy learned from them"
     assert not list((tmp_path / "labels").rglob("*"))
     row = next(video for video in read_catalog(store) if video.video_id == GONE[0])
     assert (row.opt_out, row.title, row.url, row.channel) == (True, "", "", "")
@@ -125,8 +127,9 @@ def test_shards_made_again_are_those_that_never_held_the_video(store: Store, tmp
 def test_a_batch_that_loses_all_its_videos_is_empty_and_sound(store: Store) -> None:
     drop_samples(store, BATCH, NAMES)
     assert read_index(store, BATCH) == [] and store.list(f"dataset/shards/{BATCH}") == [
-        f"dataset/shards/{BATCH}/index-e1.parquet", f"dataset/shards/{BATCH}/manifest.json",
-    ]  # fmt: skip
+        f"dataset/shards/{BATCH}/index-e1.parquet",
+        f"dataset/shards/{BATCH}/manifest.json",
+    ]
 
 
 def test_a_later_crawl_never_brings_it_back(tmp_path: Path) -> None:

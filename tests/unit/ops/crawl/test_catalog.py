@@ -35,16 +35,23 @@ def found(*numbers, url="http://site/{}"):
 def test_new_videos_fill_batches_and_old_ones_keep_theirs():
     first = merge_discovered((), found(*range(5)), DAY_1, batch_size=2)
     assert [video.batch for video in first.videos] == [
-        "batch-000001", "batch-000001", "batch-000002", "batch-000002", "batch-000003",
-    ]  # fmt: skip
+        "batch-000001",
+        "batch-000001",
+        "batch-000002",
+        "batch-000002",
+        "batch-000003",
+    ]
     assert (first.num_new, first.num_seen, len(first.new_batches)) == (5, 0, 3)
     second = merge_discovered(first.videos, found(3, 4, 5, 6), DAY_2, batch_size=2)
     assert (second.num_new, second.num_seen) == (2, 2)
     assert second.new_batches == ("batch-000004",)
     assert [video.batch for video in second.videos[:5]] == [video.batch for video in first.videos]
     assert [(video.first_seen, video.last_seen) for video in second.videos[2:6]] == [
-        (DAY_1, DAY_1), (DAY_1, DAY_2), (DAY_1, DAY_2), (DAY_2, DAY_2),
-    ]  # fmt: skip
+        (DAY_1, DAY_1),
+        (DAY_1, DAY_2),
+        (DAY_1, DAY_2),
+        (DAY_2, DAY_2),
+    ]
 
 
 @given(st.lists(st.lists(st.integers(0, 30), max_size=20), max_size=6), st.integers(1, 7))

@@ -38,9 +38,14 @@ def moment(frames: list[Frame]) -> int:
 def large(tmp_path_factory) -> Path:
     """Return a clip of megabytes."""
     return write_clip(
-        tmp_path_factory.mktemp("peek") / "large.mkv", codec="mjpeg", pix_fmt="yuvj420p", width=320, height=192,
-        num_frames=600, options={"qmin": "1", "qmax": "1"},
-    )  # fmt: skip
+        tmp_path_factory.mktemp("peek") / "large.mkv",
+        codec="mjpeg",
+        pix_fmt="yuvj420p",
+        width=320,
+        height=192,
+        num_frames=600,
+        options={"qmin": "1", "qmax": "1"},
+    )
 
 
 @pytest.mark.parametrize("name", ["faststart.mp4", "index_at_end.mp4", "cues.webm", "cues.mkv"])

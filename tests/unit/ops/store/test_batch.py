@@ -137,8 +137,15 @@ def test_an_empty_batch_is_committed(store: Store) -> None:
 def test_progress_counts_what_is_to_do(store: Store) -> None:
     run_batch(store, STAGE, BATCH, _units("ok"), Toy(), SerialMapper())
     seen: list[tuple[int, int, str]] = []
-    run_batch(store, STAGE, BATCH, _units("ok", "reject", "ok"), Toy(), SerialMapper(),
-              lambda done, todo, unit: seen.append((done, todo, unit.outcome.kind)))  # fmt: skip
+    run_batch(
+        store,
+        STAGE,
+        BATCH,
+        _units("ok", "reject", "ok"),
+        Toy(),
+        SerialMapper(),
+        lambda done, todo, unit: seen.append((done, todo, unit.outcome.kind)),
+    )
     assert seen == [(1, 2, "rejected"), (2, 2, "ok")]
 
 

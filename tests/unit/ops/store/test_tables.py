@@ -14,11 +14,15 @@ from ops.store.tables import table_to_trace, trace_to_table
 axis = st.floats(-1, 1, width=32) | st.just(float("nan"))
 
 
-@given(st.integers(0, 5).flatmap(lambda rows: st.tuples(
-    hnp.arrays(np.float32, (rows, 17), elements=st.sampled_from([0.0, 1.0, float("nan")])),
-    hnp.arrays(np.float32, (rows, 2), elements=axis),
-    hnp.arrays(np.float32, (rows, 19), elements=st.floats(0, 1, width=32)),
-)))  # fmt: skip
+@given(
+    st.integers(0, 5).flatmap(
+        lambda rows: st.tuples(
+            hnp.arrays(np.float32, (rows, 17), elements=st.sampled_from([0.0, 1.0, float("nan")])),
+            hnp.arrays(np.float32, (rows, 2), elements=axis),
+            hnp.arrays(np.float32, (rows, 19), elements=st.floats(0, 1, width=32)),
+        )
+    )
+)
 def test_a_trace_survives_parquet_unknown_values_included(arrays):
     buttons, stick, confidence = arrays
     both = np.where(np.isfinite(stick).all(axis=1, keepdims=True), stick, np.nan)
