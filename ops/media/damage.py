@@ -1,0 +1,161 @@
+"""Which frames of a video show damage that its decoder concealed: wrong bytes, lost packets, blocks of zeros.
+
+A decoder fills what it cannot read with what was there before, and hands the picture out as if nothing had happened.
+All pictures that refer to it are wrong as well, until the next keyframe. The decoder's log, its flag on the picture,
+the demuxer's flag on the packet, and packets that cannot be decoded at all tell where damage begins. Wrong bytes that
+decode to wrong pictures without a word are not found: often so in VP9 and HEVC, hardly ever in H.264.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import pairwise
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+#: Packets whose order of decoding is remembered: more than any codec reorders (16 in H.264 and HEVC).
+_REMEMBERED: Final = 64
+#: A packet follows a gap if it comes so many of the shortest steps after the one before.
+_GAP_STEPS: Final = 1.5
+#: What FFmpeg's decoders say of a picture that they filled; a mere information by its level.
+_CONCEALING: Final = "concealing"
+
+
+class DamageWatch:
+    """Collects where a decode pass met damage. Times are PTS in units of the stream's time base.
+
+    Damage lasts until the next keyframe. It begins with the packet that gave it away, or with the last gap between
+    packets before that one: where a packet is lost, decoders complain some packets later.
+    """
+
+    def __init__(self) -> None:
+        self._spans: list[list[int]] = []
+        self._open = False
+        self._clean_from: int | None = None
+        self._recent: deque[tuple[int, bool]] = deque(maxlen=_REMEMBERED)
+        self._last_dts: int | None = None
+        self._least_step = 0
+        self._since_gap: list[int] | None = None
+
+    def note_packet(self, pts: int | None, dts: int | None, is_keyframe: bool, is_damaged: bool) -> None:
+        """Note a packet, in order of decoding.
+
+        Args:
+            pts: of its picture.
+            dts: when it is decoded.
+            is_keyframe: whether decoding can begin there.
+            is_damaged: whether the packet or its decoding was found wrong.
+        """
+        pts = dts if pts is None else pts
+        if pts is None:
+            self._open |= is_damaged
+            return
+        self._recent.append((pts, is_keyframe))
+        if is_keyframe:
+            self._clean_from = pts if self._open else None
+            self._open = False
+            self._since_gap = None
+        self._note_gap(pts, dts)
+        if is_damaged and not self._open:
+            self._open = True
+            self._spans.append([pts, pts])
+            for time in self._since_gap or ():
+                self._extend(time)
+        elif self._open or (self._clean_from is not None and pts < self._clean_from):
+            self._extend(pts)  # refers to damaged pictures; before a keyframe in display, after it in decoding, too
+
+    def _note_gap(self, pts: int, dts: int | None) -> None:
+        """Keep the least and greatest PTS since the last gap after a keyframe."""
+        if dts is not None:
+            step = dts - self._last_dts if self._last_dts is not None else 0
+            self._last_dts = dts
+            if step > 0:
+                self._least_step = min(step, self._least_step or step)
+            if step > _GAP_STEPS * self._least_step:
+                self._since_gap = [pts, pts]
+        if self._since_gap:
+            self._since_gap = [min(pts, self._since_gap[0]), max(pts, self._since_gap[1])]
+
+    def note_frame(self, pts: int, is_corrupt: bool) -> None:
+        """Note a picture that the decoder put out, and whether it flagged it; pictures that refer to it are damaged."""
+        if not is_corrupt or any(low <= pts <= high for low, high in self._spans[-2:]):
+            return
+        self._spans.append([pts, pts])
+        known = [at for at, (time, _) in enumerate(self._recent) if time == pts]
+        for time, is_keyframe in list(self._recent)[known[-1] + 1 :] if known else ():
+            if is_keyframe:
+                return
+            self._extend(time)
+        self._open = True
+
+    def _extend(self, pts: int) -> None:
+        if not self._spans:
+            self._spans.append([pts, pts])
+        span = self._spans[-1]
+        span[:] = min(span[0], pts), max(span[1], pts)
+
+    def damaged_rows(self, pts: Sequence[int] | npt.NDArray[np.int64]) -> list[tuple[int, int]]:
+        """Return half-open spans (start, stop) of the frames that are damaged, ascending.
+
+        Args:
+            pts: (num_frames,) of all frames that the pass put out, in order of display.
+        """
+        times = np.asarray(pts, dtype=np.int64)
+        damaged = np.zeros(len(times) + 2, dtype=bool)
+        for low, high in self._spans:
+            damaged[1:-1] |= (times >= low) & (times <= high)
+        edges = np.flatnonzero(np.diff(damaged))
+        return [(int(start), int(stop)) for start, stop in list(pairwise(edges))[::2]]
+
+
+@contextmanager
+def listen(codec: str) -> Iterator[list[bool]]:
+    """Collect into a list whether a decoder of this thread complained within the context.
+
+    Args:
+        codec: FFmpeg's name of the decoder.
+    """
+    import av
+
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    heard: list[bool] = []
+    try:
+        with av.logging.Capture(local=True) as said:
+            yield heard
+    finally:
+        av.logging.set_level(level)
+        heard += [True for line in said if _complains(line, codec)]
+
+
+def _complains(line: tuple[int, str, str], codec: str) -> bool:
+    import av
+
+    level, name, text = line
+    return name == codec and (level <= av.logging.ERROR or text.startswith(_CONCEALING))
+
+
+def decode_watched(packet: Any, watch: DamageWatch, codec: str) -> list[Any]:
+    """Return the frames that a packet (`av.Packet`) brings out, with what went wrong noted.
+
+    Raises:
+        av.error.FFmpegError: it cannot be decoded; that is noted, too.
+    """
+    heard: list[bool] = []
+    try:
+        with listen(codec) as heard:
+            frames: list[Any] = packet.decode()
+    except Exception:
+        heard.append(True)
+        raise
+    finally:
+        if packet.size:  # the packet that flushes the decoder has none
+            watch.note_packet(packet.pts, packet.dts, packet.is_keyframe, bool(heard) or packet.is_corrupt)
+    for frame in frames:
+        if frame.pts is not None:
+            watch.note_frame(frame.pts, frame.is_corrupt)
+    return frames
