@@ -1,8 +1,8 @@
-"""Read frames with decord, behind the same protocol as the default reader of `ops.media.video`.
+"""Read frames with decord, behind the same protocol as the default reader of `ops.media.readers`.
 
-Slower than PyAV, without AV1, unmaintained since 2021 and known to hang, so it is only for those who ask for it and
-always inside `ops.media.sandbox.call`. It opens files by itself: what `ops.media.video.open_video` refuses is refused
-here first.
+decord is slower than PyAV, has no AV1, has not been maintained since 2021 and is known to hang. So it is for those who
+ask for it, and always inside `ops.media.sandbox.call`. It opens files by itself; what `ops.media.video.open_video`
+refuses is refused here first.
 """
 
 from __future__ import annotations
@@ -55,9 +55,12 @@ def _open(path: Path, max_height: int | None) -> Any:
     with open_video(path) as video:
         if video.format_name not in ("mov", "matroska"):  # seen to give other frames than asked for in MPEG-TS
             raise BadInputError(f"unsupported: decord reads MP4 and Matroska here, got {video.format_name}")
-        if next(decode_frames(video)).rotation:
-            raise BadInputError("unsupported: decord turns rotated pictures; use the reader 'pyav'")
-        width, height = scaled_size(video.stream.width, video.stream.height, max_height)
+        if video.stream.codec_context.codec.canonical_name == "av1":
+            raise BadInputError("unsupported: decord has no decoder for AV1; use the reader 'pyav'")
+        if video.rotation:
+            raise BadInputError("unsupported: decord does not turn rotated pictures right; use the reader 'pyav'")
+        next(decode_frames(video))  # what cannot be decoded at all is refused here
+        width, height = scaled_size(*video.size, max_height)
     try:
         return decord.VideoReader(str(path.absolute()), ctx=decord.cpu(0), width=width, height=height, num_threads=1)
     except (decord.DECORDError, RuntimeError) as error:

@@ -31,7 +31,7 @@ class PtsFacts:
     """The steps between the times of consecutive frames, in order of display.
 
     Attributes:
-        start_s: time of the first frame.
+        start_s: time of the first frame by the file's own clock.
         min_delta_s: shortest step, 0 where two frames share a time.
         median_delta_s: the usual one.
         max_delta_s: longest.
@@ -53,14 +53,14 @@ class VideoProbe:
 
     Attributes:
         codec: FFmpeg's name (h264, vp9, av1, hevc, ...).
-        width: of the stored picture, pixels.
-        height: of the stored picture, pixels.
+        width: of the picture as it is shown, square pixels (`ops.media.upright`).
+        height: likewise.
         duration_s: from the first frame to the end of the last.
         num_frames: packets that carry a shown frame.
         fps_mean: num_frames / duration_s.
         vfr: whether more than 1 % of the steps between frames are irregular.
         pts: the steps.
-        rotation: quarter turns, in degrees counter-clockwise, that a player applies; readers here do not.
+        rotation: quarter turns, in degrees counter-clockwise, that a player applies, as readers here do.
         pix_fmt: FFmpeg's name of the pixel format.
         size_bytes: of the file.
         container: mov, matroska, mpegts, avi or flv.
@@ -138,7 +138,7 @@ def probe(path: Path | str) -> VideoProbe:
                 num_duplicates=len(all_s) - len(pts_s),
                 num_backward=scan.num_backward,
             ),
-            rotation=int(frame.rotation) % 360,
+            rotation=video.rotation,
             pix_fmt=frame.format.name,
             size_bytes=path.stat().st_size,
             container=video.format_name,

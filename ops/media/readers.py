@@ -97,7 +97,7 @@ def _decode_keyframe(video: OpenVideo, packet: Any) -> Any:
     if not frames or frames[0].pts is None:
         return None
     frames[0].time_base = video.stream.time_base  # set by `packet.decode` only
-    return frames[0]
+    return video.upright(frames[0])
 
 
 def _pick(frames: Iterator[Any], targets_s: list[float]) -> Iterator[Any]:
@@ -155,13 +155,29 @@ def sample_frames(
 
 
 def sample_keyframes(
-    path: Path | str, count: int, max_height: int | None = None, opened: io.RawIOBase | None = None
+    path: Path | str,
+    count: int,
+    max_height: int | None = None,
+    opened: io.RawIOBase | None = None,
+    reader: ReaderName = "pyav",
 ) -> list[Frame]:
     """Return up to `count` keyframes near evenly spread times, reading nothing else of the file than they need.
 
+    Args:
+        path: the video.
+        count: keyframes to look for, at least 1.
+        max_height: pictures that are higher are scaled down to it, in pixels.
+        opened: reads the file's bytes where the path does not; for the reader `pyav` alone.
+        reader: which one. `decord` takes other frames where keyframes are few.
+
     Raises:
         BadInputError: the header gives no length, or none can be decoded.
+        ValueError: `opened` is given to a reader that opens files by itself.
     """
+    if reader != "pyav":
+        if opened is not None:
+            raise ValueError(f"the reader {reader!r} opens files by itself; use 'pyav' for bytes from elsewhere")
+        return READERS[reader]().sample(Path(path), count, max_height)
     with open_video(path, opened) as video:
         if not video.declared_s:
             raise BadInputError("unsupported: the header gives no length")

@@ -3,8 +3,7 @@
 A file's first bytes decide its demuxer, which is then forced; only the `file` protocol is allowed, so a playlist, a
 concat list or a reference in disguise reads nothing else. Sizes have bounds. One decoding thread. Call these functions
 inside `ops.media.sandbox.call`: codecs can still crash and hang. A frame's time is its PTS; the container's frame rate
-is
-never used. Pictures are as stored: a rotation in the header is reported by `ops.media.probe`, not applied.
+is never used. Pictures are handed on as a player shows them (`ops.media.upright`).
 """
 
 from __future__ import annotations
@@ -15,28 +14,41 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from ops.media.damage import DamageWatch, decode_watched
 from ops.media.mp4_boxes import scan_boxes
+from ops.media.upright import Upright, plausible_aspect, quarter_turns, shown_size
 from ops.outcomes import BadInputError
 
 RgbImage = npt.NDArray[np.uint8]
 #: (pts in seconds, (height, width, 3) uint8 RGB)
 Frame = tuple[float, RgbImage]
 
+#: Longest side of a picture: 8K, and what H.264 and HEVC levels end at.
 MAX_SIDE_PX: Final = 8192
+#: Pixels of a picture (8192 x 4352).
 MAX_PIXELS: Final = 8192 * 4352
-MAX_DURATION_S: Final = 48 * 3600.0  # the longest broadcasts that Twitch keeps
+#: The longest broadcasts that Twitch keeps, in seconds.
+MAX_DURATION_S: Final = 48 * 3600.0
+#: Streams of a file; films with all their languages have fewer.
 MAX_STREAMS: Final = 32
 #: A file with more undecodable packets than this is refused; a few at a cut are common in broadcasts.
 MAX_DAMAGED_PACKETS: Final = 25
 
+#: Bytes that a file's format is told by.
 _HEAD_BYTES: Final = 4096
+#: Sound may begin this much before 0: AAC and Opus encoders run up for at most .05 s.
+_RUN_UP_S: Final = 0.1
+#: Boxes that an MP4 or MOV file begins with.
 _MOV_BOXES: Final = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"moof", b"styp", b"sidx")
+#: How texts begin that name other files.
 _LISTS: Final = (b"#EXTM3U", b"ffconcat", b"<?xml", b"<MPD", b"[playlist]", b"[Reference]")
 
 
@@ -48,11 +60,42 @@ class OpenVideo:
         container: `av.container.InputContainer`.
         stream: the video stream that is read, ready to decode.
         format_name: mov, matroska, mpegts, avi or flv.
+        path: of the file; None where its bytes come from elsewhere.
     """
 
     container: Any
     stream: Any
     format_name: str
+    path: Path | None = None
+
+    @property
+    def aspect(self) -> Fraction:
+        """Shape of the stored pixels, width to height."""
+        return plausible_aspect(self.stream.sample_aspect_ratio)
+
+    @cached_property
+    def rotation(self) -> int:
+        """Quarter turns, in degrees counter-clockwise, that a player applies; decodes one frame of the file anew."""
+        return _peek_rotation(self.path) if self.path else 0
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the frames of `decode_frames`, in square pixels."""
+        return shown_size(self.stream.width, self.stream.height, self.aspect, self.rotation)
+
+    @cached_property
+    def upright(self) -> Upright:
+        """Makes decoded frames what a player shows."""
+        return Upright(self.aspect)
+
+    @property
+    def zero_s(self) -> float:
+        """The time that a player counts as 0: where the first of the file's streams begins.
+
+        Sound that begins a little before 0 is the encoder's run-up and is not heard, so it does not count.
+        """
+        start_s = (self.container.start_time or 0) / 1e6
+        return min(self.start_s, 0.0 if -_RUN_UP_S < start_s < 0 else start_s)
 
     @property
     def start_s(self) -> float:
@@ -125,7 +168,7 @@ def open_video(path: Path | str, opened: io.RawIOBase | None = None) -> Iterator
         raise _explain_open_error(Path(path), format_name, error) from error
     with container:
         stream = _choose_stream(container, Path(path), format_name)
-        video = OpenVideo(container, stream, format_name)
+        video = OpenVideo(container, stream, format_name, None if opened else Path(path))
         _check_bounds(video)
         yield video
 
@@ -154,7 +197,7 @@ def _check_bounds(video: OpenVideo) -> None:
     width, height = video.stream.width, video.stream.height
     if width <= 0 or height <= 0:
         raise BadInputError("damaged: the header gives no picture size")
-    _check_size(width, height)
+    _check_size(*shown_size(width, height, video.aspect, 0))
     longest = max(video.declared_s or 0.0, (video.container.duration or 0) / 1e6)
     if longest > MAX_DURATION_S:
         raise BadInputError(f"too large: {longest:.0f} s long, expected at most {MAX_DURATION_S:.0f} s")
@@ -189,21 +232,45 @@ def read_packets(video: OpenVideo, stream: Any = None) -> Iterator[Any]:
         raise BadInputError("unsupported: a stream begins in the middle of the file") from error
 
 
-def decode_frames(video: OpenVideo) -> Iterator[Any]:
-    """Yield the frames (`av.VideoFrame`, with a PTS) of an opened video in order of display, from where it stands.
+def decode_frames(video: OpenVideo, watch: DamageWatch | None = None) -> Iterator[Any]:
+    """Yield the frames of an opened video in order of display, from where it stands, as a player shows them.
+
+    Frames are `av.VideoFrame` with a PTS, turned as the header says and with square pixels (`OpenVideo.size`).
+
+    Args:
+        video: opened by `open_video`.
+        watch: is told of damage that the decoder conceals.
 
     Raises:
         BadInputError: too many packets cannot be decoded, or a frame has no time or another size than the first.
     """
+    size: tuple[int, int] | None = None
+    for frame in _decode_stored(video, watch):
+        size = size or (frame.width, frame.height)
+        if (frame.width, frame.height) != size:
+            raise BadInputError(
+                f"unsupported: pictures change from {size[0]}x{size[1]} to {frame.width}x{frame.height}"
+            )
+        if frame.pts is None:
+            raise BadInputError("unsupported: frames have no time (PTS)")
+        yield video.upright(frame)
+    if size is None:
+        raise BadInputError("damaged: no frame can be decoded")
+
+
+def _decode_stored(video: OpenVideo, watch: DamageWatch | None) -> Iterator[Any]:
+    """Yield the frames as they are stored; packets that cannot be decoded are left out, up to a number."""
     import av
 
+    codec = video.stream.codec_context.name
     num_damaged = 0
-    size: tuple[int, int] | None = None
     packets = read_packets(video, video.stream)
     while True:
         try:
             packet = next(packets, None)
-            frames = packet.decode() if packet is not None else []
+            if packet is None:
+                return
+            frames = packet.decode() if watch is None else decode_watched(packet, watch, codec)
         except av.error.EOFError:
             return
         except (av.error.FFmpegError, av.error.InvalidDataError) as error:
@@ -211,19 +278,13 @@ def decode_frames(video: OpenVideo) -> Iterator[Any]:
             if num_damaged > MAX_DAMAGED_PACKETS:
                 raise BadInputError(f"damaged: more than {MAX_DAMAGED_PACKETS} packets cannot be decoded") from error
             continue
-        if packet is None:
-            break
-        for frame in frames:
-            size = size or (frame.width, frame.height)
-            if (frame.width, frame.height) != size:
-                raise BadInputError(
-                    f"unsupported: pictures change from {size[0]}x{size[1]} to {frame.width}x{frame.height}"
-                )
-            if frame.pts is None:
-                raise BadInputError("unsupported: frames have no time (PTS)")
-            yield frame
-    if size is None:
-        raise BadInputError("damaged: no frame can be decoded")
+        yield from frames
+
+
+def _peek_rotation(path: Path) -> int:
+    with open_video(path) as video:
+        frame = next(_decode_stored(video, None), None)
+        return quarter_turns(frame.rotation) if frame is not None else 0
 
 
 def scaled_size(width: int, height: int, max_height: int | None) -> tuple[int, int]:
