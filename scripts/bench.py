@@ -131,7 +131,7 @@ def ffmpeg_size(path: Path) -> tuple[int, int]:
     from ops.media.video import open_video
 
     with open_video(path) as video:
-        return video.stream.width, video.stream.height
+        return video.size
 
 
 def bench_locate() -> None:

@@ -54,11 +54,11 @@ def write_preview(video: Path, out: Path, tracks: Sequence[Track], trace: PadTra
 
     with open_video(video) as source:
         # Both sides must be even for 4:2:0.
-        width, height = (side // 2 * 2 for side in scaled_size(source.stream.width, source.stream.height, _HEIGHT_PX))
+        width, height = (side // 2 * 2 for side in scaled_size(*source.size, _HEIGHT_PX))
         start_s = float(trace.pts_s[0])
-        zoom = height / source.stream.height
+        zoom = height / source.size[1]
         with (
-            piped(_graph(out, tracks, zoom, height, start_s)) as pipe,
+            piped(_graph(out, tracks, zoom, height)) as pipe,
             av.open(_Pipe(pipe), "w", format="nut") as container,
         ):
             scene = _raw_stream(container, width, height, "yuv420p")
@@ -101,7 +101,7 @@ def _raw_stream(container: Any, width: int, height: int, pix_fmt: str) -> Any:
     return stream
 
 
-def _graph(out: Path, tracks: Sequence[Track], zoom: float, height: int, start_s: float) -> Any:
+def _graph(out: Path, tracks: Sequence[Track], zoom: float, height: int) -> Any:
     """Return the command: boxes on the first stream, the second one to its right, encoded into a file."""
     import ffmpeg
 
@@ -110,7 +110,7 @@ def _graph(out: Path, tracks: Sequence[Track], zoom: float, height: int, start_s
     for track in tracks:
         x, y, w, h = (round(value * zoom) for value in track.box)
         colour = _READ if track.overlay == 0 else _BESIDE
-        span = f"gte(t,{track.start_s - start_s:.6f})*lt(t,{track.stop_s - start_s:.6f})"
+        span = f"gte(t,{track.start_s:.6f})*lt(t,{track.stop_s:.6f})"
         scene = scene.drawbox(x=x, y=y, width=w, height=h, color=colour, thickness=_PEN_PX, enable=span)
     panel = panel.filter("pad", "iw", height, 0, 0, _BACKGROUND).filter("format", "yuv420p")
     joined = ffmpeg.filter([scene, panel], "hstack", inputs=2)

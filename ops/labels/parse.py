@@ -97,8 +97,11 @@ def read_spans(
     spans: Sequence[CropSpan],
     templates: Mapping[str, Template],
     predictor_for: PredictorFor,
+    damaged: Sequence[tuple[int, int]] = (),
 ) -> PadTrace:
-    """Return the raw trace of a gamepad clip, one row per frame; frames outside of all spans are unknown.
+    """Return the raw trace of a gamepad clip, one row per frame.
+
+    Frames outside of all spans are unknown, and so are damaged ones: what a decoder fills in looks like a pad, too.
 
     Args:
         clip: `gamepad.mp4` of the crop pass.
@@ -106,6 +109,7 @@ def read_spans(
         spans: where the overlay is in it, and when.
         templates: by id.
         predictor_for: gives the parser for a template.
+        damaged: half-open spans (start, stop) of frames, from the crop pass.
 
     Raises:
         ValueError: clip and times differ in length.
@@ -117,6 +121,8 @@ def read_spans(
         trace[slice(span.start, stop)] = read_clip(
             clip, pts_s, template, affine, predictor_for(template), span.start, stop
         )
+    for start, stop in damaged:
+        trace[slice(start, stop)] = PadTrace.unknown(pts_s[start:stop])
     return trace
 
 

@@ -150,6 +150,7 @@ def _steady_buttons(raw: PadTrace) -> tuple[Floats, Floats]:
 
     num_buttons = len(DATASET_BUTTONS)
     pressed = np.where(raw.buttons > 0.5, raw.confidence[:, :num_buttons], 1 - raw.confidence[:, :num_buttons])
+    pressed[np.isnan(raw.buttons)] = 0.5  # an unknown neighbour speaks for neither
     pressed = median_filter(pressed, (_MEDIAN_FRAMES, 1), mode="nearest")
     known = np.isfinite(raw.buttons)
     for channel in range(num_buttons):

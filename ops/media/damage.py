@@ -18,8 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 #: Packets whose order of decoding is remembered: more than any codec reorders (16 in H.264 and HEVC).
-_REMEMBERED: Final = 64
-#: A packet follows a gap if it comes so many of the shortest steps after the one before.
+_REMEMBERED: Final = 32
+#: Packets are lost between two whose times differ by more than so many of the shortest steps.
 _GAP_STEPS: Final = 1.5
 #: What FFmpeg's decoders say of a picture that they filled; a mere information by its level.
 _CONCEALING: Final = "concealing"
@@ -28,7 +28,7 @@ _CONCEALING: Final = "concealing"
 class DamageWatch:
     """Collects where a decode pass met damage. Times are PTS in units of the stream's time base.
 
-    Damage lasts until the next keyframe. It begins with the packet that gave it away, or with the last gap between
+    Damage lasts until the next keyframe. It begins with the packet that gave it away, or behind a gap between the
     packets before that one: where a packet is lost, decoders complain some packets later.
     """
 
@@ -37,20 +37,15 @@ class DamageWatch:
         self._open = False
         self._clean_from: int | None = None
         self._recent: deque[tuple[int, bool]] = deque(maxlen=_REMEMBERED)
-        self._last_dts: int | None = None
-        self._least_step = 0
-        self._since_gap: list[int] | None = None
 
-    def note_packet(self, pts: int | None, dts: int | None, is_keyframe: bool, is_damaged: bool) -> None:
+    def note_packet(self, pts: int | None, is_keyframe: bool, is_damaged: bool) -> None:
         """Note a packet, in order of decoding.
 
         Args:
             pts: of its picture.
-            dts: when it is decoded.
             is_keyframe: whether decoding can begin there.
             is_damaged: whether the packet or its decoding was found wrong.
         """
-        pts = dts if pts is None else pts
         if pts is None:
             self._open |= is_damaged
             return
@@ -58,27 +53,28 @@ class DamageWatch:
         if is_keyframe:
             self._clean_from = pts if self._open else None
             self._open = False
-            self._since_gap = None
-        self._note_gap(pts, dts)
         if is_damaged and not self._open:
             self._open = True
             self._spans.append([pts, pts])
-            for time in self._since_gap or ():
+            for time in self._since_gap():
                 self._extend(time)
         elif self._open or (self._clean_from is not None and pts < self._clean_from):
             self._extend(pts)  # refers to damaged pictures; before a keyframe in display, after it in decoding, too
 
-    def _note_gap(self, pts: int, dts: int | None) -> None:
-        """Keep the least and greatest PTS since the last gap after a keyframe."""
-        if dts is not None:
-            step = dts - self._last_dts if self._last_dts is not None else 0
-            self._last_dts = dts
-            if step > 0:
-                self._least_step = min(step, self._least_step or step)
-            if step > _GAP_STEPS * self._least_step:
-                self._since_gap = [pts, pts]
-        if self._since_gap:
-            self._since_gap = [min(pts, self._since_gap[0]), max(pts, self._since_gap[1])]
+    def _since_gap(self) -> list[int]:
+        """Return the PTS, of packets since the keyframe, that may refer to what is lost in the first gap between them.
+
+        Those before the gap in display may come after it in decoding, by as much as pictures are reordered here.
+        """
+        times = np.array([time for time, _ in self._recent])
+        keyframes = np.flatnonzero([is_keyframe for _, is_keyframe in self._recent])
+        group = np.sort(times[keyframes[-1] :] if len(keyframes) else times)
+        steps = np.diff(group)
+        if not steps.any():
+            return []
+        gaps = np.flatnonzero(steps > _GAP_STEPS * steps[steps > 0].min())
+        reordered = (np.maximum.accumulate(times) - times).max()
+        return [int(time) for time in group if time > group[gaps[0]] - reordered] if len(gaps) else []
 
     def note_frame(self, pts: int, is_corrupt: bool) -> None:
         """Note a picture that the decoder put out, and whether it flagged it; pictures that refer to it are damaged."""
@@ -154,7 +150,8 @@ def decode_watched(packet: Any, watch: DamageWatch, codec: str) -> list[Any]:
         raise
     finally:
         if packet.size:  # the packet that flushes the decoder has none
-            watch.note_packet(packet.pts, packet.dts, packet.is_keyframe, bool(heard) or packet.is_corrupt)
+            pts = packet.dts if packet.pts is None else packet.pts
+            watch.note_packet(pts, packet.is_keyframe, bool(heard) or packet.is_corrupt)
     for frame in frames:
         if frame.pts is not None:
             watch.note_frame(frame.pts, frame.is_corrupt)

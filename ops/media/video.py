@@ -287,6 +287,13 @@ def _peek_rotation(path: Path) -> int:
         return quarter_turns(frame.rotation) if frame is not None else 0
 
 
+def add_source(graph: Any, video: OpenVideo) -> Any:
+    """Return the node of a filter graph (`av.filter.Graph`) that the frames of `decode_frames` are pushed into."""
+    width, height = video.size
+    pixels = video.stream.codec_context.format
+    return graph.add_buffer(width=width, height=height, format=pixels, time_base=video.stream.time_base)
+
+
 def scaled_size(width: int, height: int, max_height: int | None) -> tuple[int, int]:
     """Return (width, height) scaled down to a height, in proportion; unchanged where it is lower or None is given."""
     if max_height is None or height <= max_height:

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -19,12 +19,14 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.media.clip_writer import ClipWriter
+from ops.media.damage import DamageWatch
+from ops.media.video import OpenVideo, add_source, decode_frames, open_video
 from ops.overlay.tracks import Track
 from ops.skins.template import Template
 from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 
 #: Changes when the same video and tracks would give other clips.
-VERSION: Final = "3"
+VERSION: Final = "4"
 
 #: Decoded frames that wait for the encoder at most; a 1080p one takes 3 MB.
 _FRAMES_WAITING: Final = 8
@@ -102,7 +104,8 @@ class CropReport:
         height: of the gamepad clip.
         spans: where the overlay is in the gamepad clip; outside of them it shows none.
         masks: painted boxes x, y, w, h in pixels of the game view.
-        pts_s: presentation time of each frame, the first one's being 0.
+        pts_s: presentation time of each frame, as a player counts: 0 is where the first of the file's streams begins.
+        damaged: half-open spans (start, stop) of frames that show damage which the decoder concealed.
     """
 
     num_frames: int
@@ -111,6 +114,7 @@ class CropReport:
     spans: list[CropSpan]
     masks: list[list[int]]
     pts_s: npt.NDArray[np.float64]
+    damaged: list[tuple[int, int]] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -168,17 +172,17 @@ def crop_video(
         BadInputError: the video cannot be read.
         ValueError: no track is of overlay 0.
     """
-    from ops.media.video import decode_frames, open_video
-
     read = sorted((track for track in tracks if track.overlay == 0), key=lambda track: track.start_s)
     if not read:
         raise ValueError("expected a track of overlay 0, got none")
     with open_video(path) as video:
-        size = (video.stream.width, video.stream.height)
+        size = video.size
         regions = [overlay_region(templates[t.template_id], np.array(t.affine), size, config) for t in read]
         masks = [mask_box(templates[t.template_id], np.array(t.affine), size, config) for t in tracks]
-        views = _Views(video.stream, read, regions, masks, config)
+        views = _Views(video, read, regions, masks, config)
         times: list[float] = []
+        ticks: list[int] = []
+        watch = DamageWatch()
         keyframe = keyframe_rule(config)
         with (
             ClipWriter(folder / GAMEPAD_CLIP, config.gamepad_qp) as gamepad,
@@ -187,24 +191,34 @@ def crop_video(
 
             def write(frame: Any) -> None:
                 times.append(float(frame.pts * frame.time_base))
+                ticks.append(frame.pts)
                 now = times[-1] - times[0]
                 pad_view, game_view = views.pull(frame, now)
                 gamepad.write(pad_view, now, len(times) % _GAMEPAD_KEYFRAME == 1)
                 game.write(game_view, now, keyframe(now))
 
-            _consume_behind(decode_frames(video), write)
-    pts_s = np.array(times) - times[0]
-    spans = [_crop_span(track, region, pts_s) for track, region in zip(read, regions, strict=True)]
-    return CropReport(len(times), *views.size, [span for span in spans if span.start < span.stop], masks, pts_s)
+            _consume_behind(decode_frames(video, watch), write)
+        start_s = times[0] - video.zero_s
+    since_first_s = np.array(times) - times[0]
+    spans = [_crop_span(track, region, since_first_s) for track, region in zip(read, regions, strict=True)]
+    return CropReport(
+        num_frames=len(times),
+        width=views.size[0],
+        height=views.size[1],
+        spans=[span for span in spans if span.start < span.stop],
+        masks=masks,
+        pts_s=since_first_s + start_s,
+        damaged=watch.damaged_rows(ticks),
+    )
 
 
-def _crop_span(track: Track, region: Region, pts_s: npt.NDArray[np.float64]) -> CropSpan:
+def _crop_span(track: Track, region: Region, since_first_s: npt.NDArray[np.float64]) -> CropSpan:
     affine = np.array(track.affine)
     affine[:, 2] -= (region.left, region.top)
     affine *= [[region.scaled_width / region.width], [region.scaled_height / region.height]]
     # The last frame may be later than the header's duration says.
-    stop_s = np.inf if track.stop_s > pts_s[-1] - _END_S else track.stop_s
-    start, stop = np.searchsorted(pts_s, [track.start_s - _SAME_TIME_S, stop_s - _SAME_TIME_S]).tolist()
+    stop_s = np.inf if track.stop_s > since_first_s[-1] - _END_S else track.stop_s
+    start, stop = np.searchsorted(since_first_s, [track.start_s - _SAME_TIME_S, stop_s - _SAME_TIME_S]).tolist()
     rows = [[round(float(value), _DIGITS) for value in row] for row in affine]
     return CropSpan(start, stop, track.template_id, track.family, rows)
 
@@ -227,14 +241,12 @@ def write_game_view(
     Raises:
         BadInputError: the video cannot be read.
     """
-    from ops.media.video import decode_frames, open_video
-
     with open_video(path) as video:
-        width, height = video.stream.width, video.stream.height
+        width, height = video.size
         left, top = int(area[0] * width) // 2 * 2, int(area[1] * height) // 2 * 2
         wide, high = int((area[2] - area[0]) * width) // 2 * 2, int((area[3] - area[1]) * height) // 2 * 2
         steps = [("crop", f"{wide}:{high}:{left}:{top}:exact=1")] if (wide, high) != (width, height) else []
-        pull = _make_chain(video.stream, steps + _view_steps(masks, config))
+        pull = _make_chain(video, steps + _view_steps(masks, config))
         times: list[float] = []
         keyframe = keyframe_rule(config)
         with ClipWriter(out, config.game_qp) as game:
@@ -254,12 +266,12 @@ def _view_steps(masks: Sequence[Sequence[int]], config: CropConfig) -> list[tupl
     return sized + [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
 
 
-def _make_chain(stream: Any, steps: Sequence[tuple[str, str]]) -> Callable[[Any], Any]:
+def _make_chain(video: OpenVideo, steps: Sequence[tuple[str, str]]) -> Callable[[Any], Any]:
     import av
 
     graph = av.filter.Graph()
     graph.threads = 1
-    source = graph.add_buffer(template=stream, time_base=stream.time_base)
+    source = add_source(graph, video)
     sink = graph.add("buffersink")
     chain = [source, *(graph.add(name, arguments) for name, arguments in steps), sink]
     for before, after in itertools.pairwise(chain):
@@ -303,7 +315,7 @@ class _Views:
     """The two small pictures of a frame: the overlay's part as of its time, and the painted game view.
 
     Args:
-        stream: that the frames are of.
+        video: that the frames are of.
         tracks: of the overlay that is followed, by time.
         regions: the part of the picture that each needs.
         masks: boxes in the game view to paint.
@@ -312,7 +324,7 @@ class _Views:
 
     def __init__(
         self,
-        stream: Any,
+        video: OpenVideo,
         tracks: Sequence[Track],
         regions: Sequence[Region],
         masks: Sequence[Sequence[int]],
@@ -320,7 +332,7 @@ class _Views:
     ) -> None:
         self.size = max(r.scaled_width for r in regions), max(r.scaled_height for r in regions)
         self._starts = [track.start_s - _SAME_TIME_S for track in tracks]
-        self._make = [lambda r=region: _SplitGraph(stream, r, self.size, masks, config) for region in regions]
+        self._make = [lambda r=region: _SplitGraph(video, r, self.size, masks, config) for region in regions]
         self._graphs: dict[int, _SplitGraph] = {}
 
     def pull(self, frame: Any, now_s: float) -> tuple[Any, Any]:
@@ -335,13 +347,18 @@ class _SplitGraph:
     """decoder -> split -> (crop, scale, pad) and (scale, paint): one picture in, two small ones out."""
 
     def __init__(
-        self, stream: Any, region: Region, size: tuple[int, int], masks: Sequence[Sequence[int]], config: CropConfig
+        self,
+        video: OpenVideo,
+        region: Region,
+        size: tuple[int, int],
+        masks: Sequence[Sequence[int]],
+        config: CropConfig,
     ) -> None:
         import av
 
         graph = av.filter.Graph()
         graph.threads = 1
-        source = graph.add_buffer(template=stream, time_base=stream.time_base)
+        source = add_source(graph, video)
         split = graph.add("split")
         pad_view = [
             ("crop", f"{region.width}:{region.height}:{region.left}:{region.top}:exact=1"),
@@ -380,5 +397,7 @@ def crop_data(report: CropReport, tracks: Sequence[Track], config: CropConfig) -
         "game": {"width": config.game_size, "height": config.game_size, "masks": report.masks},
         "template_id": longest.template_id,
         "family": longest.family,
+        "num_damaged_frames": sum(stop - start for start, stop in report.damaged),
+        "damaged": [list(span) for span in report.damaged],
         "tracks": [asdict(track) for track in tracks],
     }

@@ -103,7 +103,7 @@ def locate_video(
         [
             _track(shown.found, max(0.0, start_s - first_s), stop_s - first_s, height / picture_height)
             for shown in overlays
-            for start_s, stop_s in _spans(path, shown, times, first_s + duration_s, picture_height)
+            for start_s, stop_s in _spans(path, shown, times, (first_s, first_s + duration_s), picture_height)
         ]
     )
 
@@ -140,11 +140,13 @@ def _surroundings(found: Found) -> Box:
     return x - rim, y - rim, x + w + rim, y + h + rim
 
 
-def _spans(path: Path, shown: _Shown, times: Sequence[float], end_s: float, height: int) -> list[tuple[float, float]]:
+def _spans(
+    path: Path, shown: _Shown, times: Sequence[float], whole: tuple[float, float], height: int
+) -> list[tuple[float, float]]:
     """Return the spans of an overlay by PTS, to the frame where it appears or vanishes between samples."""
     spans = []
     for first, after in shown_runs([row in shown.rows for row in range(len(times))]):
-        start_s, stop_s = 0.0, end_s
+        start_s, stop_s = whole
         if first > 0:
             start_s = find_change(path, shown.presence, times[first - 1], times[first], True, height)
         if after < len(times):

@@ -56,8 +56,13 @@ def write_clip(
     format_name: str | None = None,
     num_video_streams: int = 1,
     audio_s: float = 0.0,
+    quarter_turns: int = 0,
+    pixel_aspect: Fraction | None = None,
 ) -> Path:
-    """Write a clip and return its path; frame k is `draw_index(k)` at `pts_s[k]`, by default k / fps."""
+    """Write a clip and return its path; frame k is `draw_index(k)` at `pts_s[k]`, by default k / fps.
+
+    Pictures are stored turned counter-clockwise so many times, and the header says the shape of their pixels.
+    """
     import av
 
     times = [k / fps for k in range(num_frames)] if pts_s is None else list(pts_s)
@@ -66,6 +71,10 @@ def write_clip(
         for _ in range(num_video_streams):
             stream = container.add_stream(codec, rate=fps)
             stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
+            if quarter_turns % 2:
+                stream.width, stream.height = height, width
+            if pixel_aspect is not None:
+                stream.codec_context.sample_aspect_ratio = pixel_aspect
             # AVI and MPEG-4 count frames; the others take times as fine as they are given.
             stream.codec_context.time_base = Fraction(1, fps) if pts_s is None else TIME_BASE
             stream.codec_context.gop_size = gop
@@ -75,7 +84,8 @@ def write_clip(
         sound = container.add_stream("aac", rate=8000) if audio_s else None
         for index, time_s in enumerate(times):
             for stream in streams:
-                frame = av.VideoFrame.from_ndarray(draw_index(index, width, height), format="rgb24")
+                picture = np.ascontiguousarray(np.rot90(draw_index(index, width, height), quarter_turns))
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
                 frame.time_base = stream.codec_context.time_base
                 frame.pts = round(time_s / frame.time_base)
                 container.mux(stream.encode(frame))
@@ -111,13 +121,18 @@ def _vfr(path: Path) -> Path:
     return write_clip(path, pts_s=times.tolist())
 
 
-def _rotated(path: Path) -> Path:
-    """Write a clip whose track header asks players to turn it by a quarter."""
-    data = bytearray(write_clip(path).read_bytes())
+def write_turned(path: Path, quarter_turns: int) -> Path:
+    """Write a clip that is stored turned, and whose track header asks players to turn it back."""
+    data = bytearray(write_clip(path, quarter_turns=quarter_turns).read_bytes())
     at = data.index(b"tkhd") + 4 + 40
-    data[at : at + 36] = struct.pack(">9i", 0, 1 << 16, 0, -(1 << 16), 0, 0, 0, 0, 1 << 30)
+    cos, sin = [(1, 0), (0, 1), (-1, 0), (0, -1)][quarter_turns % 4]
+    data[at : at + 36] = struct.pack(">9i", cos << 16, sin << 16, 0, -sin << 16, cos << 16, 0, 0, 0, 1 << 30)
     path.write_bytes(data)
     return path
+
+
+def _rotated(path: Path) -> Path:
+    return write_turned(path, 1)
 
 
 def _cut(path: Path, share: float, **options) -> Path:

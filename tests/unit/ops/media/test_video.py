@@ -138,12 +138,6 @@ def test_no_other_file_is_read_through_a_playlist(tmp_path):
             sample_frames(tmp_path / "innocent.ts")
 
 
-def test_rotation_is_reported_and_not_applied(clips):
-    facts = probe(clips("rotated"))
-    assert facts.rotation in (90, 270)
-    assert (facts.width, facts.height) == (160, 96)
-
-
 def test_a_second_video_stream_is_counted(clips):
     assert probe(clips("two_videos")).num_video_streams == 2
     assert probe(clips("h264_sound")).num_video_streams == 1
