@@ -150,7 +150,8 @@ def chunk_sources(
     read = [track for track in tracks if track.overlay == 0]
     for span in chunk_spans(pts_s, ChunkConfig().chunk_s):
         if read:
-            track = longest_within(read, span.start_s, span.stop_s)
+            first_s = float(pts_s[0])  # tracks count from the first frame
+            track = longest_within(read, span.start_s - first_s, span.stop_s - first_s)
             source = replace(source, family=track.family, box=tuple(track.box))
         yield source, span
 

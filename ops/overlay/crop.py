@@ -397,7 +397,14 @@ def crop_data(report: CropReport, tracks: Sequence[Track], config: CropConfig) -
         "game": {"width": config.game_size, "height": config.game_size, "masks": report.masks},
         "template_id": longest.template_id,
         "family": longest.family,
+        **damage_facts(report),
+        "tracks": [asdict(track) for track in tracks],
+    }
+
+
+def damage_facts(report: CropReport) -> dict[str, Any]:
+    """Return what reports say of damage: how many frames show it, and their half-open spans (JSON-able)."""
+    return {
         "num_damaged_frames": sum(stop - start for start, stop in report.damaged),
         "damaged": [list(span) for span in report.damaged],
-        "tracks": [asdict(track) for track in tracks],
     }

@@ -22,7 +22,7 @@ from ops.media.probe import VideoProbe
 from ops.nitrogen.layout import ChunkSource, chunk_sources, write_chunk
 from ops.outcomes import BadInputError, Outcome
 from ops.overlay.config import LocateConfig
-from ops.overlay.crop import CropConfig
+from ops.overlay.crop import CropConfig, damage_facts
 from ops.overlay.features import Matcher
 from ops.overlay.tracks import Track
 from ops.stages.library import Library
@@ -53,6 +53,8 @@ _FACTS: Final = (
     "tracks",
     "fps_mean",
     "num_frames",
+    "num_damaged_frames",
+    "damaged",
     "offset_frames",
     "offset_interval",
     "offset_reason",
@@ -129,9 +131,9 @@ class LabelJob:
             scratch = Path(name)
             say("cropping")
             report = crop_clips(video, VideoSize.of(probed), scratch, tracks, templates, self.crop)
-            facts["num_frames"] = report.num_frames
+            facts |= {"num_frames": report.num_frames, **damage_facts(report)}
             say("reading")
-            raw = read_raw(scratch / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.parser)
+            raw = read_raw(scratch / GAMEPAD_CLIP, report.pts_s, report.spans, templates, self.parser, report.damaged)
             labels = refine_labels(raw, refine_spans_of(report.spans, templates), self.refine)
             say("looking for the game's answer")
             facts |= estimate_offset(scratch / GAME_CLIP, labels, self.delay)

@@ -42,7 +42,8 @@ class ReadActions:
         templates = Library((local_library(work.store, self.library, self.content),)).templates(spans)
         pts_s = work.store.read_table(work.sibling(CROPS, FRAME_TABLE))["pts_s"].to_numpy()
         with work.store.reading(work.sibling(CROPS, GAMEPAD_CLIP)) as clip:
-            raw = read_raw(clip, pts_s, spans, templates, self.open_parser())
+            damaged = [(start, stop) for start, stop in data["damaged"]]
+            raw = read_raw(clip, pts_s, spans, templates, self.open_parser(), damaged)
         outcome = Outcome.ok(
             num_frames=raw.num_frames,
             template_id=data["template_id"],

@@ -130,9 +130,10 @@ def read_raw(
     spans: Sequence[CropSpan],
     templates: Mapping[str, Template],
     parser: PredictorFor,
+    damaged: Sequence[tuple[int, int]] = (),
 ) -> PadTrace:
-    """Return what the parser reads off a gamepad clip, one row per frame of the video."""
-    return read_spans(clip, pts_s, spans, templates, parser)
+    """Return what the parser reads off a gamepad clip, one row per frame of the video; damaged frames are unknown."""
+    return read_spans(clip, pts_s, spans, templates, parser, damaged)
 
 
 def refine_spans_of(spans: Sequence[CropSpan], templates: Mapping[str, Template]) -> list[RefineSpan]:

@@ -20,7 +20,8 @@ from tests.factories.overlays import place, write_overlay_clip
 
 FIELDS = {
     "video_id", "outcome", "reason", "box", "template", "family", "inliers", "score", "tracks", "fps_mean",
-    "num_frames", "offset_frames", "offset_interval", "offset_reason", "repeated_share", "wall_s",
+    "num_frames", "num_damaged_frames", "damaged",
+    "offset_frames", "offset_interval", "offset_reason", "repeated_share", "wall_s",
 }  # fmt: skip
 RENDERER = place("xbox_one-flat-01", 300, 330, 160)
 #: 22 s: two chunks.
