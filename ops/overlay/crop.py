@@ -199,6 +199,7 @@ def crop_video(
 
             _consume_behind(decode_frames(video, watch), write)
         start_s = times[0] - video.zero_s
+        start_s = start_s if start_s > _SAME_TIME_S else 0.0  # headers round to microseconds
     since_first_s = np.array(times) - times[0]
     spans = [_crop_span(track, region, since_first_s) for track, region in zip(read, regions, strict=True)]
     return CropReport(

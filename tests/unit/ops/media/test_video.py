@@ -10,7 +10,7 @@ import pytest
 from ops.media.probe import probe
 from ops.media.readers import iter_frames, sample_frames
 from ops.media.sandbox import Limits, call
-from ops.media.video import scaled_size, sniff_format
+from ops.media.video import open_video, scaled_size, sniff_format
 from ops.outcomes import BadInputError, reason_class
 from tests.factories.media import BAD, GOOD, make, make_damaged, read_index, write_clip
 
@@ -192,3 +192,18 @@ class TestDecord:
 
 def _read_all_with_decord(path):
     return list(iter_frames(path, 48, "decord"))
+
+
+@pytest.mark.parametrize(
+    ("extension", "late_s", "audio_s", "after_s"),
+    [("mp4", 0.5, 1.0, 0.5), ("mkv", 0.5, 1.0, 0.5), ("mp4", 0.0, 1.0, 0.0)],
+)
+def test_a_player_counts_from_the_first_stream(tmp_path, extension, late_s, audio_s, after_s):
+    times = [late_s + k / 30 for k in range(30)]
+    with open_video(write_clip(tmp_path / f"a.{extension}", pts_s=times, audio_s=audio_s)) as video:
+        assert video.start_s - video.zero_s == pytest.approx(after_s, abs=2e-3)
+
+
+def test_a_transport_stream_begins_where_its_clock_stands(tmp_path):
+    with open_video(write_clip(tmp_path / "a.ts")) as video:
+        assert video.start_s > 0 and video.start_s == pytest.approx(video.zero_s, abs=1e-4)
