@@ -20,6 +20,7 @@ from ops.gamepad import AXES, CONTROLS, DATASET, PadTrace
 from ops.media.limits import VideoSize
 from ops.media.probe import VideoProbe
 from ops.nitrogen.importer import TABLE, VERSION
+from ops.nitrogen.layout import safe_id
 from ops.outcomes import BadInputError, Outcome, RejectedError
 from ops.overlay.crop import CropConfig
 from ops.stages.crops import write_times
@@ -43,13 +44,16 @@ _SAME_RATE: Final = 0.005
 
 
 def find_videos(folders: Sequence[Path]) -> dict[str, Path]:
-    """Return local videos by id: files called `<id>.mp4` or, as yt-dlp calls them, `<title> [<id>].mp4`."""
+    """Return local videos by id: files called `<id>.mp4` or, as yt-dlp calls them, `<title> [<id>].mp4`.
+
+    Ids are those of the store (`ops.nitrogen.layout.safe_id`), which may differ from those in the names.
+    """
     found: dict[str, Path] = {}
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.suffix.lower() in _VIDEO_SUFFIXES and path.is_file():
                 named = _BRACKETED.search(path.stem)
-                found.setdefault(named[1] if named else path.stem, path)
+                found.setdefault(safe_id(named[1] if named else path.stem), path)
     return found
 
 

@@ -115,8 +115,10 @@ def train(
                 if progress is not None and world.rank == 0:
                     speed = {"data_s": stepping - waiting, "step_s": time.monotonic() - stepping}
                     progress(trainer.step, config.steps, row | speed)
-            if world.rank == 0 and (trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps):
-                save_state(store, run, config, trainer.state(batch.state, metrics.rows))
+            if trainer.step % config.checkpoint_every == 0 or trainer.step == config.steps:
+                trainer.known = known_anywhere(trainer.known, world, trainer.device)
+                if world.rank == 0:
+                    save_state(store, run, config, trainer.state(batch.state, metrics.rows))
     metrics.close()
     wall_s = time.monotonic() - started
     last = [row["loss"] for row in metrics.rows[-max(1, len(metrics.rows) // _LOSS_PARTS) :]]
@@ -224,6 +226,15 @@ class _Trainer:
             known=self.known,
             metrics=rows,
         )
+
+
+def known_anywhere(known: Tensor, world: World, device: torch.device | str) -> Tensor:
+    """Return (channels,) which action channels had a known label on any worker; all of them must call it."""
+    if world.size == 1:
+        return known
+    seen = known.to(device, torch.uint8)
+    torch.distributed.all_reduce(seen, torch.distributed.ReduceOp.MAX)
+    return seen.bool().cpu()
 
 
 def draw_noise(batch: Batch, config: TrainConfig, step: int) -> tuple[Tensor, Tensor]:

@@ -14,7 +14,7 @@ from ops.dataset.shards import build_shards, iterate_samples
 from ops.dataset.verify import verify_shards
 from ops.gamepad import PadTrace
 from ops.nitrogen.importer import import_labels
-from ops.nitrogen.layout import ChunkSource, chunk_members
+from ops.nitrogen.layout import ChunkSource, chunk_members, safe_id
 from ops.outcomes import RejectedError
 from ops.stages.published import JoinConfig, align, find_videos, join_videos, view_of, write_missing
 from ops.store.layout import PUBLISHED
@@ -120,3 +120,19 @@ def test_who_opted_out_goes_from_imports_and_does_not_come_back(tmp_path, videos
     assert take_down(store).videos == ()
     again = import_labels(store, tar)
     assert (again.videos, again.opted_out) == (["toy-1"], ["toy-2", "toy-3"])
+
+
+def test_videos_of_odd_names_are_found_by_the_id_that_the_store_knows(tmp_path, videos):
+    (videos / "toy-2.mp4").rename(videos / "my clip.v2.mp4")
+    trace, _ = make_trace(240, 60.0, 1)
+    source = ChunkSource("my clip.v2", 256, 256, "", "local", "toy", "generic", (4.0, 4.0, 60.0, 40.0))
+    spans = chunk_spans(trace.pts_s, 2.0)
+    files = as_members(source.video_id, {span.index: chunk_members(source, span, None, trace) for span in spans})
+    store = Store(str(tmp_path / "store"))
+    batch = import_labels(store, write_tar(tmp_path / "SHARD_0004.tar.gz", files)).batch
+    reports = join_videos(store, batch, find_videos([videos]), SerialMapper())
+    (unit,) = reports["labels/actions"].units
+    assert (unit.video_id, unit.outcome.kind) == (safe_id("my clip.v2"), "ok")
+    build_chunks(store, batch, ChunkConfig(chunk_s=20, min_density=0))
+    assert build_shards(store, batch).num_samples == 1
+    assert verify_shards(store, batch) == ()

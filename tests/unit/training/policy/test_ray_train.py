@@ -36,3 +36,26 @@ def test_two_workers_train_what_one_trains(store):
     last = train(config, store, BATCHES, "runs/pair")
     assert last.resumed_from == 4
     assert last.metrics[-1]["loss"] == pytest.approx(alone.metrics[-1]["loss"], rel=1e-4)
+
+
+def share_known(rank: int, meeting: str, out: str) -> None:
+    """Tell as one of two workers which channels were seen there; write which are known anywhere."""
+    from pathlib import Path
+
+    import torch
+
+    from training.policy.data import World
+    from training.policy.loop import known_anywhere
+
+    torch.distributed.init_process_group("gloo", init_method=f"file://{meeting}", rank=rank, world_size=2)
+    known = known_anywhere(torch.tensor([rank == 0, rank == 1, False, True]), World(rank, 2), "cpu")
+    Path(f"{out}-{rank}").write_text(str(known.tolist()))
+    torch.distributed.destroy_process_group()
+
+
+def test_a_channel_is_known_where_any_worker_saw_it(tmp_path):
+    import torch
+
+    torch.multiprocessing.spawn(share_known, (str(tmp_path / "meeting"), str(tmp_path / "known")), nprocs=2)
+    for rank in range(2):
+        assert (tmp_path / f"known-{rank}").read_text() == "[True, True, False, True]"
