@@ -56,10 +56,18 @@ class Sample:
     Attributes:
         chunk: the row of `chunks.parquet`.
         members: bytes by extension (`EXTENSIONS`).
+
+    Raises:
+        ValueError: a member's name would be longer than a tar's header holds.
     """
 
     chunk: Chunk
     members: dict[str, bytes]
+
+    def __post_init__(self) -> None:
+        longest = max((f"{self.chunk.chunk_id}.{extension}" for extension in self.members), key=len, default="")
+        if len(longest.encode()) > _MAX_NAME_BYTES:
+            raise ValueError(f"a member's name must be at most {_MAX_NAME_BYTES} bytes, got {longest!r}")
 
 
 @dataclass(frozen=True)
@@ -276,17 +284,10 @@ def _write_tar(path: Path, name: str, queue: _Lookahead, config: ShardConfig, ke
                 raise ValueError(f"a key names one sample, {chunk.chunk_id!r} came twice; are video ids unique?")
             keys.add(chunk.chunk_id)
             offset = tar.offset
-            _check_names(sample)
             writer.write({"__key__": chunk.chunk_id, **sample.members})
             where = (chunk.chunk_id, name, offset, tar.offset - offset)
             rows.append(IndexRow(*where, chunk.num_frames, chunk.split, chunk.video_id, chunk.game))
     return rows
-
-
-def _check_names(sample: Sample) -> None:
-    longest = max((f"{sample.chunk.chunk_id}.{extension}" for extension in sample.members), key=len)
-    if len(longest.encode()) > _MAX_NAME_BYTES:
-        raise ValueError(f"a member's name must be at most {_MAX_NAME_BYTES} bytes, got {longest!r}")
 
 
 def _padded(size: int) -> int:
