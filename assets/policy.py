@@ -21,15 +21,24 @@ from ops.store.parallel import Mapper
 from ops.store.storage import Store, to_json
 from training.policy.config import EVALUATE_VERSION, TRAIN_VERSION
 
-#: Names of the players that were trained, in tables and charts.
+#: Name of the trained player in tables and charts.
 TRAINED = "policy"
+#: Name of the player that was trained on shuffled labels.
 CONTROL = "shuffled labels"
 #: Of the way that episodes are played and summed up.
 _ROLLOUTS_VERSION = "1"
-#: Frames of the film strip.
+#: Pictures of the film strip: three rows of six.
 _NUM_STILLS = 18
+#: Frames from one kept picture to the next.
 _FILM_EVERY = 6
+#: JPEG quality of the film strip, chosen by eye.
+_FILM_QUALITY = 80
+#: Episodes per player and task, as in `overplay demo`. Not measured.
+_NUM_EPISODES = 24
+#: Seed of the first episode. Recordings use lower ones.
+_FIRST_SEED = 1000
 
+#: Name of the check that the policy plays better than chance.
 BEATS_RANDOM = "beats_random"
 
 
@@ -51,8 +60,12 @@ class Rollouts(dg.Config):
     game: str = Field(default="Doom", description="A game of simulator.games.")
     task: str = Field(default="", description="A task of the game; empty for its first one.")
     suite: str = Field(default="", description="A suite of simulator.play.suites, in the place of one game's task.")
-    num_episodes: int = Field(default=24, ge=2, description="Episodes per player and task, on the same seeds.")
-    first_seed: int = Field(default=1000, ge=0, description="Seed of the first episode; recordings use lower ones.")
+    num_episodes: int = Field(
+        default=_NUM_EPISODES, ge=2, description="Episodes per player and task, on the same seeds."
+    )
+    first_seed: int = Field(
+        default=_FIRST_SEED, ge=0, description="Seed of the first episode; recordings use lower ones."
+    )
     replan_rows: int = Field(default=2, ge=1, description="Rows of a predicted chunk played before the next look.")
 
 
@@ -187,7 +200,9 @@ def _play(mapper: Mapper, matches: list[Match], folder: Path) -> dict[str, Any]:
     film = played[TRAINED][0].film
     stills = range(0, len(film), max(1, len(film) // _NUM_STILLS))
     texts = [f"frame {number * _FILM_EVERY}" for number in stills]
-    (folder / "film.jpg").write_bytes(encode(film_strip([film[number] for number in stills], texts), quality=80))
+    (folder / "film.jpg").write_bytes(
+        encode(film_strip([film[number] for number in stills], texts), quality=_FILM_QUALITY)
+    )
     if is_suite:
         return suite_facts(results)
     from simulator.play.rollout import beats

@@ -16,6 +16,23 @@ from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 
 RATES_KEY: Final = "cost/rates.json"
 _HOUR_S: Final = 3600.0
+_DAY_HOURS: Final = 24
+_TERABYTE: Final = 1e12
+#: Frames that one GPU reads a second: a budget figure. It was not measured here, and its source was not written down.
+GPU_FRAMES_PER_S: Final = 3170.0
+#: Cores of a machine where nothing else is said: chosen.
+CORES: Final = 16
+#: Bytes a second of a source video: 6 Mbit/s, chosen, not measured.
+_SOURCE_BYTES_PER_S: Final = 750_000.0
+#: Mean length of a video in hours. Its source was not written down.
+_HOURS_PER_VIDEO: Final = 1.83
+#: Bytes stored per byte of clips and labels: shards hold the game view and the labels once more. Not measured.
+_STORED_SHARE: Final = 1.6
+#: Times that clips and labels, and source videos, go to or from storage: written once, read once.
+_KEPT_MOVES: Final = 2.0
+_SOURCE_MOVES: Final = 2.0
+#: Trials of each clip. The rates are their median, lowest and highest.
+_REPEATS: Final = 3
 
 
 @dataclass(frozen=True)
@@ -74,12 +91,12 @@ class Fleet:
     """
 
     nodes: int = 1
-    cores: int = 16
+    cores: int = CORES
     gpus: int = 0
-    gpu_frames_per_s: float = 3170.0
+    gpu_frames_per_s: float = GPU_FRAMES_PER_S
     keep_raw: bool = False
-    source_bytes_per_s: float = 750_000.0
-    hours_per_video: float = 1.83
+    source_bytes_per_s: float = _SOURCE_BYTES_PER_S
+    hours_per_video: float = _HOURS_PER_VIDEO
 
 
 def estimate(hours: float, fps: float, fleet: Fleet, rates: Rates) -> list[dict[str, Any]]:
@@ -96,33 +113,37 @@ def estimate(hours: float, fps: float, fleet: Fleet, rates: Rates) -> list[dict[
     read = rates.read_core_s.times(0.0 if fleet.gpus else frames / _HOUR_S)
     gpu_hours = frames / fleet.gpu_frames_per_s / _HOUR_S if fleet.gpus else 0.0
     cores = locate.plus(crop).plus(read)
-    days = cores.times(1 / (fleet.nodes * fleet.cores * 24))
-    gpu_days = gpu_hours / (fleet.nodes * max(1, fleet.gpus) * 24)
-    source = hours * _HOUR_S * fleet.source_bytes_per_s
-    kept = rates.crop_bytes.plus(rates.label_bytes).times(frames / 1e12)
-    # Shards hold the game view and the labels once more.
-    stored = kept.times(1.6).plus(Rate(*[source / 1e12 if fleet.keep_raw else 0.0] * 3))
-    moved = kept.times(2.0).plus(Rate(*[2 * source / 1e12] * 3))
+    days = cores.times(1 / (fleet.nodes * fleet.cores * _DAY_HOURS))
+    gpu_days = gpu_hours / (fleet.nodes * max(1, fleet.gpus) * _DAY_HOURS)
+    source = _exactly(hours * _HOUR_S * fleet.source_bytes_per_s / _TERABYTE)
+    kept = rates.crop_bytes.plus(rates.label_bytes).times(frames / _TERABYTE)
+    stored = kept.times(_STORED_SHARE).plus(source if fleet.keep_raw else _exactly(0.0))
+    moved = kept.times(_KEPT_MOVES).plus(source.times(_SOURCE_MOVES))
     return [
-        _row("videos", Rate(videos, videos, videos)),
-        _row("frames", Rate(frames, frames, frames)),
+        _row("videos", _exactly(videos)),
+        _row("frames", _exactly(frames)),
         _row("core-hours, locate", locate),
         _row("core-hours, decode and crop", crop),
         _row("core-hours, read labels", read),
         _row("core-hours", cores),
-        _row("GPU-hours, read labels", Rate(gpu_hours, gpu_hours, gpu_hours)),
-        _row("TB downloaded", Rate(*[source / 1e12] * 3)),
+        _row("GPU-hours, read labels", _exactly(gpu_hours)),
+        _row("TB downloaded", source),
         _row("TB stored", stored),
         _row("TB moved to and from storage", moved),
         _row("days", Rate(*(max(value, gpu_days) for value in (days.median, days.low, days.high)))),
     ]
 
 
+def _exactly(value: float) -> Rate:
+    """Return a figure without a spread."""
+    return Rate(value, value, value)
+
+
 def _row(name: str, rate: Rate) -> dict[str, Any]:
     return {"figure": name, "median": rate.median, "low": rate.low, "high": rate.high}
 
 
-def measure(clips: Sequence[Path], library: Path, repeats: int = 3) -> Rates:
+def measure(clips: Sequence[Path], library: Path, repeats: int = _REPEATS) -> Rates:
     """Return this machine's rates from clips with an overlay, each measured several times in CPU seconds.
 
     Args:

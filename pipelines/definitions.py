@@ -17,7 +17,7 @@ from pipelines.resources.mapping import RayMapper, SerialMapper
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
 
-#: A node that goes takes the work of all its processes along; it is done again elsewhere.
+#: Times that work is done again: a node that goes takes the work of all its processes along. Not measured.
 _CLUSTER_RETRIES = 3
 ASSET_MODULES = [raw, overlay, labels, dataset, parser, policy]
 

@@ -14,13 +14,16 @@ crawl_nightly = dg.ScheduleDefinition(
     description="Look at all sources of raw/sources.json; new videos become new batches.",
 )
 
-#: By day, when nobody crawls; a thousand rows a day go round a ledger of 40,000 in six weeks, what is urgent first.
+#: Rows of the ledger that one run probes: a ledger of 40,000 is gone through in six weeks.
+_PROBED = 1000
+
+#: By day, when nobody crawls. What is urgent goes first.
 liveness_daily = dg.ScheduleDefinition(
     name="liveness_daily",
     job=crawl,
     cron_schedule="41 14 * * *",
     execution_timezone="UTC",
-    run_config={"ops": {"raw__catalog": {"config": {"num_probed": 1000}}}},
+    run_config={"ops": {"raw__catalog": {"config": {"num_probed": _PROBED}}}},
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Ask whether a thousand known videos can still be had; what Twitch will delete soon first.",
 )

@@ -24,13 +24,17 @@ from measuring import CLIPS, REPOSITORY, cpu_seconds, demo_clips, medians, show
 SAMPLES = REPOSITORY.parent / "shared" / "samples"
 #: Skins are drawn anew every 48 steps.
 _GENERATOR_STEPS = 96
-#: Frame pairs that a reader gets, and how many of them at once.
+#: Frame pairs that a reader gets.
 _NUM_PAIRS = 96
+#: Channels of a reference: the template's look at rest (RGBA) and the video's median (RGB).
+_REFERENCE_CHANNELS = 7
+#: Pairs at once on a CPU.
 _BATCH_SIZES = (8, 32)
 #: Pairs at once on a GPU.
 _GPU_BATCH = 1024
-#: Frames between two keyframes of ffmpeg's pad clip and of its view.
+#: Frames between two keyframes of ffmpeg's pad clip.
 _PAD_KEYFRAME = 120
+#: Frames between two keyframes of ffmpeg's game view.
 _VIEW_KEYFRAME = 30
 
 
@@ -252,7 +256,7 @@ def bench_parser() -> None:
     rng = np.random.default_rng(0)
     shape = (atlas.HEIGHT_PX, atlas.WIDTH_PX)
     pairs = rng.integers(0, 256, (_NUM_PAIRS, 2, *shape, 3), dtype=np.uint8)
-    reference = rng.integers(0, 256, (*shape, 7), dtype=np.uint8)
+    reference = rng.integers(0, 256, (*shape, _REFERENCE_CHANNELS), dtype=np.uint8)
     rows = []
     for batch_size in _BATCH_SIZES:
         readers = {

@@ -26,8 +26,24 @@ from pipelines.instance import REPOSITORY
 
 #: A white box where channels put their logo, pixels of the source.
 _LOGO = {"x": 20, "y": 20, "width": 90, "height": 40, "color": "white", "thickness": "fill"}
+#: Options of ffmpeg's `eq` filter: a little brighter, as an edited copy may be.
 _BRIGHTER = {"brightness": 0.06, "contrast": 1.1}
+#: Options of ffmpeg's encoder.
 _ENCODE = {"vcodec": "libx264", "preset": "veryfast"}
+#: Height in pixels, rate factor and frames between keyframes of the small copy, as sites serve it.
+_SMALL_PX = 360
+_SMALL_CRF = 33
+_SMALL_KEYFRAME = 60
+#: Height in pixels of the spoilt copy.
+_COPY_PX = 240
+#: The spoilt copy: begins at 3.71 s, lasts 20 s, has 24 frames a second and rate factor 36.
+_COPY = {"ss": 3.71, "t": 20, "r": 24, "crf": 36}
+#: Codes by which two fingerprints are shifted at most: longer than any of the clips.
+_MAX_SHIFT = 300
+#: Side in pixels of the luma that a fingerprint is made from.
+_LUMA_PX = 64
+#: Keypoints that must agree in the look: fewer than the probe wants, so that the table shows near misses.
+_MIN_INLIERS = 4
 
 
 class Local:
@@ -67,11 +83,11 @@ def print_looks(clips: dict[Path, bool], folder: Path) -> None:
     write_library(library, CORE, [])
     probed = OverlayProbe(SiftMatcher(), "", "")
     config = probed.config
-    arguments = (library, probed.matcher, replace(config, min_inliers=4))
+    arguments = (library, probed.matcher, replace(config, min_inliers=_MIN_INLIERS))
     print(f"| clip | overlay | keypoints ({config.min_inliers} needed) | kB fetched of | kB |")
     print("|---|---|---|---|---|")
     for clip, has_overlay in clips.items():
-        small = encoded(clip, folder / f"small-{clip.stem}.mp4", 360, crf=33, g=60)
+        small = encoded(clip, folder / f"small-{clip.stem}.mp4", _SMALL_PX, crf=_SMALL_CRF, g=_SMALL_KEYFRAME)
         remote, size = Local(small), small.stat().st_size
         keypoints, num_bytes = peek(remote, folder, config.num_frames, config.max_height, overlay_keypoints, *arguments)
         print(f"| {clip.stem} | {has_overlay} | {keypoints} | {num_bytes >> 10} | {size >> 10} |", flush=True)
@@ -80,9 +96,8 @@ def print_looks(clips: dict[Path, bool], folder: Path) -> None:
 def print_duplicates(clips: list[Path], folder: Path) -> None:
     """Print a row per clip: share of bits that differ from its own copy, and from the copy of another at any shift."""
     originals = {clip: fingerprint(clip) for clip in clips}
-    options = {"ss": 3.71, "t": 20, "r": 24, "crf": 36}
     copies = {
-        clip: fingerprint(encoded(clip, folder / f"copy-{clip.stem}.mp4", 240, True, **options)) for clip in clips
+        clip: fingerprint(encoded(clip, folder / f"copy-{clip.stem}.mp4", _COPY_PX, True, **_COPY)) for clip in clips
     }
     print("| clip | bits that differ from its copy | from any other's, at the shift that suits best |\n|---|---|---|")
     for clip, copy in copies.items():
@@ -92,7 +107,7 @@ def print_duplicates(clips: list[Path], folder: Path) -> None:
 
 def best_error(first: Fingerprint, second: Fingerprint) -> float:
     """Return the least share of bits that differ, over all shifts at which enough of the two overlaps."""
-    looks = [compare(first, second, shift) for shift in range(-300, 300)]
+    looks = [compare(first, second, shift) for shift in range(-_MAX_SHIFT, _MAX_SHIFT)]
     return min((one.error for one in looks if one.seconds >= MIN_OVERLAP_S and one.share >= MIN_SHARE), default=1.0)
 
 
@@ -102,7 +117,7 @@ def fingerprint(clip: Path) -> Fingerprint:
     def frames() -> Iterator[tuple[float, np.ndarray]]:
         with open_video(clip) as video:
             for frame in decode_frames(video):
-                luma = frame.reformat(64, 64, format="gray", interpolation="AREA", threads=1)
+                luma = frame.reformat(_LUMA_PX, _LUMA_PX, format="gray", interpolation="AREA", threads=1)
                 yield float(frame.pts * frame.time_base), luma.to_ndarray()
 
     return fingerprint_frames(frames())

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import statistics
 import tempfile
 import time
 from collections.abc import Callable
@@ -33,11 +34,29 @@ from training.policy.data import Loader, prefetch
 
 BATCH = "batch-000001"
 NAMES = ("gallery-01", "gallery-03")
-SIDE_PX, JPEG_QUALITY = 256, 90
+#: Side of a frame in pixels, as the crop pass writes game views.
+SIDE_PX = 256
+#: Quality of the JPEG frames it is compared with: chosen, not measured.
+JPEG_QUALITY = 90
+#: Frames of a batch: the batch size of the recipe `tiny`.
 _BATCH_SIZE = 32
+#: Random frames that are sought.
 _NUM_SEEKS = 60
+#: Frames a second of the clips.
 _RATE_HZ = 60
-_WAIT_STEPS, _COLD_STEPS = 300, 50
+#: Frames between keyframes: every .25 s and every 5 s at 60 Hz.
+_DENSE_KEYFRAME = 15
+_SPARSE_KEYFRAME = 300
+#: Steps of the training whose waits are told.
+_WAIT_STEPS = 300
+#: Its first steps, which are also told apart.
+_COLD_STEPS = 50
+#: A frame this much before a time, in seconds, is still the one that is shown then: times are rounded.
+_TIME_SLACK_S = 1e-4
+#: Frames of webdataset's shuffle buffer, as in its own examples.
+_SHUFFLE_FRAMES = 1000
+#: Trials of each work; the middle one counts.
+_REPEATS = 3
 
 
 def build_store(root: Path) -> Store:
@@ -104,7 +123,7 @@ def seek_frame(file: Any, seconds: float) -> np.ndarray[Any, Any]:
         stream.thread_count = 1
         container.seek(int(seconds / stream.time_base), stream=stream, backward=True)
         for frame in container.decode(stream):
-            if frame.time is not None and frame.time + 1e-4 >= seconds:
+            if frame.time is not None and frame.time + _TIME_SLACK_S >= seconds:
                 break
         return np.asarray(frame.reformat(SIDE_PX, SIDE_PX, "rgb24", interpolation=Interpolation.AREA).to_ndarray())
 
@@ -119,8 +138,8 @@ def bench_forms(store: Store, sources: list[Source]) -> None:
     forms: dict[str, tuple[int, Callable[[], object], Callable[[], object]]] = {}
     for name, data in {
         "H.264 clip of 20 s, keyframe every 1 s (ours)": clip,
-        "the same, every .25 s": encode_clip(pictures, 15),
-        "the same, every 5 s": encode_clip(pictures, 300),
+        "the same, every .25 s": encode_clip(pictures, _DENSE_KEYFRAME),
+        "the same, every 5 s": encode_clip(pictures, _SPARSE_KEYFRAME),
     }.items():
         forms[name] = (
             len(data),
@@ -194,7 +213,7 @@ def bench_loaders(store: Store, sources: list[Source]) -> None:
         for name, (count, work) in works.items():
             started = time.monotonic()
             cpu_s = _median(work)
-            wall_s = (time.monotonic() - started) / 3
+            wall_s = (time.monotonic() - started) / _REPEATS
             rows.append({"loader": name, "frames/s per core": round(count / cpu_s), "frames/s": round(count / wall_s)})
     show("Loaders: frames of 256 x 256 with 18 rows of actions, in shuffled batches of 32", rows)
 
@@ -220,7 +239,9 @@ def read_jpeg_tar(path: Path) -> None:
     """Read a tar as webdataset's own examples do: shuffle buffer, decoding by Pillow, batches."""
     import webdataset as wds
 
-    frames = wds.WebDataset(str(path), shardshuffle=False).shuffle(1000).decode("rgb8").to_tuple("jpg", "npy")
+    frames = (
+        wds.WebDataset(str(path), shardshuffle=False).shuffle(_SHUFFLE_FRAMES).decode("rgb8").to_tuple("jpg", "npy")
+    )
     for _ in frames.batched(_BATCH_SIZE):
         pass
 
@@ -246,7 +267,7 @@ def bench_wait(store: Store) -> None:
 
 
 def _median(work: Callable[[], object]) -> float:
-    return sorted(cpu_seconds(work) for _ in range(3))[1]
+    return statistics.median(cpu_seconds(work) for _ in range(_REPEATS))
 
 
 def main() -> None:

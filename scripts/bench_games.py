@@ -40,6 +40,9 @@ _LATENCY_FRAMES: Final = 30
 _SPEED_FRAMES: Final = 1200
 #: Presents a second from which on a game counts as free of the screen.
 _FREE_HZ: Final = 66
+#: Fields of `/proc/PID/stat` after the name: ticks in user mode and in the kernel (proc(5), utime and stime).
+_UTIME: Final = 11
+_STIME: Final = 12
 #: Games whose speed is told at a small size, and the size.
 _SMALL: Final = {"SuperTux": (320, 180), "KoboDeluxe": (320, 180), "Doom": (320, 180)}
 
@@ -48,7 +51,7 @@ def used_ms(backend: Any) -> float:
     """Return the processor time of a game and its X server so far."""
     pids = (backend.page.fields.driver_pid, backend.session.running.display.server_pid())
     stats = (Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split() for pid in pids)
-    return sum(int(stat[11]) + int(stat[12]) for stat in stats) * _TICK_MS
+    return sum(int(stat[_UTIME]) + int(stat[_STIME]) for stat in stats) * _TICK_MS
 
 
 def cost(spec: GameSpec, mode: str, num_frames: int) -> dict[str, float]:

@@ -38,13 +38,16 @@ from ops.truth.degradation import through_h264
 from ops.truth.synthesize import Background, footage_background, make_pad_trace, procedural_background
 from training.parser.data import load_footage
 
-#: Of overlays, in pixels.
+#: Widths of overlays in pixels.
 WIDTHS = (150, 200, 280, 400)
+#: Opacities of overlays.
 OPACITIES = (1.0, 0.75, 0.5)
 #: Height and width of frames.
 _SIZE = (720, 1280)
 #: Frames of a clip, all of which are looked at.
 _NUM_FRAMES = 4
+#: Frames of each game video that are kept as scenes.
+_MAX_FOOTAGE = 60
 #: Least distance of an overlay from the edges, in pixels.
 _RIM_PX = 10
 #: Rate factors of H.264, the last one left out.
@@ -154,7 +157,7 @@ def main() -> None:
         skins = [make_skin(f"{family}-{style}-01") for family in FAMILIES for style in STYLES]
     scenes: list[Background] = [procedural_background]
     if arguments.footage:
-        scenes.append(footage_background(load_footage(arguments.footage, max_height=720, max_frames=60)))
+        scenes.append(footage_background(load_footage(arguments.footage, max_height=_SIZE[0], max_frames=_MAX_FOOTAGE)))
     bench = Bench(skins, scenes, arguments.weights)
     bench.recall(arguments.clips)
     bench.false_finds(2 * arguments.clips)

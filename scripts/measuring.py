@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 CLIPS = REPOSITORY / "demo" / "clips"
+#: Trials of each work; their median counts.
 _REPEATS = 3
 
 

@@ -27,10 +27,22 @@ from ops.store.batch import Stage, Work
 from ops.store.parallel import Mapper, SerialMapper
 from ops.store.storage import Store
 
+#: Sizes of the ledger in videos; the largest is what the published dataset has about.
 SIZES = (100, 1_000, 10_000, 40_000)
+#: Videos of a batch.
 _BATCH_SIZE = 50
 #: Small sizes are measured over so many videos together.
 _LEAST_VIDEOS = 2_000
+#: What the fake videos are: an hour each, of so many channels and games.
+_VIDEO_S = 3600.0
+_CHANNELS = 900
+_GAMES = 300
+#: Hours that a crawl may take of a game or a creator: more than there are.
+_NO_LIMIT_H = 1e6
+#: Runs between two lines of progress.
+_TOLD_EVERY = 100
+#: Videos of the first world, which is not measured: it pays for imports and caches.
+_WARM = 50
 _KEY = "raw/fake"
 _NOW = "2026-01-01T00:00:00Z"
 _SHA256 = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
@@ -45,11 +57,11 @@ def found_videos(count: int) -> list[Discovered]:
             "ytsearch",
             f"https://www.youtube.com/watch?v={number:011d}",
             title=f"Playing it, part {number}",
-            channel=f"channel {number % 900}",
-            channel_id=f"UC{number % 900}",
-            game=f"game {number % 300}",
+            channel=f"channel {number % _CHANNELS}",
+            channel_id=f"UC{number % _CHANNELS}",
+            game=f"game {number % _GAMES}",
             genre="platformer",
-            duration_s=3600.0,
+            duration_s=_VIDEO_S,
             licence="CC BY",
         )
         for number in range(count)
@@ -134,7 +146,7 @@ def measure(sizes: Sequence[int], folder: Path) -> list[dict[str, Any]]:
         ]
         for done, (_, at, batch) in enumerate(sorted(turns), 1):
             worlds[at].run(name, batch)
-            if done % 100 == 0:
+            if done % _TOLD_EVERY == 0:
                 print(f"{name}: {done} of {len(turns)} runs", flush=True)
         if name == "backfill":
             for world in worlds:
@@ -182,7 +194,7 @@ def _summary(size: int, worlds: Sequence[World]) -> dict[str, Any]:
 
 def _tick(store: Store, found: Sequence[Discovered]) -> None:
     before = read_catalog(store)
-    wanted, _ = select(before, found, CrawlLimits(hours_per_game=1e6, hours_per_creator=1e6))
+    wanted, _ = select(before, found, CrawlLimits(hours_per_game=_NO_LIMIT_H, hours_per_creator=_NO_LIMIT_H))
     merged = merge_discovered(before, wanted, _NOW, _BATCH_SIZE)
     if merged.videos != before:
         write_catalog(store, merged.videos)
@@ -227,7 +239,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="overplay-scale-", dir=memory) as name:
         for folder in ("warm", "all"):
             (Path(name) / folder).mkdir()
-        measure([50], Path(name) / "warm")  # imports and caches
+        measure([_WARM], Path(name) / "warm")
         print(table((measure_listing if arguments.listing else measure)(sizes, Path(name) / "all")))
 
 

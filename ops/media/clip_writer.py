@@ -19,10 +19,15 @@ class ClipWriter:
             str(path), "w", format="mp4", options={"movflags": "+faststart", "fflags": "+bitexact"}
         )
         options = {
-            "qp": str(quantizer), "preset": "ultrafast", "bf": "0", "g": "100000", "sc_threshold": "0",
-            "forced-idr": "1", "threads": "1",
+            "qp": str(quantizer),
+            "preset": "ultrafast",
+            "bf": "0",
+            "g": "100000",
+            "sc_threshold": "0",
+            "forced-idr": "1",
+            "threads": "1",
             "x264-params": "threads=1:lookahead_threads=1:sync-lookahead=0:rc-lookahead=0:mbtree=0",
-        }  # fmt: skip
+        }
         self._stream: Any = self._container.add_stream("libx264", options=options)
         self._stream.codec_context.time_base = _TIME_BASE
         self._stream.codec_context.flags |= av.codec.context.Flags.bitexact

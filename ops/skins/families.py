@@ -190,18 +190,30 @@ _PS_BODY = _hull(0.80, 0.14, 0.42, (0.095, 0.19), 14, 0.09)
 def _xbox(**changes: object) -> Family:
     """Return the places of an Xbox pad, with changes."""
     family = Family(
-        left_stick=(0.27, 0.25), right_stick=(0.615, 0.39), dpad=(0.385, 0.39), face=(0.735, 0.25),
-        menus=((0.435, 0.25), (0.565, 0.25)), guide=(0.5, 0.175), body=_XBOX_BODY, glyphs=_XBOX_GLYPHS,
-    )  # fmt: skip
+        left_stick=(0.27, 0.25),
+        right_stick=(0.615, 0.39),
+        dpad=(0.385, 0.39),
+        face=(0.735, 0.25),
+        menus=((0.435, 0.25), (0.565, 0.25)),
+        guide=(0.5, 0.175),
+        body=_XBOX_BODY,
+        glyphs=_XBOX_GLYPHS,
+    )
     return replace(family, **changes)  # type: ignore[arg-type]
 
 
 def _ps(**changes: object) -> Family:
     """Return the places of a PlayStation pad, with changes."""
     family = Family(
-        left_stick=(0.375, 0.41), right_stick=(0.625, 0.41), dpad=(0.245, 0.27), face=(0.755, 0.27),
-        menus=((0.43, 0.25), (0.57, 0.25)), guide=(0.5, 0.35), body=_PS_BODY, glyphs=_PS_GLYPHS,
-    )  # fmt: skip
+        left_stick=(0.375, 0.41),
+        right_stick=(0.625, 0.41),
+        dpad=(0.245, 0.27),
+        face=(0.755, 0.27),
+        menus=((0.43, 0.25), (0.57, 0.25)),
+        guide=(0.5, 0.35),
+        body=_PS_BODY,
+        glyphs=_PS_GLYPHS,
+    )
     return replace(family, **changes)  # type: ignore[arg-type]
 
 

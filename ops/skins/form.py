@@ -67,8 +67,10 @@ class ControlArt:
     tilt_deg: float = 0.0
 
 
-#: Names in a drawing order that are no control.
-BODY, DPAD = "body", "dpad"
+#: The name of the body in a drawing order.
+BODY = "body"
+#: The name, in a drawing order, of a d-pad that is drawn as a whole.
+DPAD = "dpad"
 
 
 @dataclass(frozen=True)

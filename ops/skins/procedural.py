@@ -19,9 +19,11 @@ from ops.skins.template import ControlArea
 
 STYLES = ("line", "flat", "solid", "minimal")
 PRESS_LOOKS = ("fill", "recolour", "outline", "glow", "move")
-#: The template libraries: variants per family and style. `core` (64 skins) is what the demo and the tests match with,
-#: `full` (320) what videos of unknown skins are matched with; the first is part of the second.
-CORE, FULL = "core", "full"
+#: The library of 64 skins. The demo and the tests match with it.
+CORE = "core"
+#: The library of 320 skins, `core` among them. Videos of unknown skins are matched with it.
+FULL = "full"
+#: Variants per family and style of each library.
 LIBRARIES = {CORE: 2, FULL: 10}
 #: Width of a canvas in pixels: overlays on screen are smaller, so they are sharp.
 _WIDTH = 640

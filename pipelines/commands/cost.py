@@ -7,15 +7,23 @@ from typing import Annotated
 import typer
 
 from pipelines.commands.console import fail, say, show_table
+from pipelines.cost import CORES, GPU_FRAMES_PER_S
+
+#: Least amount that is printed without decimals.
+_WHOLE_FROM = 100
+#: Demo clips that are measured: one of 60 frames a second, and one of 1080p.
+_MEASURED = ("gallery-03", "gallery-06")
 
 
 def cost(
     hours: Annotated[float, typer.Option(min=0.001, help="Hours of video.")],
     fps: Annotated[float, typer.Option(min=0.1, help="Frames per second of the videos.")] = 60.0,
     nodes: Annotated[int, typer.Option(min=1, help="Machines.")] = 1,
-    cores: Annotated[int, typer.Option(min=1, help="Cores of each.")] = 16,
+    cores: Annotated[int, typer.Option(min=1, help="Cores of each.")] = CORES,
     gpus: Annotated[int, typer.Option(min=0, help="GPUs of each; with any, labels are read there.")] = 0,
-    gpu_frames_per_s: Annotated[float, typer.Option(min=1, help="Frames that one GPU reads a second.")] = 3170.0,
+    gpu_frames_per_s: Annotated[
+        float, typer.Option(min=1, help="Frames that one GPU reads a second.")
+    ] = GPU_FRAMES_PER_S,
     keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Keep the downloads.")] = False,
     measure: Annotated[bool, typer.Option("--measure", help="Measure this machine first, and keep that.")] = False,
 ) -> None:
@@ -41,7 +49,7 @@ def cost(
 
 
 def _amount(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.2f}"
+    return f"{value:,.0f}" if value >= _WHOLE_FROM else f"{value:.2f}"
 
 
 def _measure() -> object:
@@ -52,7 +60,7 @@ def _measure() -> object:
     from pipelines.cost import measure
     from pipelines.instance import REPOSITORY
 
-    clips = [REPOSITORY / "demo" / "clips" / f"gallery-0{number}.mp4" for number in (3, 6)]
+    clips = [REPOSITORY / "demo" / "clips" / f"{name}.mp4" for name in _MEASURED]
     if not all(clip.is_file() for clip in clips):
         raise fail(f"no {clips[0]}: measuring needs a clone of the repository with the demo's clips")
     with tempfile.TemporaryDirectory(prefix="overplay-cost-") as folder:

@@ -9,6 +9,11 @@ from ops.store.layout import ACTIONS
 from ops.store.storage import Store
 from pipelines.commands.console import fail, progress, say, show_table
 
+#: Least share of frames with an action, as in `ops.dataset.chunks.ChunkConfig`.
+_MIN_DENSITY = 0.5
+#: Parts in which progress is told.
+_PARTS = 1000
+
 app = typer.Typer(no_args_is_help=True, help="Look at the dataset of the store that OVERPLAY_HOME names.")
 
 
@@ -57,7 +62,9 @@ def import_nitrogen(
         list[Path] | None, typer.Option(help="Folder with videos, named by their id; may be repeated.", exists=True)
     ] = None,
     raw: Annotated[bool, typer.Option("--raw", help="Take raw labels also where filtered ones are there.")] = False,
-    min_density: Annotated[float, typer.Option(min=0, max=1, help="Least share of frames with an action.")] = 0.5,
+    min_density: Annotated[
+        float, typer.Option(min=0, max=1, help="Least share of frames with an action.")
+    ] = _MIN_DENSITY,
 ) -> None:
     """Read published labels; make shards of those whose videos are at hand, and list the others."""
     from ops.dataset.chunks import ChunkConfig, build_chunks
@@ -71,7 +78,9 @@ def import_nitrogen(
     rows = []
     for file in files:
         with progress(f"read {file.name}") as advance:
-            labels = import_labels(store, file, raw, lambda share, name, to=advance: to(int(1000 * share), 1000, name))
+            labels = import_labels(
+                store, file, raw, lambda share, name, to=advance: to(int(_PARTS * share), _PARTS, name)
+            )
         for kind, count in labels.refused.items():
             say(f"{count} not imported, {kind}; such as: {labels.examples[kind]}")
         if labels.num_damaged:

@@ -7,9 +7,11 @@ import typer
 
 from pipelines.commands.console import fail, progress, say, show_table
 
-#: Size of a game in the picture of all games, in pixels.
+#: Width of a game in the picture of all games, in pixels.
 _WIDTH_PX = 320
+#: Height of a game in it, in pixels.
 _HEIGHT_PX = 240
+#: JPEG quality of that picture, chosen by eye.
 _JPEG_QUALITY = 85
 
 app = typer.Typer(no_args_is_help=True, help="List, install and examine the simulator's games.")

@@ -13,7 +13,12 @@ app = typer.Typer(no_args_is_help=True, help="Generations of labels in the store
 Batches = Annotated[
     list[str] | None, typer.Option("--batch", help="Only this batch; repeatable. Without: all that it concerns.")
 ]
+#: Stands for the labels that the published parser makes.
 LATEST = "latest"
+#: Characters of a fingerprint that a table shows.
+_SHOWN_CHARS = 12
+#: Rows of the table by video, most frames first.
+_SHOWN_VIDEOS = 20
 
 
 @app.command("list")
@@ -26,7 +31,7 @@ def list_() -> None:
     rows = []
     for generation, batches in list_generations(store).items():
         about = store.read_json(f"{FOLDER}/{generation}/generation.json")
-        row = {"generation": generation, "parser": about["parser"][:12], "batches": len(batches)}
+        row = {"generation": generation, "parser": about["parser"][:_SHOWN_CHARS], "batches": len(batches)}
         rows.append(row | {"held here": pins.count(generation)})
     show_table("Generations of labels", rows)
 
@@ -56,7 +61,7 @@ def diff(
     rows = [{"control": name, "frames": count} for name, count in found.changed.items() if count]
     show_table(f"Changed frames of {found.num_frames}, {a} to {b}", rows)
     videos = sorted(found.by_video.items(), key=lambda item: (-item[1], item[0]))
-    show_table("By video", [{"batch": key[0], "video": key[1], "frames": n} for key, n in videos[:20] if n])
+    show_table("By video", [{"batch": key[0], "video": key[1], "frames": n} for key, n in videos[:_SHOWN_VIDEOS] if n])
     for (name, video_id), side in found.only_in.items():
         say(f"{name} {video_id}: labels in {a if side == 'a' else b} only")
     if found.worst:

@@ -13,6 +13,10 @@ from pipelines.commands.console import fail, say, show_table
 if TYPE_CHECKING:
     from ops.takedown import TakedownReport
 
+#: Videos that a summary names.
+_SHOWN_VIDEOS = 10
+_MEGABYTE = 1e6
+
 app = typer.Typer(no_args_is_help=True, help="Opt-outs of videos, channels and creators, and their takedown.")
 
 Exports = Annotated[
@@ -106,9 +110,9 @@ def _take_down(store: Store, exports: list[Path]) -> None:
 
 
 def _show(report: "TakedownReport", verb: str) -> None:
-    say(f"{len(report.videos)} videos in {len(report.batches)} batches: {', '.join(report.videos[:10])}")
+    say(f"{len(report.videos)} videos in {len(report.batches)} batches: {', '.join(report.videos[:_SHOWN_VIDEOS])}")
     rows = [
-        {"store": asset, "files": count, "MB": report.removed_bytes[asset] / 1e6}
+        {"store": asset, "files": count, "MB": report.removed_bytes[asset] / _MEGABYTE}
         for asset, count in sorted(report.removed_files.items())
     ]
     show_table(f"Files {verb}", rows)

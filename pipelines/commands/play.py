@@ -29,12 +29,15 @@ _Replan = Annotated[int, typer.Option(min=1, help="Rows of a predicted chunk tha
 _FILM_EVERY = 30
 #: Pictures of a film strip, at most.
 _MAX_STILLS = 24
+#: JPEG quality of a film strip, chosen by eye.
 _JPEG_QUALITY = 85
 #: Size of a recording of a game that does not say which it has (Doom), in pixels.
 _USUAL_SIZE = (1280, 720)
-#: An overlay is this wide, in pixels, or a quarter of the picture where that is less.
+#: Width of an overlay in pixels.
 _OVERLAY_PX = 320.0
+#: An overlay is at most the picture's width divided by this.
 _OVERLAY_SHARE = 4
+#: Players that are no policy of the store.
 _BY_NAME = (NOOP, RANDOM, SCRIPTED)
 
 

@@ -10,7 +10,10 @@ from models.policy.protocol import DEFAULT_PORT
 from ops.store.layout import POLICY
 from pipelines.commands.console import fail, say
 
+#: The greatest number of a TCP port.
 _LAST_PORT = 65535
+#: Frames that go through the network together: a default, not measured.
+_MAX_BATCH = 16
 
 
 def serve(
@@ -25,7 +28,7 @@ def serve(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     half: Annotated[bool, typer.Option("--half", help="Run in bf16.")] = False,
     compile_: Annotated[bool, typer.Option("--compile", help="Compile the network; CUDA graphs on a GPU.")] = False,
-    max_batch: Annotated[int, typer.Option(min=1, help="Frames that go through the network together.")] = 16,
+    max_batch: Annotated[int, typer.Option(min=1, help="Frames that go through the network together.")] = _MAX_BATCH,
 ) -> None:
     """Serve a policy to many clients over ZeroMQ and msgpack (docs/policy.md) until it is interrupted."""
     from threading import Event

@@ -22,8 +22,12 @@ img { max-width: 100%; } .bad { color: #b3261e; } figure { margin: 1em 0; } figc
 """
 #: JPEG quality of pictures with frames in them.
 _QUALITY = 82
+#: Videos whose box is shown.
 _MAX_BOXES = 8
+#: Videos whose sticks are drawn over time.
 _MAX_TRACES = 3
+#: Crops of a video that are shown beside what was read.
+_NUM_STATES = 6
 
 
 def write_report(path: Path, store: Store, run: DemoRun, results: DemoResults) -> None:
@@ -154,7 +158,7 @@ def _best_and_worst(ranked: Sequence[ClipResult]) -> list[ClipResult]:
 def _states(store: Store, clip: ClipResult) -> str:
     if clip.trace is None:
         return ""
-    picture = draw_states(store, clip.batch, clip.video.video_id, clip.trace, 6)
+    picture = draw_states(store, clip.batch, clip.video.video_id, clip.trace, _NUM_STATES)
     return _figure(picture, f"{clip.clip['name']}: crops, and beside each the state that was read", _QUALITY)
 
 

@@ -20,6 +20,8 @@ from pipelines.demo.run import demo_batches, video_id
 #: Stages that treat videos one by one, in order.
 STAGES = (VIDEOS, LOCATIONS, CROPS, RAW_ACTIONS, ACTIONS)
 
+_HOUR_S = 3600
+
 Row = dict[str, Any]
 
 
@@ -113,9 +115,9 @@ def collect(store: Store, clips: list[Row], folder: Path) -> DemoResults:
         clips=results,
         labels=labels,
         hours={
-            "in": sum(clip["seconds"] for clip in clips) / 3600,
-            "labelled": sum(chunk["seconds_in"] for chunk in chunks) / 3600,
-            "kept": sum(chunk["seconds_kept"] for chunk in chunks) / 3600,
+            "in": sum(clip["seconds"] for clip in clips) / _HOUR_S,
+            "labelled": sum(chunk["seconds_in"] for chunk in chunks) / _HOUR_S,
+            "kept": sum(chunk["seconds_kept"] for chunk in chunks) / _HOUR_S,
         },
         offline=offline_table(store.read_json(f"{OFFLINE}/metrics.json")),
         rollouts=rollout_table(played["players"]),

@@ -31,6 +31,14 @@ CLIPS = REPOSITORY / "demo" / "clips"
 PLAN_KEY = "raw/demo-sources.json"
 #: One address for all runs where it is free, since units record where their file came from.
 _PORT = 8735
+#: Waits between downloads in seconds: none, since the demo's server runs on this machine.
+_NO_SLEEP_S = 0
+#: Two retries after .1 s and at most 1 s.
+_BACKOFF = Backoff(2, 0.1, 1)
+#: Of four creators one is held out at this share. At the usual tenth it would be none.
+_HELD_OUT = 0.2
+#: Episodes of each player. Not measured.
+_NUM_EPISODES = 24
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class DemoConfig:
     names: tuple[str, ...] = ()
     environment: Environment = "local"
     recipe: str = "tiny"
-    num_episodes: int = 24
+    num_episodes: int = _NUM_EPISODES
 
 
 @dataclass
@@ -108,7 +116,10 @@ def run_demo(store: Store, config: DemoConfig, listener: Listener) -> DemoRun:
     run = DemoRun(read_clips(config))
     with open_instance(dagster_home(store)) as instance, _serve(config.clips, run.clips) as server:
         options = CrawlOptions(
-            generic_hosts=("127.0.0.1",), sleep_request_s=0, sleep_download_s=(0, 0), backoff=Backoff(2, 0.1, 1)
+            generic_hosts=("127.0.0.1",),
+            sleep_request_s=_NO_SLEEP_S,
+            sleep_download_s=(_NO_SLEEP_S, _NO_SLEEP_S),
+            backoff=_BACKOFF,
         )
         write_plan(store, CrawlPlan((Source(server.playlist_url),), options), PLAN_KEY)
         jobs = _Jobs(instance, config.environment, listener, run)
@@ -116,8 +127,7 @@ def run_demo(store: Store, config: DemoConfig, listener: Listener) -> DemoRun:
         jobs.run("crawl", {"raw__catalog": plan})
         jobs.run("library")
         for batch in demo_batches(store, run.clips):
-            # Of four creators one is held out at this share; at the usual tenth it would be none.
-            chunks = {"held_out": 0.2}
+            chunks = {"held_out": _HELD_OUT}
             jobs.run("batch", {"raw__videos": plan, "dataset__chunks": chunks}, batch)
         policy = {"recipe": config.recipe}
         jobs.run("learn", {"policy__checkpoint": policy, "policy__rollouts": {"num_episodes": config.num_episodes}})

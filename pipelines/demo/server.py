@@ -12,12 +12,16 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, unquote
 from xml.sax.saxutils import escape
 
+#: Bytes of a file that are sent at once.
 _PIECE_BYTES = 1 << 16
+#: Seconds between two looks whether the server shall end.
+_POLL_S = 0.02
 _CONTENT_TYPES = {".mp4": "video/mp4", ".mkv": "video/x-matroska", ".webm": "video/webm"}
 
 
@@ -92,14 +96,14 @@ class ClipHandler(BaseHTTPRequestHandler):
         elif (found := re.fullmatch(r"/media/(.+)", path)) and Path(found[1]).stem in self.server.clips:
             self.send_file(self.server.clips[Path(found[1]).stem].path)
         else:
-            self.send_error(404)
+            self.send_error(HTTPStatus.NOT_FOUND)
 
     do_HEAD = do_GET  # noqa: N815 - the base class's name
 
     def send_text(self, content_type: str, text: str) -> None:
         """Send a small document."""
         data = text.encode()
-        self.send_response(200)
+        self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", f"{content_type}; charset=utf-8")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
@@ -113,9 +117,9 @@ class ClipHandler(BaseHTTPRequestHandler):
         start = int(wanted[1]) if wanted else 0
         stop = min(size, int(wanted[2]) + 1) if wanted and wanted[2] else size
         if start >= size > 0:
-            self.send_error(416)
+            self.send_error(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE)
             return
-        self.send_response(206 if wanted else 200)
+        self.send_response(HTTPStatus.PARTIAL_CONTENT if wanted else HTTPStatus.OK)
         self.send_header("Content-Type", _CONTENT_TYPES.get(path.suffix, "application/octet-stream"))
         self.send_header("Accept-Ranges", "bytes")
         self.send_header("Content-Length", str(stop - start))
@@ -181,7 +185,7 @@ def serve_clips(clips: Sequence[ClipPage], port: int = 0) -> Iterator[ClipServer
 @contextmanager
 def running(server: ClipServer) -> Iterator[ClipServer]:
     """Run a server in a thread while the block runs."""
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": _POLL_S}, daemon=True)
     thread.start()
     try:
         yield server

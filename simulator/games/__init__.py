@@ -21,11 +21,21 @@ from simulator.games.torus_trooper import GAME as TORUS_TROOPER
 GAMES: dict[str, GameSpec] = {
     game.name: game
     for game in (
-        DOOM, SUPERTUX, POWERMANGA, CHROMIUM_BSU, MR_BOOM, KOBO_DELUXE, GUNROAR,
-        NEVERBALL, EXTREME_TUX_RACER, CHOCOLATE_DOOM, CRISPY_DOOM, TORUS_TROOPER,
+        DOOM,
+        SUPERTUX,
+        POWERMANGA,
+        CHROMIUM_BSU,
+        MR_BOOM,
+        KOBO_DELUXE,
+        GUNROAR,
+        NEVERBALL,
+        EXTREME_TUX_RACER,
+        CHOCOLATE_DOOM,
+        CRISPY_DOOM,
+        TORUS_TROOPER,
         OPEN_ARENA,
     )
-}  # fmt: skip
+}
 
 
 def find_game(name: str) -> GameSpec:

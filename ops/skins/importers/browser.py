@@ -39,10 +39,20 @@ _ACTIVE_TAGS = re.compile(
 )
 #: No window, no network, no sound, no scaling, a transparent page.
 _FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--no-first-run", "--disable-sync",
-    "--disable-background-networking", "--disable-component-update", "--disable-extensions", "--mute-audio",
-    "--force-device-scale-factor=1", "--default-background-color=00000000", "--host-resolver-rules=MAP * ~NOTFOUND",
-)  # fmt: skip
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--hide-scrollbars",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-extensions",
+    "--mute-audio",
+    "--force-device-scale-factor=1",
+    "--default-background-color=00000000",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
 
 
 @dataclass(frozen=True)

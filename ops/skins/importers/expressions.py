@@ -15,9 +15,13 @@ _TOKEN = re.compile(r"\s*(?:(\d*\.?\d+)|([A-Za-z_][\w:]*)|(<=|>=|==|!=|[-+*/()<>
 #: Deepest nesting of brackets; Python's own limit is far away.
 _MAX_DEPTH = 40
 _COMPARE: dict[str, Callable[[float, float], bool]] = {
-    "<": lambda a, b: a < b, ">": lambda a, b: a > b, "<=": lambda a, b: a <= b, ">=": lambda a, b: a >= b,
-    "==": lambda a, b: a == b, "!=": lambda a, b: a != b,
-}  # fmt: skip
+    "<": lambda a, b: a < b,
+    ">": lambda a, b: a > b,
+    "<=": lambda a, b: a <= b,
+    ">=": lambda a, b: a >= b,
+    "==": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+}
 
 
 def parse(text: str) -> Expression:
