@@ -1,13 +1,16 @@
 """`overplay dataset`: what the shards hold, whether they are sound, and published labels in and out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.store.layout import ACTIONS
 from ops.store.storage import Store
 from pipelines.commands.console import fail, progress, say, show_table
+
+if TYPE_CHECKING:
+    from ops.nitrogen.importer import LabelsReport
 
 #: Least share of frames with an action, as in `ops.dataset.chunks.ChunkConfig`.
 _MIN_DENSITY = 0.5
@@ -53,6 +56,15 @@ def stats() -> None:
         say(f"{facts['num_frames']} labelled frames, {1 - facts['idle_share']:.1%} with an action")
 
 
+def _say_what_was_left_out(labels: "LabelsReport") -> None:
+    for kind, count in labels.refused.items():
+        say(f"{count} not imported, {kind}; such as: {labels.examples[kind]}")
+    if labels.num_damaged:
+        say(f"{labels.num_damaged} chunks read from their other table; such as: {labels.examples['damaged']}")
+    if labels.opted_out:
+        say(f"{len(labels.opted_out)} videos left out, since their creators do not want them used")
+
+
 @app.command("import-nitrogen")
 def import_nitrogen(
     files: Annotated[
@@ -81,12 +93,7 @@ def import_nitrogen(
             labels = import_labels(
                 store, file, raw, lambda share, name, to=advance: to(int(_PARTS * share), _PARTS, name)
             )
-        for kind, count in labels.refused.items():
-            say(f"{count} not imported, {kind}; such as: {labels.examples[kind]}")
-        if labels.num_damaged:
-            say(f"{labels.num_damaged} chunks read from their other table; such as: {labels.examples['damaged']}")
-        if labels.opted_out:
-            say(f"{len(labels.opted_out)} videos left out, since their creators do not want them used")
+        _say_what_was_left_out(labels)
         if labels.cut_off:
             failed.append(labels.cut_off)
         with progress(f"join {file.name}") as advance:
