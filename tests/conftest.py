@@ -22,11 +22,11 @@ _LONG_FILES = (
     "chaos/test_chaos.py",
     "ui/test_ui.py",
     "unit/training/test_learning.py",
-    "unit/simulator/linux/",
+    "unit/simulator/backends/",
     "unit/simulator/native/",
     "assets/test_overlay_probe.py",
     "assets/test_overlay.py",
-    "assets/test_suites.py",
+    "unit/assets/workers/test_suites.py",
     "unit/ops/crawl/",
 )
 

@@ -7,7 +7,7 @@ from ops.store.batch import Stage, Unit, Work, run_batch
 from ops.store.parallel import SerialMapper
 from ops.store.storage import Store
 from tests.assets.conftest import BATCH, metadata_of
-from tests.assets.test_stages import _DONE, KEY, toy
+from tests.unit.assets.support.test_stages import _DONE, KEY, toy
 
 
 class _Clock:

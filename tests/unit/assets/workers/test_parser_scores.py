@@ -1,0 +1,79 @@
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from assets.workers import parser_scores
+from assets.workers.parser_scores import _Pools, _span_rows, read_labels, score_families
+from ops.gamepad import DATASET, PadTrace
+from ops.store.tables import trace_to_table
+from ops.truth.recordings import Recording
+from ops.truth.scores import BoxSpan, score_trace
+
+BOX = (10.0, 10.0, 100.0, 60.0)
+
+
+def _trace(num_frames: int = 60, first_s: float = 0.0) -> PadTrace:
+    buttons = np.zeros((num_frames, DATASET.num_buttons), np.float32)
+    buttons[20:40, DATASET.index("south")] = 1
+    return PadTrace.known(first_s + np.arange(num_frames) / 30, buttons, np.zeros((num_frames, 4), np.float32))
+
+
+def _recording(**changes) -> Recording:
+    fields = {"video": Path("x.mp4"), "truth": _trace(), "box": BOX, "family": "ps4", "skin": "a"}
+    return Recording(**fields | changes)
+
+
+def test_chunks_are_read_in_order(tmp_path: Path) -> None:
+    for number in (1, 0):
+        folder = tmp_path / f"x_chunk_{number:04d}"
+        folder.mkdir()
+        pq.write_table(trace_to_table(_trace(first_s=2.0 * number)), folder / "actions_processed.parquet")
+    trace = read_labels(tmp_path)
+    assert trace.num_frames == 120
+    assert (np.diff(trace.pts_s) > 0).all()
+
+
+def test_each_family_has_a_row_and_all_of_them_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    skins: list[str] = []
+
+    def score(parser, skin_id: str, rng):
+        skins.append(skin_id)
+        truth = _trace()
+        read = _trace()
+        if skin_id.startswith("ps3"):
+            read.buttons[:, DATASET.index("south")] = 0
+        return score_trace(read, truth)
+
+    monkeypatch.setattr("models.overlay_parser.checkpoint.CheckpointReader", lambda folder: folder)
+    monkeypatch.setattr(parser_scores, "_score_clip", score)
+    rows = {row["family"]: row for row in score_families(Path("unused"), 2, seed=7)}
+    assert len(skins) == len(set(skins)) * 2 and all(skin.endswith("-01") for skin in skins)
+    assert rows["ps3"]["press_f1"] == 0 and rows["ps4"]["press_f1"] == 1
+    assert rows["ps3"]["accuracy"] < rows["all"]["accuracy"] < 1
+
+
+def test_pools_group_by_family_and_skin_and_have_baselines() -> None:
+    pools = _Pools()
+    pools.add(_trace(), _recording())
+    wrong = _trace()
+    wrong.buttons[:] = 0
+    pools.add(wrong, _recording(family="", skin="b"))
+    found = pools.summarize([], [], [])
+    assert [row["family"] for row in found.families] == ["ps4", "unknown"]
+    assert {row["skin"]: row["press_f1"] for row in found.skins} == {"a": 1, "b": 0}
+    released = next(row for row in found.baselines if row["reading"] == "always released")
+    assert released["press_f1"] == 0
+    assert [row["confidence"] for row in found.doubt] == [0.0, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99]
+
+
+def test_a_track_that_is_none_has_a_row_of_its_own() -> None:
+    recording = _recording(spans=(BoxSpan(1.0, 9.0, BOX),))
+    right = {"start_s": 1.0, "stop_s": 8.5, "box": list(BOX)}
+    false = {"start_s": 2.0, "stop_s": 3.0, "box": [400, 300, 50, 30]}
+    first, second = _span_rows("x", [right, false], recording)
+    assert abs(first["stop error, s"]) == pytest.approx(0.5)
+    assert first["box IoU"] == pytest.approx(1)
+    assert second["recording"] == "x: found, but not there"
+    assert _span_rows("x", [right], _recording()) == [], "the recording does not tell its spans"
