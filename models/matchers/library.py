@@ -12,7 +12,7 @@ from typing import Final
 
 from models.matchers.choice import choose_matchers
 from ops.outcomes import BadInputError
-from ops.overlay import locate
+from ops.overlay import index
 from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
 from ops.overlay.index import TemplateIndex
@@ -74,7 +74,7 @@ def cached_library(library: str = CORE, matchers: Sequence[Matcher] | None = Non
     """
     matchers = matchers or choose_matchers()
     names = [matcher.name for matcher in matchers]
-    content = fingerprint(VERSION, locate.VERSION, names, LocateConfig(), skin_ids(library))
+    content = fingerprint(VERSION, index.VERSION, names, LocateConfig(), skin_ids(library))
     base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "overplay"
     folder = base / f"templates-{content[:_HASH_DIGITS]}"
     if not folder.is_dir():

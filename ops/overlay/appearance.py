@@ -35,9 +35,10 @@ def drawn_look(
 
     alpha = template.rgba[..., 3:].astype(np.float32) / 255
     look = np.concatenate([template.rgba[..., :3] * alpha, alpha], axis=-1)
-    scale = float(affine[0, 0])
-    if scale < 1:
-        look = cv2.GaussianBlur(look, (0, 0), _SHRINK_BLUR_PX / scale, borderType=cv2.BORDER_CONSTANT)
+    across, down = float(affine[0, 0]), float(affine[1, 1])
+    if min(across, down) < 1:
+        across_px, down_px = _SHRINK_BLUR_PX / across, _SHRINK_BLUR_PX / down
+        look = cv2.GaussianBlur(look, (0, 0), across_px, sigmaY=down_px, borderType=cv2.BORDER_CONSTANT)
     centres = affine.copy()  # OpenCV counts from pixel centres, affines from pixel edges
     centres[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
     drawn = cv2.warpAffine(look, centres, size, flags=cv2.INTER_LINEAR)
@@ -120,6 +121,14 @@ def _r_squared(squared_error: float, seen: npt.NDArray[np.float64]) -> float:
     """Return 1 - squared error / squared deviation from the mean of each channel of (n, 3) values."""
     spread = float(((seen - seen.mean(axis=0)) ** 2).sum())
     return 1 - squared_error / max(spread, _TINY_SPREAD)
+
+
+def fine_structure(picture: npt.NDArray[np.generic], blur_px: float) -> npt.NDArray[np.float32]:
+    """Return what a picture (h, w, 3) has beyond its blur of a standard deviation in pixels."""
+    import cv2
+
+    values = picture.astype(np.float32)
+    return np.asarray(values - cv2.GaussianBlur(values, (0, 0), blur_px), dtype=np.float32)
 
 
 def drawn_box(template: Template, affine: npt.NDArray[np.float64]) -> tuple[float, float, float, float]:

@@ -25,6 +25,14 @@ def covered_share(first: Sequence[float], second: Sequence[float]) -> float:
     return common / min(first[2] * first[3], second[2] * second[3])
 
 
+def inner_share(box: Sequence[float], shape: Sequence[int]) -> float:
+    """Return which share of a box x, y, w, h lies in a picture of a shape (height, width, ...)."""
+    x, y, w, h = box
+    wide = min(x + w, shape[1]) - max(x, 0)
+    high = min(y + h, shape[0]) - max(y, 0)
+    return max(0.0, wide) * max(0.0, high) / (w * h)
+
+
 def region_around(boxes: Sequence[Sequence[float]], rim: float, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
     """Return left, top, right and bottom, inside a picture, of the region that holds boxes.
 

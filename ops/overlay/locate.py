@@ -78,10 +78,24 @@ def search_frames(
         rows: the frames to look at; all by default.
         hidden: parts of the picture to leave out.
     """
+    return next(iter(search_places(sampled, indices, config, rows, hidden)), None)
+
+
+def search_places(
+    sampled: SampledFrames,
+    indices: Sequence[TemplateIndex],
+    config: LocateConfig,
+    rows: Sequence[int] | None = None,
+    hidden: Sequence[Box] = (),
+) -> list[Found]:
+    """Return what frames may show at one place, the most alike first; arguments as of `search_frames`.
+
+    Each has the inliers that are asked for. Whether it is right is for `ops.overlay.evidence` to say.
+    """
     rows = range(len(sampled.frames)) if rows is None else rows
-    places = _search(sampled, rows, hidden, indices, config)
-    if not places or places[0].inliers < config.min_inliers:
-        return None
+    places = [p for p in _search(sampled, rows, hidden, indices, config) if p.inliers >= config.min_inliers]
+    if not places:
+        return []
     return _most_alike(places, indices[0].templates, [sampled.frames[row] for row in rows])
 
 
@@ -132,8 +146,8 @@ def _inside(features: Features, boxes: Sequence[Box]) -> npt.NDArray[np.bool_]:
     return inside
 
 
-def _most_alike(places: Sequence[_Place], templates: Sequence[Template], frames: Sequence[Pixels]) -> Found:
-    """Return the place whose template looks most like the picture; keypoints alone are fooled by patterns.
+def _most_alike(places: Sequence[_Place], templates: Sequence[Template], frames: Sequence[Pixels]) -> list[Found]:
+    """Return the rivals for a place, the one that looks most like the picture first; keypoints are fooled by patterns.
 
     Of colourways of the design there, it is the one whose look explains the picture.
     """
@@ -151,8 +165,10 @@ def _most_alike(places: Sequence[_Place], templates: Sequence[Template], frames:
         region = region_around([boxes[row] for row in rivals], _RIM, median.shape)
         explains = [explained(templates[close[row].number], close[row].affine, median, region) for row in rivals]
         chosen = rivals[int(np.argmax(explains))]
-    best = close[chosen]
-    return Found(templates[best.number], best.affine + shift, best.inliers, looks[chosen])
+    order = sorted(range(len(close)), key=lambda row: (row != chosen, -scores[row]))
+    return [
+        Found(templates[close[row].number], close[row].affine + shift, close[row].inliers, looks[row]) for row in order
+    ]
 
 
 def _median_around(

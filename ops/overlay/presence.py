@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.media.video import Frame, decode_frames, open_video, to_rgb
-from ops.overlay.appearance import drawn_look
+from ops.overlay.appearance import drawn_look, fine_structure
 from ops.skins.template import Pixels, Template
 
 #: Correlation from which an overlay counts as shown: between the .11 and .48 above.
@@ -71,11 +71,7 @@ class Presence:
 
     def _details(self, picture: npt.NDArray[np.generic]) -> npt.NDArray[np.float32]:
         """Return (n,) the fine structure of a picture of the place, over what is drawn."""
-        import cv2
-
-        values = picture.astype(np.float32)
-        fine = values - cv2.GaussianBlur(values, (0, 0), self._blur)
-        return np.asarray(fine[self._drawn].ravel(), dtype=np.float32)
+        return np.asarray(fine_structure(picture, self._blur)[self._drawn].ravel(), dtype=np.float32)
 
 
 def _correlation(a: npt.NDArray[np.float32], b: npt.NDArray[np.float32]) -> float:

@@ -19,13 +19,16 @@ from ops.outcomes import RejectedError
 from ops.overlay.appearance import drawn_box
 from ops.overlay.boxes import Box
 from ops.overlay.config import LocateConfig
+from ops.overlay.evidence import Evidence, weigh
 from ops.overlay.frames import SampledFrames
 from ops.overlay.index import TemplateIndex
-from ops.overlay.locate import Found, search_frames
+from ops.overlay.locate import Found, search_places
 from ops.overlay.presence import Presence, find_change, shown_runs
 
 #: More overlays than this are not looked for.
 _MOST_OVERLAYS: Final = 6
+#: Of the rivals for a place, so many are judged, the most alike first. Not measured.
+_MOST_JUDGED: Final = 4
 #: No overlay is looked for in fewer frames than this.
 _LEAST_FRAMES: Final = 3
 #: Around an overlay that was found, as a share of its width, nothing else is looked for.
@@ -51,6 +54,8 @@ class Track:
         score: correlation of the idle look with the temporal median of the frames that show it, in [-1, 1].
         overlay: 0 for the overlay that labels are read from; spans with one number never overlap in time. Others on
             screen at the same time have other numbers.
+        found_by: by which way it was found: `template`.
+        found_score: how sure it is that the find is right, in [0, 1]; None in records of older versions.
     """
 
     start_s: float
@@ -62,14 +67,17 @@ class Track:
     inliers: int
     score: float
     overlay: int = 0
+    found_by: str = "template"
+    found_score: float | None = None
 
 
 class _Shown(NamedTuple):
-    """An overlay and the sampled frames (by number) that show it."""
+    """An overlay, the sampled frames (by number) that show it, and what speaks for it."""
 
     found: Found
     presence: Presence
     rows: list[int]
+    evidence: Evidence
 
 
 def locate_video(
@@ -87,51 +95,74 @@ def locate_video(
         height: of its pictures in pixels.
 
     Raises:
-        RejectedError: no template agrees with enough keypoints.
+        RejectedError: no template agrees with enough keypoints, or what does looks unlike it.
         BadInputError: frames cannot be read.
     """
     samples = sample_frames(path, config.num_frames, config.max_height, config.reader)
     sampled = SampledFrames([frame for _, frame in samples], config.frames_per_picture)
-    overlays = _find_overlays(sampled, indices, config)
+    picture_height = sampled.grays[0].shape[0]
+    overlays, guesses = _find_overlays(sampled, indices, config)
     if not overlays:
-        raise RejectedError(f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place")
+        raise RejectedError(_why_none(guesses, config, height / picture_height))
     with open_video(path) as video:
         first_s = video.start_s
     times = [time_s for time_s, _ in samples]
-    picture_height = sampled.grays[0].shape[0]
     return _numbered(
         [
-            _track(shown.found, max(0.0, start_s - first_s), stop_s - first_s, height / picture_height)
+            _track(shown, max(0.0, start_s - first_s), stop_s - first_s, height / picture_height)
             for shown in overlays
             for start_s, stop_s in _spans(path, shown, times, (first_s, first_s + duration_s), picture_height)
         ]
     )
 
 
-def _find_overlays(sampled: SampledFrames, indices: Sequence[TemplateIndex], config: LocateConfig) -> list[_Shown]:
+def _why_none(guesses: Sequence[_Shown], config: LocateConfig, zoom: float) -> str:
+    """Return why no overlay was found: the best of the guesses that did not stand, and what to do."""
+    if not guesses:
+        return f"no overlay found: no template has {config.min_inliers} keypoints that agree on a place"
+    best = max(guesses, key=lambda guess: guess.evidence.look)
+    box = " ".join(str(round(value * zoom)) for value in drawn_box(best.found.template, best.found.affine))
+    return (
+        f"no known overlay: the best guess, {best.found.template.template_id} at {box}, {best.evidence.fault()}; "
+        "import its skin (`overplay skins import`) or cut out a picture of it at rest (`--templates`)"
+    )
+
+
+def _find_overlays(
+    sampled: SampledFrames, indices: Sequence[TemplateIndex], config: LocateConfig
+) -> tuple[list[_Shown], list[_Shown]]:
+    """Return the overlays that stand, and the guesses that do not."""
     overlays: list[_Shown] = []
+    guesses: list[_Shown] = []
     rows = list(range(len(sampled.frames)))
-    while len(overlays) < _MOST_OVERLAYS and (found := search_frames(sampled, indices, config, rows)):
-        shown = _where_shown(found, sampled)
+
+    def search(hidden: Sequence[Box]) -> _Shown | None:
+        for found in search_places(sampled, indices, config, rows, hidden)[:_MOST_JUDGED]:
+            shown = _where_shown(found, sampled, rows)
+            if shown.evidence.stands(config):
+                return shown
+            guesses.append(shown)
+        return None
+
+    while len(overlays) < _MOST_OVERLAYS and (shown := search(())):
         overlays.append(shown)
         rows = [row for row in rows if row not in shown.rows]
         if len(rows) < _LEAST_FRAMES or not shown.rows:
             break
-    while 0 < len(overlays) < _MOST_OVERLAYS:
-        hidden = [_surroundings(shown.found) for shown in overlays]
-        found = search_frames(sampled, indices, config, hidden=hidden)
-        if found is None:
-            break
-        shown = _where_shown(found, sampled)
-        if len(shown.rows) < min(_LEAST_FRAMES, len(sampled.frames)):
+    rows = list(range(len(sampled.frames)))
+    while 0 < len(overlays) < _MOST_OVERLAYS and (shown := search([_surroundings(one.found) for one in overlays])):
+        if len(shown.rows) < min(_LEAST_FRAMES, len(rows)):
             break
         overlays.append(shown)
-    return overlays
+    return overlays, guesses
 
 
-def _where_shown(found: Found, sampled: SampledFrames) -> _Shown:
+def _where_shown(found: Found, sampled: SampledFrames, rows: Sequence[int]) -> _Shown:
+    """Return a find with the frames that show it; of these it is judged by those that it was looked for in."""
     presence = Presence(found.template, found.affine, sampled.frames)
-    return _Shown(found, presence, [row for row, frame in enumerate(sampled.frames) if presence.shown(frame)])
+    shown = [row for row, frame in enumerate(sampled.frames) if presence.shown(frame)]
+    judged = [sampled.frames[row] for row in rows if row in shown] or [sampled.frames[row] for row in rows]
+    return _Shown(found, presence, shown, weigh(found.template, found.affine, found.inliers, judged))
 
 
 def _surroundings(found: Found) -> Box:
@@ -155,7 +186,8 @@ def _spans(
     return spans
 
 
-def _track(found: Found, start_s: float, stop_s: float, zoom: float) -> Track:
+def _track(shown: _Shown, start_s: float, stop_s: float, zoom: float) -> Track:
+    found = shown.found
     affine = found.affine * zoom
     x, y, w, h = (round(value, _BOX_DIGITS) for value in drawn_box(found.template, affine))
     first, second = np.round(affine, _EXACT_DIGITS).tolist()
@@ -169,6 +201,7 @@ def _track(found: Found, start_s: float, stop_s: float, zoom: float) -> Track:
         box=(x, y, w, h),
         inliers=found.inliers,
         score=round(found.score, _SCORE_DIGITS),
+        found_score=round(shown.evidence.score, _SCORE_DIGITS),
     )
 
 
@@ -200,6 +233,11 @@ def track_from(record: dict[str, Any]) -> Track:
     """Return the track that a unit's JSON holds."""
     rows = tuple(tuple(row) for row in record["affine"])
     return Track(**{**record, "affine": rows, "box": tuple(record["box"])})
+
+
+def main_track(tracks: Sequence[Track]) -> Track:
+    """Return the longest track of the overlay that labels are read from."""
+    return max((track for track in tracks if track.overlay == 0), key=lambda track: track.stop_s - track.start_s)
 
 
 def longest_within(tracks: Sequence[Track], start_s: float, stop_s: float) -> Track:

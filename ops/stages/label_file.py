@@ -24,7 +24,7 @@ from ops.outcomes import BadInputError, Outcome
 from ops.overlay.config import LocateConfig
 from ops.overlay.crop import CropConfig, damage_facts
 from ops.overlay.features import Matcher
-from ops.overlay.tracks import Track
+from ops.overlay.tracks import Track, main_track
 from ops.stages.library import Library
 from ops.stages.steps import (
     crop_clips,
@@ -50,6 +50,8 @@ _FACTS: Final = (
     "family",
     "inliers",
     "score",
+    "found_by",
+    "found_score",
     "tracks",
     "fps_mean",
     "num_frames",
@@ -152,13 +154,15 @@ class LabelJob:
 
 def _found(tracks: Sequence[Track]) -> dict[str, Any]:
     """Return what a report says of the overlays: of the one that labels are read from, where it is shown longest."""
-    main = max((track for track in tracks if track.overlay == 0), key=lambda track: track.stop_s - track.start_s)
+    main = main_track(tracks)
     return {
         "box": list(main.box),
         "template": main.template_id,
         "family": main.family,
         "inliers": main.inliers,
         "score": main.score,
+        "found_by": main.found_by,
+        "found_score": main.found_score,
         "tracks": [asdict(track) for track in tracks],
     }
 

@@ -9,6 +9,7 @@ from ops.media.probe import VideoProbe
 from ops.outcomes import Outcome
 from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
+from ops.overlay.tracks import main_track
 from ops.stages.library import local_library
 from ops.stages.steps import find_overlays
 from ops.store.batch import Work
@@ -37,4 +38,11 @@ class LocateVideo:
         folders: tuple[Path, ...] = (local_library(work.store, self.library, self.content),)
         with work.store.reading(work.sibling(VIDEOS, data["path"])) as path:
             tracks = find_overlays(path, VideoProbe.from_dict(data["probe"]), folders, self.matchers, self.config)
-        return Outcome.ok(tracks=[asdict(track) for track in tracks], video=data["path"]), {}
+        main = main_track(tracks)
+        outcome = Outcome.ok(
+            tracks=[asdict(track) for track in tracks],
+            found_by=main.found_by,
+            found_score=main.found_score,
+            video=data["path"],
+        )
+        return outcome, {}

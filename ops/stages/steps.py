@@ -142,7 +142,7 @@ def refine_spans_of(spans: Sequence[CropSpan], templates: Mapping[str, Template]
 
 
 def _refine_span(span: CropSpan, template: Template) -> RefineSpan:
-    scale = span.affine[0][0]
+    scale = min(span.affine[0][0], span.affine[1][1])  # of the axis along which a pixel is the greater part
     areas = [template.controls.get(stick) for stick in STICKS]
     travel_px = [scale * area.travel if area is not None else 0.0 for area in areas]
     return RefineSpan(span.start, span.stop, template.known_travel, travel_px)

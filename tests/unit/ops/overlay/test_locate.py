@@ -13,7 +13,7 @@ from ops.overlay.config import LocateConfig
 from ops.overlay.features import pooled_matches
 from ops.overlay.frames import SampledFrames
 from ops.overlay.index import TemplateIndex
-from ops.overlay.locate import locate_frames, search_frames
+from ops.overlay.locate import locate_frames, search_frames, search_places
 from ops.overlay.tracks import locate_video
 from ops.skins.procedural import make_skin
 from ops.skins.template import Template
@@ -125,3 +125,19 @@ def test_of_a_design_drawn_in_part_and_in_full_the_one_in_the_picture_is_chosen(
     index = TemplateIndex.build([part, whole], MATCHER, CONFIG)
     found = locate_frames(overlay_frames(place("ps4-flat-01", 300, 20, 30, 0.8), 4, SMALL)[0], index, CONFIG)
     assert found is not None and found.template.template_id == "ps4-flat-01"
+
+
+def test_no_rival_has_fewer_keypoints_than_are_asked_for() -> None:
+    """Of two pictures of one design, that which looks right lacks the keypoints of one side."""
+    whole = make_skin("ps4-flat-01").template()
+    worn = whole.rgba.copy()
+    worn[..., :3] = 255 - worn[..., :3]
+    index = TemplateIndex.build([replace(whole, template_id="worn", rgba=worn), whole], MATCHER, CONFIG)
+    many, all_points = index.features[1], index.features[1].points
+    few = many[np.asarray(all_points[:, 0] < np.quantile(all_points[:, 0], 0.7))]
+    index = replace(index, features=(many, few))
+    sampled = SampledFrames(overlay_frames(place("ps4-flat-01", 300, 20, 30, 0.8), 4, SMALL)[0], 1)
+    inliers = {found.template.template_id: found.inliers for found in search_places(sampled, [index], CONFIG)}
+    assert inliers["ps4-flat-01"] < inliers["worn"]
+    asked = replace(CONFIG, min_inliers=inliers["ps4-flat-01"] + 1)
+    assert [found.template.template_id for found in search_places(sampled, [index], asked)] == ["worn"]

@@ -1,7 +1,9 @@
 """Overlays that come, go, move, change size and share the screen, found with their times."""
 
 import json
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from models.matchers.library import open_library
 from models.matchers.sift import SiftMatcher
 from models.overlay_parser.checkpoint import CheckpointReader
 from ops.gamepad import PadTrace
+from ops.outcomes import RejectedError
 from ops.overlay.boxes import box_iou
 from ops.overlay.config import LocateConfig
 from ops.overlay.index import TemplateIndex
@@ -75,6 +78,27 @@ def test_an_overlay_that_moves_beside_another_keeps_its_number(index, tmp_path: 
         (track.overlay, track.template_id, track.start_s, track.stop_s) for track in _find(tmp_path / "a.mp4", index)
     ]
     assert tracks == [(0, "ps4-flat-01", 0, 11), (0, "ps4-flat-01", 11, 24), (1, "switch-solid-01", 0, 11)]
+
+
+def test_what_does_not_look_like_its_template_is_rejected_with_the_best_guess(index, tmp_path: Path) -> None:
+    """The library has the design in other colours alone: its keypoints agree, but it looks otherwise."""
+    template = index.templates[0]
+    worn = template.rgba.copy()
+    worn[..., :3] = 255 - worn[..., :3]
+    wrong = replace(index, templates=(replace(template, rgba=worn), *index.templates[1:]))
+    write_overlay_clip(tmp_path / "a.mp4", FIRST, PTS_S, SIZE, gop=60)
+    with pytest.raises(RejectedError) as caught:
+        locate_video(tmp_path / "a.mp4", [wrong], CONFIG, NUM_FRAMES / FPS, SIZE[1])
+    guess = (
+        r"no known overlay: the best guess, ps4-flat-01 at -?\d+ -?\d+ \d+ \d+, looks 0\.\d+ like it \(needs 0\.\d\); "
+    )
+    assert re.match(guess + "import its skin", str(caught.value)), str(caught.value)
+
+
+def test_a_find_says_by_which_way_and_how_sure_it_is(index, tmp_path: Path) -> None:
+    write_overlay_clip(tmp_path / "a.mp4", FIRST, PTS_S[:60], SIZE, gop=60)
+    (track,) = locate_video(tmp_path / "a.mp4", [index], CONFIG, 6.0, SIZE[1])
+    assert track.found_by == "template" and track.found_score is not None and 0.9 < track.found_score <= 1
 
 
 def test_labels_follow_the_overlay_and_are_unknown_without_it(tmp_path: Path) -> None:
