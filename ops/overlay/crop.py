@@ -6,8 +6,6 @@ ever becomes an array. Frame i of both clips and row i of `frames.parquet` are t
 
 from __future__ import annotations
 
-import itertools
-from bisect import bisect_right
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -20,8 +18,9 @@ import numpy.typing as npt
 
 from ops.media.clip_writer import ClipWriter
 from ops.media.damage import DamageWatch
-from ops.media.video import OpenVideo, add_source, decode_frames, open_video
+from ops.media.video import decode_frames, open_video
 from ops.overlay.tracks import Track
+from ops.overlay.views import SAME_TIME_S, Region, Views, make_chain, view_steps
 from ops.skins.template import Template
 from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 
@@ -30,8 +29,6 @@ VERSION: Final = "4"
 
 #: Decoded frames that wait for the encoder at most; a 1080p one takes 3 MB.
 _FRAMES_WAITING: Final = 8
-#: Times that differ by less are one frame's: they are rounded to the container's clock (see `ops.dataset.chunks`).
-_SAME_TIME_S: Final = 1e-4
 #: A span that ends this near the last frame ends with the video: headers tell durations roughly.
 _END_S: Final = 0.1
 #: The gamepad clip has a keyframe at every so many frames, so that a reader can begin near any of them.
@@ -117,18 +114,6 @@ class CropReport:
     damaged: list[tuple[int, int]] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Region:
-    """A part of the source picture and the size it is scaled to; all even, so that chroma stays in place."""
-
-    left: int
-    top: int
-    width: int
-    height: int
-    scaled_width: int
-    scaled_height: int
-
-
 def overlay_region(
     template: Template, affine: npt.NDArray[np.float64], size: tuple[int, int], config: CropConfig
 ) -> Region:
@@ -179,7 +164,7 @@ def crop_video(
         size = video.size
         regions = [overlay_region(templates[t.template_id], np.array(t.affine), size, config) for t in read]
         masks = [mask_box(templates[t.template_id], np.array(t.affine), size, config) for t in tracks]
-        views = _Views(video, read, regions, masks, config)
+        views = Views(video, read, regions, masks, config.game_size)
         times: list[float] = []
         ticks: list[int] = []
         watch = DamageWatch()
@@ -199,7 +184,7 @@ def crop_video(
 
             _consume_behind(decode_frames(video, watch), write)
         start_s = times[0] - video.zero_s
-        start_s = start_s if start_s > _SAME_TIME_S else 0.0  # headers round to microseconds
+        start_s = start_s if start_s > SAME_TIME_S else 0.0  # headers round to microseconds
     since_first_s = np.array(times) - times[0]
     spans = [_crop_span(track, region, since_first_s) for track, region in zip(read, regions, strict=True)]
     return CropReport(
@@ -219,7 +204,7 @@ def _crop_span(track: Track, region: Region, since_first_s: npt.NDArray[np.float
     affine *= [[region.scaled_width / region.width], [region.scaled_height / region.height]]
     # The last frame may be later than the header's duration says.
     stop_s = np.inf if track.stop_s > since_first_s[-1] - _END_S else track.stop_s
-    start, stop = np.searchsorted(since_first_s, [track.start_s - _SAME_TIME_S, stop_s - _SAME_TIME_S]).tolist()
+    start, stop = np.searchsorted(since_first_s, [track.start_s - SAME_TIME_S, stop_s - SAME_TIME_S]).tolist()
     rows = [[round(float(value), _DIGITS) for value in row] for row in affine]
     return CropSpan(start, stop, track.template_id, track.family, rows)
 
@@ -247,7 +232,7 @@ def write_game_view(
         left, top = int(area[0] * width) // 2 * 2, int(area[1] * height) // 2 * 2
         wide, high = int((area[2] - area[0]) * width) // 2 * 2, int((area[3] - area[1]) * height) // 2 * 2
         steps = [("crop", f"{wide}:{high}:{left}:{top}:exact=1")] if (wide, high) != (width, height) else []
-        pull = _make_chain(video, steps + _view_steps(masks, config))
+        pull = make_chain(video, steps + view_steps(masks, config.game_size))
         times: list[float] = []
         keyframe = keyframe_rule(config)
         with ClipWriter(out, config.game_qp) as game:
@@ -259,32 +244,6 @@ def write_game_view(
                     break
                 game.write(pull(frame), now, keyframe(now))
     return np.array(times) - times[0]
-
-
-def _view_steps(masks: Sequence[Sequence[int]], config: CropConfig) -> list[tuple[str, str]]:
-    """Return the filters that make a picture the game view: its size, and boxes painted over."""
-    sized = [("scale", f"{config.game_size}:{config.game_size}:flags=area"), ("format", "yuv420p")]
-    return sized + [("drawbox", f"x={x}:y={y}:w={w}:h={h}:color=black:t=fill") for x, y, w, h in masks]
-
-
-def _make_chain(video: OpenVideo, steps: Sequence[tuple[str, str]]) -> Callable[[Any], Any]:
-    import av
-
-    graph = av.filter.Graph()
-    graph.threads = 1
-    source = add_source(graph, video)
-    sink = graph.add("buffersink")
-    chain = [source, *(graph.add(name, arguments) for name, arguments in steps), sink]
-    for before, after in itertools.pairwise(chain):
-        before.link_to(after)
-    graph.configure()
-
-    def pull(frame: Any) -> Any:
-        source.push(frame)
-        return sink.pull()
-
-    pull.graph = graph  # type: ignore[attr-defined]  # keeps it alive
-    return pull
 
 
 def _consume_behind(frames: Iterable[Any], consume: Callable[[Any], None]) -> None:
@@ -304,85 +263,12 @@ def keyframe_rule(config: CropConfig) -> Callable[[float], bool]:
     seen = [-1, -1]
 
     def rule(now: float) -> bool:
-        slots = [int((now + _SAME_TIME_S) / length_s) for length_s in (config.chunk_s, config.keyframe_s)]
+        slots = [int((now + SAME_TIME_S) / length_s) for length_s in (config.chunk_s, config.keyframe_s)]
         fresh = slots != seen
         seen[:] = slots
         return fresh
 
     return rule
-
-
-class _Views:
-    """The two small pictures of a frame: the overlay's part as of its time, and the painted game view.
-
-    Args:
-        video: that the frames are of.
-        tracks: of the overlay that is followed, by time.
-        regions: the part of the picture that each needs.
-        masks: boxes in the game view to paint.
-        config: see `CropConfig`.
-    """
-
-    def __init__(
-        self,
-        video: OpenVideo,
-        tracks: Sequence[Track],
-        regions: Sequence[Region],
-        masks: Sequence[Sequence[int]],
-        config: CropConfig,
-    ) -> None:
-        self.size = max(r.scaled_width for r in regions), max(r.scaled_height for r in regions)
-        self._starts = [track.start_s - _SAME_TIME_S for track in tracks]
-        self._make = [lambda r=region: _SplitGraph(video, r, self.size, masks, config) for region in regions]
-        self._graphs: dict[int, _SplitGraph] = {}
-
-    def pull(self, frame: Any, now_s: float) -> tuple[Any, Any]:
-        """Return the two pictures of a decoded frame; between spans the overlay's part is where it was before."""
-        number = max(0, bisect_right(self._starts, now_s) - 1)
-        if number not in self._graphs:
-            self._graphs = {number: self._make[number]()}
-        return self._graphs[number].pull(frame)
-
-
-class _SplitGraph:
-    """decoder -> split -> (crop, scale, pad) and (scale, paint): one picture in, two small ones out."""
-
-    def __init__(
-        self,
-        video: OpenVideo,
-        region: Region,
-        size: tuple[int, int],
-        masks: Sequence[Sequence[int]],
-        config: CropConfig,
-    ) -> None:
-        import av
-
-        graph = av.filter.Graph()
-        graph.threads = 1
-        source = add_source(graph, video)
-        split = graph.add("split")
-        pad_view = [
-            ("crop", f"{region.width}:{region.height}:{region.left}:{region.top}:exact=1"),
-            ("scale", f"{region.scaled_width}:{region.scaled_height}:flags=area"),
-            ("format", "yuv420p"),
-        ]
-        if size != (region.scaled_width, region.scaled_height):
-            pad_view.append(("pad", f"{size[0]}:{size[1]}:0:0"))
-        source.link_to(split)
-        self._sinks = []
-        for output, steps in enumerate((pad_view, _view_steps(masks, config))):
-            chain = [*(graph.add(name, arguments) for name, arguments in steps), graph.add("buffersink")]
-            split.link_to(chain[0], output_idx=output)
-            for before, after in itertools.pairwise(chain):
-                before.link_to(after)
-            self._sinks.append(chain[-1])
-        graph.configure()
-        self._source, self._graph = source, graph
-
-    def pull(self, frame: Any) -> tuple[Any, Any]:
-        """Return the two pictures of a decoded frame."""
-        self._source.push(frame)
-        return self._sinks[0].pull(), self._sinks[1].pull()
 
 
 def crop_data(report: CropReport, tracks: Sequence[Track], config: CropConfig) -> dict[str, Any]:

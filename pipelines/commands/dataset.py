@@ -1,5 +1,6 @@
 """`overplay dataset`: what the shards hold, whether they are sound, and published labels in and out."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,51 +80,58 @@ def import_nitrogen(
     ] = _MIN_DENSITY,
 ) -> None:
     """Read published labels; make shards of those whose videos are at hand, and list the others."""
-    from ops.dataset.chunks import ChunkConfig, build_chunks
-    from ops.dataset.shards import build_shards
-    from ops.nitrogen.importer import import_labels
-    from ops.stages.published import MISSING, find_videos, join_videos, write_missing
-    from ops.store.layout import PUBLISHED
-    from ops.store.parallel import SerialMapper
+    from ops.stages.published import find_videos
 
-    store, paths, failed = Store.from_environment(), find_videos(videos or []), []
+    store, paths = Store.from_environment(), find_videos(videos or [])
+    failed: list[str] = []
     rows = []
     for file in files:
-        with progress(f"read {file.name}") as advance:
-            labels = import_labels(
-                store, file, raw, lambda share, name, to=advance: to(int(_PARTS * share), _PARTS, name)
-            )
-        _say_what_was_left_out(labels)
-        if labels.cut_off:
-            failed.append(labels.cut_off)
-        with progress(f"join {file.name}") as advance:
-            reports = join_videos(store, labels.batch, paths, SerialMapper(), progress=lambda a, n, m: advance(n, m, a))
-        for report in reports.values():
-            for unit in report.units:
-                if unit.outcome.kind != "ok" and not unit.outcome.reason.startswith("missing"):
-                    say(f"{unit.video_id}: {unit.outcome.kind}: {unit.outcome.reason}")
-        chunks = build_chunks(store, labels.batch, ChunkConfig(min_density=min_density))
-        shards = build_shards(store, labels.batch)
-        failed += [f"{video_id}: {reason}" for video_id, reason in shards.failed.items()]
-        missing = write_missing(store, labels.batch)
-        rows.append(
-            {
-                "batch": labels.batch,
-                "videos": len(labels.videos),
-                "chunks": labels.num_chunks,
-                "filtered": labels.num_processed,
-                "hours": labels.hours,
-                "videos missing": missing,
-                "chunks joined": chunks.num_chunks,
-                "kept": chunks.num_kept,
-                "shards": shards.num_shards,
-            }
-        )
-        if missing:
-            say(f"{missing} videos are not at hand; {store.uri(f'{PUBLISHED}/{labels.batch}/{MISSING}')} lists them")
+        row, wrong = _import_file(store, file, paths, raw, min_density)
+        rows.append(row)
+        failed += wrong
     show_table("Imported", rows)
     if failed:
         raise fail("\n".join(failed))
+
+
+def _import_file(
+    store: Store, file: Path, paths: Mapping[str, Path], raw: bool, min_density: float
+) -> tuple[dict[str, object], list[str]]:
+    """Import one file of published labels; return its row of the table, and a line for each thing that went wrong."""
+    from ops.dataset.chunks import ChunkConfig, build_chunks
+    from ops.dataset.shards import build_shards
+    from ops.nitrogen.importer import import_labels
+    from ops.stages.published import MISSING, join_videos, write_missing
+    from ops.store.layout import PUBLISHED
+    from ops.store.parallel import SerialMapper
+
+    with progress(f"read {file.name}") as advance:
+        labels = import_labels(store, file, raw, lambda share, name: advance(int(_PARTS * share), _PARTS, name))
+    _say_what_was_left_out(labels)
+    with progress(f"join {file.name}") as advance:
+        reports = join_videos(store, labels.batch, paths, SerialMapper(), progress=lambda a, n, m: advance(n, m, a))
+    for report in reports.values():
+        for unit in report.units:
+            if unit.outcome.kind != "ok" and not unit.outcome.reason.startswith("missing"):
+                say(f"{unit.video_id}: {unit.outcome.kind}: {unit.outcome.reason}")
+    chunks = build_chunks(store, labels.batch, ChunkConfig(min_density=min_density))
+    shards = build_shards(store, labels.batch)
+    missing = write_missing(store, labels.batch)
+    if missing:
+        say(f"{missing} videos are not at hand; {store.uri(f'{PUBLISHED}/{labels.batch}/{MISSING}')} lists them")
+    row: dict[str, object] = {
+        "batch": labels.batch,
+        "videos": len(labels.videos),
+        "chunks": labels.num_chunks,
+        "filtered": labels.num_processed,
+        "hours": labels.hours,
+        "videos missing": missing,
+        "chunks joined": chunks.num_chunks,
+        "kept": chunks.num_kept,
+        "shards": shards.num_shards,
+    }
+    wrong = [labels.cut_off] if labels.cut_off else []
+    return row, wrong + [f"{video_id}: {reason}" for video_id, reason in shards.failed.items()]
 
 
 @app.command("export-nitrogen")

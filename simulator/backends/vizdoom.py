@@ -304,7 +304,7 @@ class VizdoomBackend:
 
 _KEEPER: Final = """\
 for word; do [ "$last" = +viz_instance_id ] && id=$word; last=$word; done
-trap 'kill -9 $engine; wait; [ -n "$id" ] && rm -f /dev/shm/ViZDoom*"$id"; rm -rf {folder}; exit 143' TERM
+trap 'kill -9 $engine; wait; [ -n "$id" ] && rm -f /dev/shm/ViZDoom*"$id"; rm -rf {folder}; exit 138' USR1
 {setpriv} --pdeathsig KILL {engine} "$@" &
 engine=$!
 wait $engine
@@ -316,7 +316,7 @@ def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
 
     The engine runs below a shell. The kernel tells the shell when we die. The shell then ends the engine, and removes
     what the engine shared in memory and our folder. `setpriv` (util-linux) arranges that; where it is missing, a killed
-    parent leaves all of this behind.
+    parent leaves all of this behind. The signal is USR1: a shell cannot trap TERM where whoever started us ignores it.
     """
     import vizdoom
 
@@ -328,7 +328,7 @@ def _tie_to_parent(game: vizdoom.DoomGame, folder: Path) -> None:
     words = {"setpriv": setpriv, "engine": str(engine), "folder": str(folder), "keeper": str(keeper)}
     quoted = {name: shlex.quote(word) for name, word in words.items()}
     keeper.write_text(_KEEPER.format(**quoted))
-    script.write_text('#!/bin/sh\nexec {setpriv} --pdeathsig TERM /bin/sh {keeper} "$@"\n'.format(**quoted))
+    script.write_text('#!/bin/sh\nexec {setpriv} --pdeathsig USR1 /bin/sh {keeper} "$@"\n'.format(**quoted))
     script.chmod(0o755)
     game.set_vizdoom_path(str(script))
 

@@ -61,9 +61,12 @@ def _shared_memory(folder):
 
 
 @pytest.mark.skipif(shutil.which("setpriv") is None, reason="needs setpriv of util-linux")
-def test_a_killed_parent_takes_its_engine_along(tmp_path):
-    code = """
+@pytest.mark.parametrize("before", ["", "signal.signal(signal.SIGTERM, signal.SIG_IGN)"], ids=["usual", "no-term"])
+def test_a_killed_parent_takes_its_engine_along(before: str, tmp_path):
+    code = f"""
+import signal
 import time
+{before}
 from simulator.env import GameEnv
 env = GameEnv("Doom", width=160, height=120)
 env.reset(seed=0)
