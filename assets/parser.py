@@ -23,9 +23,11 @@ _VERSION = "1"
 _NUM_SAMPLES = 12
 #: Seed of the benchmark clips: any, as long as it stays.
 _SEED = 7
-#: Columns of the preview, width of a pad's panel and of an atlas in it, in pixels: chosen by eye.
+#: Columns of the preview, chosen by eye.
 _COLUMNS = 2
+#: Width in pixels of a pad's panel in the preview, chosen by eye.
 _PANEL_PX = 160
+#: Width in pixels of an atlas in the preview, chosen by eye.
 _ATLAS_PX = 256
 
 

@@ -28,8 +28,9 @@ _SOURCE_BYTES_PER_S: Final = 750_000.0
 _HOURS_PER_VIDEO: Final = 1.83
 #: Bytes stored per byte of clips and labels: shards hold the game view and the labels once more. Not measured.
 _STORED_SHARE: Final = 1.6
-#: Times that clips and labels, and source videos, go to or from storage: written once, read once.
+#: Times that clips and labels go to or from storage: written once, read once.
 _KEPT_MOVES: Final = 2.0
+#: Times that a source video does.
 _SOURCE_MOVES: Final = 2.0
 #: Trials of each clip. The rates are their median, lowest and highest.
 _REPEATS: Final = 3

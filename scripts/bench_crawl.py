@@ -30,9 +30,11 @@ _LOGO = {"x": 20, "y": 20, "width": 90, "height": 40, "color": "white", "thickne
 _BRIGHTER = {"brightness": 0.06, "contrast": 1.1}
 #: Options of ffmpeg's encoder.
 _ENCODE = {"vcodec": "libx264", "preset": "veryfast"}
-#: Height in pixels, rate factor and frames between keyframes of the small copy, as sites serve it.
+#: Height in pixels of the small copy: the crawler's own `probe_height`.
 _SMALL_PX = 360
+#: H.264 rate factor of the small copy: chosen, not measured.
 _SMALL_CRF = 33
+#: Frames between keyframes of the small copy: chosen, not measured.
 _SMALL_KEYFRAME = 60
 #: Height in pixels of the spoilt copy.
 _COPY_PX = 240

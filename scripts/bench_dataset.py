@@ -44,8 +44,9 @@ _BATCH_SIZE = 32
 _NUM_SEEKS = 60
 #: Frames a second of the clips.
 _RATE_HZ = 60
-#: Frames between keyframes: every .25 s and every 5 s at 60 Hz.
+#: Frames between keyframes, one every .25 s at 60 Hz.
 _DENSE_KEYFRAME = 15
+#: Frames between keyframes, one every 5 s at 60 Hz.
 _SPARSE_KEYFRAME = 300
 #: Steps of the training whose waits are told.
 _WAIT_STEPS = 300

@@ -40,8 +40,9 @@ _LATENCY_FRAMES: Final = 30
 _SPEED_FRAMES: Final = 1200
 #: Presents a second from which on a game counts as free of the screen.
 _FREE_HZ: Final = 66
-#: Fields of `/proc/PID/stat` after the name: ticks in user mode and in the kernel (proc(5), utime and stime).
+#: Field of `/proc/PID/stat` after the name that holds ticks in user mode (proc(5), utime).
 _UTIME: Final = 11
+#: Field that holds ticks in the kernel (proc(5), stime).
 _STIME: Final = 12
 #: Games whose speed is told at a small size, and the size.
 _SMALL: Final = {"SuperTux": (320, 180), "KoboDeluxe": (320, 180), "Doom": (320, 180)}

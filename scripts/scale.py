@@ -33,9 +33,11 @@ SIZES = (100, 1_000, 10_000, 40_000)
 _BATCH_SIZE = 50
 #: Small sizes are measured over so many videos together.
 _LEAST_VIDEOS = 2_000
-#: What the fake videos are: an hour each, of so many channels and games.
+#: Length of a fake video in seconds.
 _VIDEO_S = 3600.0
+#: Channels of the fake videos.
 _CHANNELS = 900
+#: Games of the fake videos.
 _GAMES = 300
 #: Hours that a crawl may take of a game or a creator: more than there are.
 _NO_LIMIT_H = 1e6
