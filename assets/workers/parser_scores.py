@@ -124,6 +124,7 @@ def score_recordings(
     from models.matchers.library import cached_library, open_library
     from models.overlay_parser.checkpoint import CheckpointReader
     from ops.stages.label_file import LabelJob
+    from ops.stages.label_folder import folder_name
 
     recordings = list_recordings(folder)
     library = open_library((cached_library(), *templates))
@@ -134,7 +135,7 @@ def score_recordings(
         report = job.run(recording.video, out, lambda doing, name=name: say(f"{name}: {doing}"))
         scores = LabelScores.none()
         if report["outcome"] == "ok":
-            scores = pools.add(read_labels(out / name), recording)
+            scores = pools.add(read_labels(out / folder_name(name)), recording)
             delays.append(
                 {
                     "recording": name,

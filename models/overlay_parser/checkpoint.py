@@ -132,6 +132,7 @@ class CheckpointReader:
     """
 
     def __init__(self, folder: Path = SHIPPED, device: str = "cpu") -> None:
+        self._source = folder, device
         self._main = load_predictor(folder, device)
         has_second = (folder / PROCEDURAL.weights).exists()
         self._procedural = load_predictor(folder, device, PROCEDURAL) if has_second else self._main
@@ -139,6 +140,10 @@ class CheckpointReader:
     def __call__(self, template: Template) -> ParserPredictor:
         """Return the predictor for overlays of a template."""
         return self._procedural if is_procedural(template.template_id) else self._main
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Be read from its files again where it is unpickled: what runs the network cannot travel."""
+        return CheckpointReader, self._source
 
 
 @lru_cache(maxsize=2)

@@ -156,18 +156,22 @@ def chunk_sources(
         yield source, span
 
 
-def write_chunk(folder: Path, source: ChunkSource, span: ChunkSpan, raw: PadTrace, processed: PadTrace) -> Path:
-    """Write one chunk of whole-video traces as `<video_id>_chunk_<index>/`; return that folder.
+def write_chunk(
+    folder: Path, source: ChunkSource, span: ChunkSpan, raw: PadTrace, processed: PadTrace, name: str = ""
+) -> Path:
+    """Write one chunk of whole-video traces as `<name>_chunk_<index>/`; return that folder.
 
     Unknown values are null here. `metadata.json` is written last: a chunk without one is not complete.
+    The name is the video's id, where none is given.
     """
     import pyarrow.parquet as pq
 
-    chunk = folder / chunk_id(source.video_id, span.index)
+    chunk = folder / chunk_id(name or source.video_id, span.index)
     chunk.mkdir(parents=True, exist_ok=True)
     rows = slice(span.start_frame, span.stop_frame)
-    pq.write_table(trace_to_table(raw[rows]), chunk / RAW, compression="zstd")
-    pq.write_table(trace_to_table(processed[rows]), chunk / PROCESSED, compression="zstd")
+    for file, trace in ((RAW, raw), (PROCESSED, processed)):
+        with (chunk / file).open("wb") as sink:  # pyarrow opens no path whose bytes are not UTF-8
+            pq.write_table(trace_to_table(trace[rows]), sink, compression="zstd")
     (chunk / METADATA).write_bytes(to_json(chunk_metadata(source, span)))
     return chunk
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +24,15 @@ from ops.overlay.config import LocateConfig
 from ops.overlay.crop import CropConfig, damage_facts
 from ops.overlay.features import Matcher
 from ops.overlay.tracks import Track, main_track
+from ops.stages.label_folder import (
+    PREVIEW,
+    folder_name,
+    readable,
+    remove_labels,
+    scratch_folder,
+    write_report,
+    writing_to,
+)
 from ops.stages.library import Library
 from ops.stages.steps import (
     crop_clips,
@@ -39,10 +47,6 @@ from ops.stages.steps import (
 from ops.store.layout import GAME_CLIP, GAMEPAD_CLIP
 from ops.store.storage import to_json
 
-REPORT: Final = "report.json"
-PREVIEW: Final = "preview.mp4"
-#: The traceback of a video that failed.
-ERROR: Final = "error.txt"
 #: What a report says beside outcome and reason; null until it is known.
 _FACTS: Final = (
     "box",
@@ -91,26 +95,26 @@ class LabelJob:
     delay: DelayConfig = field(default_factory=DelayConfig)
 
     def run(self, video: Path, out: Path, say: Say = lambda _: None) -> dict[str, Any]:
-        """Label a video into `out/<stem>/`; return what `report.json` there holds. Never raises for a bad video."""
+        """Label a video into a folder of `out`; return what `report.json` there holds. Never raises for a bad video.
+
+        Where the report cannot be written either, it is returned all the same, with that for its reason.
+        """
         started = time.monotonic()
-        folder = out / video.stem
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = out / folder_name(video.stem)
         facts: dict[str, Any] = dict.fromkeys(_FACTS)
         try:
+            with writing_to(folder):
+                folder.mkdir(parents=True, exist_ok=True)
+                remove_labels(folder)  # until the new report is written, the folder is not done
             self._label(video, folder, facts, say)
             outcome = Outcome.ok()
         except Exception as error:  # whatever goes wrong with one video is that video's outcome
             outcome = Outcome.from_exception(error)
-        report = {"video_id": video.stem, "outcome": outcome.kind, "reason": outcome.reason, **facts}
-        report["wall_s"] = round(time.monotonic() - started, 3)
-        if outcome.error:
-            (folder / ERROR).write_text(outcome.error)
-        written = to_json(report)
-        (folder / REPORT).write_bytes(written)
-        return dict(json.loads(written))
+            with suppress(OSError):
+                remove_labels(folder)  # some chunks of a video are not its labels
+        return finish(video, folder, outcome, facts, time.monotonic() - started)
 
     def _label(self, video: Path, folder: Path, facts: dict[str, Any], say: Say) -> None:
-        _remove_labels(folder)  # until the new report is written, the folder is not done
         say("probing")
         probed = probe_video(video)
         facts |= {"fps_mean": round(probed.fps_mean, 4), "num_frames": probed.num_frames}
@@ -118,8 +122,9 @@ class LabelJob:
         tracks = find_overlays(video, probed, self.library.folders, self.matchers, self.locate)
         facts |= _found(tracks)
         raw, labels = self._read(video, probed, tracks, facts, say)
-        source = ChunkSource(video.stem, probed.width, probed.height, "", "local", "other", "", ())
-        write_labels(folder, source, tracks, raw, labels)
+        source = ChunkSource(readable(video.stem), probed.width, probed.height, "", "local", "other", "", ())
+        with writing_to(folder):
+            write_labels(folder, source, tracks, raw, labels, folder.name)
         if self.preview:
             say("drawing the preview")
             self._draw(video, probed, folder, tracks, labels, say)
@@ -129,8 +134,7 @@ class LabelJob:
     ) -> tuple[PadTrace, PadTrace]:
         """Return raw and refined labels; add what is learnt on the way to the facts."""
         templates = self.library.templates(tracks)
-        with tempfile.TemporaryDirectory(prefix="overplay-label-") as name:
-            scratch = Path(name)
+        with scratch_folder() as scratch:
             say("cropping")
             report = crop_clips(video, VideoSize.of(probed), scratch, tracks, templates, self.crop)
             facts |= {"num_frames": report.num_frames, **damage_facts(report)}
@@ -147,9 +151,31 @@ class LabelJob:
         """Write the preview; where it cannot be drawn, the labels stay and the reason is told."""
         try:
             draw_preview(video, VideoSize.of(probed), folder / PREVIEW, tracks, labels)
-        except BadInputError as error:
-            (folder / PREVIEW).unlink(missing_ok=True)
-            say(f"no preview: {error}")
+        except Exception as error:  # labels are not lost for a picture of them
+            with suppress(OSError):
+                (folder / PREVIEW).unlink(missing_ok=True)
+            say(f"no preview: {Outcome.from_exception(error).reason}")
+
+
+def failed(video: Path, out: Path, reason: str, wall_s: float) -> dict[str, Any]:
+    """Return, and write, the report of a video whose labelling ended without a word."""
+    folder = out / folder_name(video.stem)
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        remove_labels(folder)
+    return finish(video, folder, Outcome("failed", reason), dict.fromkeys(_FACTS), wall_s)
+
+
+def finish(video: Path, folder: Path, outcome: Outcome, facts: dict[str, Any], wall_s: float) -> dict[str, Any]:
+    """Return, and write, the report of a video."""
+    report = {"video_id": readable(video.stem), "outcome": outcome.kind, "reason": readable(outcome.reason), **facts}
+    report["wall_s"] = round(wall_s, 3)
+    try:
+        write_report(folder, report, outcome.error)
+    except BadInputError as error:
+        reason = outcome.reason if outcome.kind == "failed" else str(error)  # what went wrong first says more
+        report |= {"outcome": "failed", "reason": readable(reason)}
+    return dict(json.loads(to_json(report)))
 
 
 def _found(tracks: Sequence[Track]) -> dict[str, Any]:
@@ -167,7 +193,9 @@ def _found(tracks: Sequence[Track]) -> dict[str, Any]:
     }
 
 
-def write_labels(folder: Path, source: ChunkSource, tracks: Sequence[Track], raw: PadTrace, labels: PadTrace) -> None:
+def write_labels(
+    folder: Path, source: ChunkSource, tracks: Sequence[Track], raw: PadTrace, labels: PadTrace, name: str = ""
+) -> None:
     """Write the labels of a whole video as chunks in the published layout.
 
     Args:
@@ -176,16 +204,8 @@ def write_labels(folder: Path, source: ChunkSource, tracks: Sequence[Track], raw
         tracks: overlays of the video.
         raw: as read, one row per frame; sticks are cut off at their full travel.
         labels: the same, refined.
+        name: what the folders of chunks begin with; the video's id, where none is given.
     """
     clipped = PadTrace(raw.pts_s, raw.buttons, np.clip(raw.sticks, -1, 1), raw.confidence)
     for chunk_source, span in chunk_sources(source, tracks, raw.pts_s):
-        write_chunk(folder, chunk_source, span, clipped, labels)
-
-
-def _remove_labels(folder: Path) -> None:
-    """Remove what labelling wrote before, the report first; other files stay."""
-    for name in (REPORT, PREVIEW, ERROR):
-        (folder / name).unlink(missing_ok=True)
-    for chunk in folder.iterdir():
-        if chunk.is_dir() and chunk.name.startswith(f"{folder.name}_chunk_"):
-            shutil.rmtree(chunk)
+        write_chunk(folder, chunk_source, span, clipped, labels, name)

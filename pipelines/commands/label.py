@@ -1,6 +1,7 @@
 """`overplay label`: what the pad did in videos of this machine; needs no store and no UI."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def label(
-    videos: Annotated[list[Path], typer.Argument(help="Videos with a gamepad overlay.", metavar="VIDEO...")],
+    videos: Annotated[
+        list[Path],
+        typer.Argument(help="Videos with a gamepad overlay, or folders of such videos.", metavar="VIDEO..."),
+    ],
     out: Annotated[Path, typer.Option(help="Folder to write to, one folder per video.")],
     templates: Annotated[
         list[Path] | None,
@@ -48,18 +52,51 @@ def label(
     preview: Annotated[
         bool, typer.Option("--preview", help="Also write preview.mp4, with the box and the read state.")
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Videos in work at once; by default 2, where there are 2 of them and 2 cores."),
+    ] = None,
 ) -> None:
     """Read the pad's state off gamepad overlays: actions per frame with confidence, and a report per video."""
     from ops.outcomes import BadInputError
+    from ops.stages.label_folder import check_out
 
-    _refuse_equal_names(videos)
+    found = _list_videos(videos)
+    _refuse_equal_names(found)
+    try:
+        check_out(out)
+    except BadInputError as error:
+        raise fail(str(error)) from error
     try:
         job = _make_job(templates or (), library, parser, (matcher, xfeat), reader, min_confidence, preview)
     except (BadInputError, ValueError) as error:
         raise typer.BadParameter(str(error)) from error
-    num_failed = sum(report["outcome"] == "failed" for report in _run(job, videos, out))
+    num_failed = sum(report["outcome"] == "failed" for report in _run(job, found, out, jobs))
     if num_failed:
-        raise fail(f"{num_failed} of {len(videos)} videos failed; the reasons are in their report.json")
+        raise fail(f"{num_failed} of {len(found)} videos failed; the reasons stand above, and in their report.json")
+
+
+def _list_videos(arguments: Sequence[Path]) -> list[Path]:
+    """Return the videos that are named, and those that lie in the folders that are named, by name; each once."""
+    from ops.crawl.local_files import EXTENSIONS
+
+    found: dict[Path, Path] = {}
+    for path in arguments:
+        try:
+            inside = sorted(path.iterdir()) if path.is_dir() else None
+        except OSError as error:
+            raise fail(f"{path}: {error.strerror}; expected a folder that can be read; change its rights") from error
+        videos = [path]
+        if inside is not None:
+            videos = [
+                one for one in inside if one.suffix.lower() in EXTENSIONS and one.name[0] != "." and one.is_file()
+            ]
+            if not videos:
+                raise fail(f"{path}: no video in this folder; expected files that end in {', '.join(EXTENSIONS)}")
+            say(f"{path}: {len(videos)} videos")
+        for video in videos:
+            found.setdefault(video.resolve(), video)
+    return list(found.values())
 
 
 def _make_job(
@@ -98,16 +135,27 @@ def _make_job(
     )
 
 
-def _run(job: "LabelJob", videos: Sequence[Path], out: Path) -> Iterator[dict[str, Any]]:
-    """Label one video after the other, say what came of each, and yield its report."""
+def _run(job: "LabelJob", videos: Sequence[Path], out: Path, jobs: int | None) -> Iterator[dict[str, Any]]:
+    """Label videos, say what came of each, and yield its report."""
+    from ops.stages.label_folder import readable
+    from ops.stages.label_many import label_videos, usual_jobs
+
+    doing: dict[Path, str] = {}
+    num_done = 0
     with progress("label") as advance:
-        for number, video in enumerate(videos):
-            advance(number, len(videos), video.name)
-            report = job.run(
-                video, out, lambda doing, n=number, name=video.name: advance(n, len(videos), f"{name}: {doing}")
-            )
-            say(_line(report))
-            yield report
+
+        def tell(video: Path, now: str) -> None:
+            doing[video] = f"{readable(video.name)}: {now}"
+            if now.startswith("no preview"):
+                say(doing[video])
+            advance(num_done, len(videos), "; ".join(doing.values()))
+
+        with closing(label_videos(job, videos, out, jobs or usual_jobs(len(videos)), tell)) as reports:
+            for report in reports:
+                num_done += 1
+                doing = {video: now for video, now in doing.items() if readable(video.stem) != report["video_id"]}
+                say(_line(report))
+                yield report
         advance(len(videos), len(videos), "")
 
 
@@ -123,7 +171,10 @@ def _line(report: dict[str, Any]) -> str:
 
 def _refuse_equal_names(videos: Sequence[Path]) -> None:
     """Videos are told apart by their stem, which is also the folder they get."""
+    from ops.stages.label_folder import readable
+
     stems = [video.stem for video in videos]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
-        raise typer.BadParameter(f"two videos are called {twice[0]!r}; label them into different folders")
+        name = readable(twice[0])
+        raise typer.BadParameter(f"two videos are called '{name}'; label them into different folders")

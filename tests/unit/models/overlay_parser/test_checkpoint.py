@@ -96,3 +96,12 @@ def test_a_second_network_reads_procedural_skins_where_there_is_one(model: Overl
     save_parser(model, tmp_path)
     alone = CheckpointReader(tmp_path)
     assert alone(template) is alone(published)
+
+
+def test_a_reader_at_work_can_be_sent_to_another_process() -> None:
+    import pickle
+
+    reader = CheckpointReader()
+    reader._main._run = lambda *_: None  # what a runtime makes of a network cannot be pickled
+    again = pickle.loads(pickle.dumps(reader))
+    assert isinstance(again, CheckpointReader) and again._main.model.config == reader._main.model.config

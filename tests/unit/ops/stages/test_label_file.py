@@ -1,4 +1,6 @@
+import errno
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,9 @@ from ops.gamepad import PadTrace
 from ops.overlay.boxes import box_iou
 from ops.overlay.config import LocateConfig
 from ops.skins.procedural import make_skin
-from ops.stages.label_file import REPORT, LabelJob
+from ops.stages import label_file
+from ops.stages.label_file import LabelJob
+from ops.stages.label_folder import REPORT, folder_name, readable
 from ops.store.tables import ACTION_SCHEMA, table_to_trace
 from ops.truth.scores import score_trace
 from tests.factories import media
@@ -122,3 +126,77 @@ def test_labelling_again_leaves_nothing_of_the_time_before(job: LabelJob, tmp_pa
     write_overlay_clip(tmp_path / "plain.mp4", None, np.arange(20) / 10, gop=5)
     job.run(tmp_path / "plain.mp4", tmp_path / "out")
     assert sorted(path.name for path in old.iterdir()) == ["notes.txt", REPORT]
+
+
+@pytest.mark.parametrize("stem", ["x" * 246, "Doom: E1M1 100% %d", "a\nb", os.fsdecode(b"bad\xff"), "..", "été 🎮"])
+def test_a_file_of_any_name_gets_labels(stem: str, job: LabelJob, tmp_path: Path) -> None:
+    video = tmp_path / f"{stem}.mp4"
+    write_overlay_clip(tmp_path / "clip.mp4", RENDERER, PTS_S[:16], gop=8)
+    (tmp_path / "clip.mp4").rename(video)
+    said: list[str] = []
+    report = job.run(video, tmp_path / "out", said.append)
+    assert report["outcome"] == "ok", report["reason"]
+    assert report["video_id"] == readable(stem) and not any(line.startswith("no preview") for line in said)
+    (folder,) = (tmp_path / "out").iterdir()
+    assert folder.name == folder_name(stem) and (folder / "preview.mp4").exists()
+    metadata = json.loads((folder / f"{folder.name}_chunk_0000" / "metadata.json").read_text())
+    assert metadata["original_video"]["video_id"] == readable(stem)
+    assert json.loads((folder / REPORT).read_text()) == report
+    job.run(tmp_path / "none" / f"{stem}.mp4", tmp_path / "out")
+    assert not list(folder.glob("*_chunk_*")), "labelling again finds what it wrote before"
+
+
+def test_a_torn_file_of_an_odd_name_is_told_of_in_one_line(job: LabelJob, tmp_path: Path) -> None:
+    video = tmp_path / os.fsdecode(b"bad\xff\n.mp4")
+    video.write_bytes(b"no video")
+    report = job.run(video, tmp_path / "out")
+    assert report["outcome"] == "failed" and report["reason"].isprintable() and report["reason"].encode()
+
+
+def _full(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device", "/labels/a")
+
+
+def test_a_disk_that_fills_up_leaves_no_half_labels(job: LabelJob, tmp_path: Path, monkeypatch) -> None:
+    write_overlay_clip(tmp_path / "clip.mp4", RENDERER, PTS_S, gop=8)
+    whole = label_file.write_chunk
+    monkeypatch.setattr(label_file, "write_chunk", lambda *a: _full() if a[2].index else whole(*a))
+    report = job.run(tmp_path / "clip.mp4", tmp_path / "out")
+    assert report["outcome"] == "failed" and report["reason"].startswith("disk full: ")
+    assert [path.name for path in (tmp_path / "out" / "clip").iterdir()] == [REPORT]
+
+
+def test_a_report_that_cannot_be_written_is_returned(job: LabelJob, tmp_path: Path, monkeypatch) -> None:
+    write_overlay_clip(tmp_path / "plain.mp4", None, np.arange(20) / 10, gop=5)
+    monkeypatch.setattr(Path, "write_bytes", _full)
+    report = job.run(tmp_path / "plain.mp4", tmp_path)
+    assert (report["outcome"], set(report)) == ("failed", FIELDS) and "disk full" in report["reason"]
+
+
+def test_a_preview_that_cannot_be_drawn_takes_no_labels_along(job: LabelJob, tmp_path: Path, monkeypatch) -> None:
+    write_overlay_clip(tmp_path / "clip.mp4", RENDERER, PTS_S[:16], gop=8)
+    monkeypatch.setattr(label_file, "draw_preview", _full)
+    said: list[str] = []
+    report = job.run(tmp_path / "clip.mp4", tmp_path / "out", said.append)
+    assert report["outcome"] == "ok" and said[-1].startswith("no preview: ") and "No space left" in said[-1]
+
+
+@pytest.mark.parametrize("where", ["clip", "clip/clip_chunk_0000"])
+def test_a_folder_that_is_read_only_is_told_of(where: str, job: LabelJob, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "clip" / "clip_chunk_0000").mkdir(parents=True)
+    (tmp_path / "clip" / "clip_chunk_0000" / "metadata.json").write_text("{}")
+
+    def refuse(folder: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / where))
+
+    monkeypatch.setattr(label_file, "remove_labels", refuse)
+    report = job.run(tmp_path / "clip.mp4", tmp_path)
+    assert report["outcome"] == "failed" and "Traceback" not in report["reason"]
+    assert f"no right to write to {tmp_path / where}; expected" in report["reason"]
+
+
+def test_a_file_where_the_folder_goes_is_told_of(job: LabelJob, tmp_path: Path) -> None:
+    (tmp_path / "clip").write_text("mine")
+    report = job.run(tmp_path / "clip.mp4", tmp_path)
+    assert report["outcome"] == "failed" and "a file is in the way" in report["reason"]
+    assert (tmp_path / "clip").read_text() == "mine"

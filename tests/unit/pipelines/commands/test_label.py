@@ -1,4 +1,5 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,51 @@ def test_two_videos_of_one_name_are_refused(run, tmp_path: Path) -> None:
     result = run("label", "a/x.mp4", "b/x.mp4", "--out", tmp_path)
     assert result.exit_code == 2
     assert "two videos are called 'x'" in " ".join(result.output.split())
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_folder_gives_its_videos_each_once(jobs: int, run, tmp_path: Path, monkeypatch) -> None:
+    _use_library_of_one(tmp_path / "library", monkeypatch)
+    folder = tmp_path / "videos"
+    (folder / "below").mkdir(parents=True)
+    write_clip(folder / "plain.mp4")
+    for name in ("B.MKV", "notes.txt", "._a.mp4", "below/c.mp4"):
+        (folder / name).write_bytes(b"no video")
+    result = run("label", folder, folder / "plain.mp4", "--out", tmp_path / "out", "--jobs", jobs)
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert f"{folder}: 2 videos" in result.output and "1 of 2 videos failed" in result.output
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["B", "plain"]
+    assert "B: failed: not a video" in result.output and "plain: rejected: no overlay" in result.output
+
+
+def test_a_folder_without_a_video_is_refused(run, tmp_path: Path) -> None:
+    result = run("label", tmp_path, "--out", tmp_path / "out")
+    assert result.exit_code == 1 and "no video in this folder; expected files that end in .mp4" in result.output
+
+
+@pytest.mark.parametrize("out", ["file", "file/below", "x" * 300, "/proc/none"])
+def test_an_out_that_cannot_be_is_refused_in_one_line(out: str, run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    write_clip(tmp_path / "plain.mp4")
+    result = run("label", tmp_path / "plain.mp4", "--out", tmp_path / out)
+    assert result.exit_code == 1 and len(result.output.splitlines()) == 1
+    assert "expected a folder" in result.output and "--out" in result.output
+
+
+def test_one_label_folder_that_cannot_be_written_stops_no_other_video(run, tmp_path: Path, monkeypatch) -> None:
+    _use_library_of_one(tmp_path / "library", monkeypatch)
+    for name in ("one", "two"):
+        write_clip(tmp_path / f"{name}.mp4")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "one").write_text("mine")
+    result = run("label", tmp_path / "one.mp4", tmp_path / "two.mp4", "--out", tmp_path / "out")
+    assert result.exit_code == 1 and "Traceback" not in result.output
+    assert "one: failed: cannot write: a file is in the way" in result.output and "two: rejected" in result.output
+
+
+def test_names_that_no_terminal_shows_are_spelled_out(run, tmp_path: Path, monkeypatch) -> None:
+    _use_library_of_one(tmp_path / "library", monkeypatch)
+    name = tmp_path / os.fsdecode(b"a\xff\x1b[31m\n.mp4")
+    name.write_bytes(b"no video")
+    result = run("label", name, "--out", tmp_path / "out")
+    assert result.exit_code == 1 and r"a\udcff\x1b[31m\n: failed: not a video" in result.output
