@@ -11,7 +11,7 @@ from assets.support.folders import build_folder, input_content, local_folder
 from assets.support.metadata import folder_metadata, md_picture
 from assets.support.naming import labelled, labelled_by_batch
 from assets.support.stages import materialize_stage, read_inputs, stage_checks
-from assets.workers.drawing import draw_crops, draw_location, find_ok
+from assets.workers.drawing import draw_crops, draw_location, find_ok, has_source
 from models.matchers import DEFAULT_MATCHER, MatcherKind
 from models.matchers.choice import choose_matchers
 from models.matchers.library import VERSION as LIBRARY_VERSION
@@ -29,6 +29,7 @@ from ops.skins.template import Template, load_library
 from ops.stages.crops import CropVideo
 from ops.stages.fingerprints import fingerprint_video
 from ops.stages.locations import LocateVideo
+from ops.stages.sources import remove_sources
 from ops.store.batch import Stage, Unit, read_batch
 from ops.store.layout import (
     CATALOG,
@@ -67,6 +68,11 @@ class Locating(config_of(LocateConfig)):
 
 class Cropping(config_of(crop_ops.CropConfig)):
     """What is kept of a video."""
+
+    keep_raw: bool = Field(
+        default=True,
+        description="Keep a video's source once its crops are made. Without it, stale crops cost another download.",
+    )
 
 
 @dg.asset(**labelled(TEMPLATES, _TEMPLATES_VERSION, {"opencv"}))
@@ -127,7 +133,12 @@ def crops(
     content = input_content(store, TEMPLATES)
     stage = Stage(CROPS, crop_ops.VERSION, config.to_op(), (content,))
     crop = CropVideo(LIBRARY_KEY, content, config.to_op())
-    return materialize_stage(context, store, mapper, stage, read_inputs(LOCATIONS), crop, _preview_crops)
+    result = materialize_stage(context, store, mapper, stage, read_inputs(LOCATIONS), crop, _preview_crops)
+    if not config.keep_raw:
+        for batch in context.partition_keys:
+            count = remove_sources(store, batch, read_batch(store, CROPS, batch))
+            context.log.info(f"{batch}: {count} sources removed, whose crops are made")
+    return result
 
 
 @dg.asset(
@@ -181,7 +192,8 @@ def _preview_library(library: Sequence[Template]) -> str:
 
 def _preview_locations(store: Store, batch: str, units: Sequence[Unit]) -> str:
     videos = {unit.video_id: unit for unit in read_batch(store, VIDEOS, batch)}
-    pictures = [draw_location(store, batch, videos[unit.video_id], unit) for unit in find_ok(units, _MAX_PICTURES)]
+    shown = [unit for unit in units if has_source(store, batch, videos[unit.video_id])]
+    pictures = [draw_location(store, batch, videos[unit.video_id], unit) for unit in find_ok(shown, _MAX_PICTURES)]
     return md_picture(encode(grid(pictures, 2), _JPEG_QUALITY), "Found boxes") if pictures else ""
 
 

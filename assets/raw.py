@@ -17,6 +17,7 @@ from ops.crawl.catalog import CATALOG_KEY, Video, batch_ids, batch_units, batch_
 from ops.crawl.discovery import crawl_tick
 from ops.crawl.liveness import dead_videos, note_downloads, probe_liveness
 from ops.stages import videos as video_ops
+from ops.stages.sources import note_downloaded, source_state
 from ops.store.batch import Unit
 from ops.store.layout import CATALOG, LIBRARY_KEY, TEMPLATES, VIDEOS
 from ops.store.parallel import Mapper
@@ -94,6 +95,17 @@ def videos(
     overlay = _overlay_probe(context, store, options.probe_height)
     ledger = read_catalog(store, context.partition_keys)
     urls = {video_id: url for batch in context.partition_keys for video_id, url in batch_urls(ledger, batch).items()}
+    batches = {video.video_id: video.batch for video in ledger}
+
+    def is_needed(unit: Unit) -> bool:
+        return source_state(store, batches[unit.video_id], unit.video_id) == "needed"
+
+    def note(units: Sequence[Unit]) -> None:
+        note_downloads(store, {unit.video_id: unit.outcome.reason for unit in units}, _now())
+        for unit in units:
+            if unit.outcome.kind == "ok":
+                note_downloaded(store, batches[unit.video_id], unit.video_id)
+
     return materialize_stage(
         context,
         store,
@@ -102,8 +114,8 @@ def videos(
         lambda _, batch: batch_units(ledger, batch),
         video_ops.DownloadVideo(options, urls, overlay=overlay, dead=frozenset(dead_videos(ledger))),
         _preview_videos,
-        outdated=lambda unit: video_ops.turned_away_otherwise(unit, overlay),
-        note=lambda units: note_downloads(store, {unit.video_id: unit.outcome.reason for unit in units}, _now()),
+        outdated=lambda unit: video_ops.turned_away_otherwise(unit, overlay) or is_needed(unit),
+        note=note,
     )
 
 

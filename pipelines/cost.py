@@ -86,7 +86,7 @@ class Fleet:
         cores: of each.
         gpus: of each; with any, labels are read there.
         gpu_frames_per_s: that one GPU reads; no rate of this machine, so it must be given or is NVIDIA's budget figure.
-        keep_raw: whether downloads stay.
+        keep_raw: whether downloads stay once their crops are made, as in the config of `overlay/crops`.
         source_bytes_per_s: of the videos, 6 Mbit/s by default.
         hours_per_video: mean length.
     """
@@ -95,7 +95,7 @@ class Fleet:
     cores: int = CORES
     gpus: int = 0
     gpu_frames_per_s: float = GPU_FRAMES_PER_S
-    keep_raw: bool = False
+    keep_raw: bool = True
     source_bytes_per_s: float = _SOURCE_BYTES_PER_S
     hours_per_video: float = _HOURS_PER_VIDEO
 

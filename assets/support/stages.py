@@ -13,8 +13,9 @@ from assets.support.checks import check_no_problems
 from assets.support.metadata import batch_metadata
 from assets.support.naming import to_key
 from assets.support.progress import Progress
+from ops.stages.sources import source_state
 from ops.store.batch import BatchReport, Stage, StageFunction, Unit, read_batch, run_batch
-from ops.store.layout import manifest_key
+from ops.store.layout import VIDEOS, manifest_key
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, fingerprint, sha256_file
 
@@ -162,6 +163,7 @@ def unaccounted(inputs: Sequence[Unit], outputs: Sequence[Unit]) -> list[str]:
 def broken_files(store: Store, stage: Stage, batch: str, units: Sequence[Unit]) -> list[str]:
     """Return `key: what is wrong` of files that are missing or not what their unit's record says.
 
+    Sources that were removed because their crops are made are not missing.
     To have such a video done again, remove its `unit.json` and materialize the batch.
     """
     broken = []
@@ -172,6 +174,8 @@ def broken_files(store: Store, stage: Stage, batch: str, units: Sequence[Unit]) 
                 with store.reading(key) as path:
                     found = sha256_file(path)
             except FileNotFoundError:
+                if stage.asset == VIDEOS and source_state(store, batch, unit.video_id):
+                    continue
                 broken.append(f"{key}: missing")
                 continue
             if found != expected:

@@ -14,7 +14,7 @@ from ops.gamepad import PadTrace
 from ops.media.limits import PICTURE_LIMITS
 from ops.media.sandbox import call
 from ops.store.batch import Unit
-from ops.store.layout import CROPS, VIDEOS
+from ops.store.layout import CROPS, VIDEOS, unit_key
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 
@@ -35,6 +35,12 @@ def read_frames(store: Store, key: str, count: int) -> list[tuple[float, Picture
 def find_ok(units: Sequence[Unit], count: int) -> list[Unit]:
     """Return the first ok units."""
     return [unit for unit in units if unit.outcome.kind == "ok"][:count]
+
+
+def has_source(store: Store, batch: str, video: Unit) -> bool:
+    """Return whether a video's source is there; it may have been removed once its crops were made."""
+    name = video.outcome.data.get("path")
+    return name is not None and store.exists(unit_key(VIDEOS, batch, video.video_id, name))
 
 
 def draw_location(store: Store, batch: str, video: Unit, location: Unit) -> Picture:

@@ -15,6 +15,7 @@ from ops.outcomes import Outcome
 from ops.overlay.crop import CropConfig, crop_data
 from ops.overlay.tracks import track_from
 from ops.stages.library import Library, local_library
+from ops.stages.sources import reading_source
 from ops.stages.steps import crop_clips
 from ops.store.batch import Work
 from ops.store.layout import FRAME_TABLE, GAME_CLIP, GAMEPAD_CLIP, UNIT, VIDEOS
@@ -40,7 +41,7 @@ class CropVideo:
         tracks = [track_from(record) for record in data["tracks"]]
         templates = Library((local_library(work.store, self.library, self.content),)).templates(tracks)
         with (
-            work.store.reading(work.sibling(VIDEOS, data["video"])) as path,
+            reading_source(work, data["video"]) as path,
             tempfile.TemporaryDirectory(prefix="overplay-crop-") as scratch,
         ):
             report = crop_clips(path, _size_of(work), Path(scratch), tracks, templates, self.config)

@@ -108,7 +108,7 @@ def scratch_folder() -> Iterator[Path]:
             raise
         place = tempfile.gettempdir()
         raise BadInputError(
-            f"disk full: no space for clips in {place}; expected some 10 MB a minute; {advice}"
+            f"disk full: no space for clips in {place}; expected room for two small clips; {advice}"
         ) from error
 
 

@@ -11,9 +11,9 @@ from ops.overlay.config import LocateConfig
 from ops.overlay.features import Matcher
 from ops.overlay.tracks import main_track
 from ops.stages.library import local_library
+from ops.stages.sources import reading_source
 from ops.stages.steps import find_overlays
 from ops.store.batch import Work
-from ops.store.layout import VIDEOS
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class LocateVideo:
         """Return the video's tracks as the outcome's data; a video that shows no overlay is rejected."""
         data = work.unit.outcome.data
         folders: tuple[Path, ...] = (local_library(work.store, self.library, self.content),)
-        with work.store.reading(work.sibling(VIDEOS, data["path"])) as path:
+        with reading_source(work, data["path"]) as path:
             tracks = find_overlays(path, VideoProbe.from_dict(data["probe"]), folders, self.matchers, self.config)
         main = main_track(tracks)
         outcome = Outcome.ok(

@@ -32,6 +32,8 @@ ROLLOUTS: Final = "policy/rollouts"
 
 #: Record of one video: its outcome and its files. Written last, it makes the video done.
 UNIT: Final = "unit.json"
+#: Beside the record of a video of `raw/videos`: that its source was removed, or is needed again (`ops.stages.sources`).
+SOURCE_STATE: Final = "source.json"
 #: Record of a batch, or of an asset that is one folder. Written last; readers follow it alone.
 MANIFEST: Final = "manifest.json"
 #: Folder of the template library in `overlay/templates`.

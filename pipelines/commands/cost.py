@@ -24,7 +24,9 @@ def cost(
     gpu_frames_per_s: Annotated[
         float, typer.Option(min=1, help="Frames that one GPU reads a second.")
     ] = GPU_FRAMES_PER_S,
-    keep_raw: Annotated[bool, typer.Option("--keep-raw", help="Keep the downloads.")] = False,
+    keep_raw: Annotated[
+        bool, typer.Option(help="Keep each download once its crops are made, as `keep_raw` of overlay/crops says.")
+    ] = True,
     measure: Annotated[bool, typer.Option("--measure", help="Measure this machine first, and keep that.")] = False,
 ) -> None:
     """Print core-hours, GPU-hours, bytes and days for labelling so many hours, with their spread."""

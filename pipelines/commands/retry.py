@@ -1,11 +1,14 @@
 """`overplay retry`: take single videos through the lineage again, and leave the others of their batches alone."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ops.store.layout import ACTIONS, CROPS, LOCATIONS, RAW_ACTIONS, VIDEOS
 from pipelines.commands.console import fail, quiet_libraries, say
+
+if TYPE_CHECKING:
+    from ops.store.storage import Store
 
 
 def retry(
@@ -35,12 +38,22 @@ def retry(
             mine = [name for name in videos if rows[name].batch == batch]
             instance.add_dynamic_partitions(VIDEO_BATCHES.name, [batch])
             tags = {ONLY_TAG: ",".join(mine)}
-            report = run_job(instance, "batch", "test" if serial else "local", batch, tags=tags)
+            engine = "test" if serial else "local"
+            report = run_job(instance, "batch", engine, batch, tags=tags)
+            if _lack_sources(store, batch, mine):  # which the next run downloads again
+                report = run_job(instance, "batch", engine, batch, tags=tags)
             if not report.success:
                 say(f"{batch}: {report.error}")
             failed |= _show(store, batch, mine) or not report.success
     if failed:
         raise typer.Exit(1)
+
+
+def _lack_sources(store: "Store", batch: str, videos: list[str]) -> bool:
+    """Return whether a video is stale whose source was removed."""
+    from ops.stages.sources import source_state
+
+    return any(source_state(store, batch, video) == "needed" for video in videos)
 
 
 def _show(store: object, batch: str, videos: list[str]) -> bool:

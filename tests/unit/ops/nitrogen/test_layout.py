@@ -72,7 +72,9 @@ def test_a_chunk_is_complete_when_its_metadata_is_there(tmp_path: Path, monkeypa
     write_bytes, write_table = Path.write_bytes, pq.write_table
     monkeypatch.setattr(Path, "write_bytes", lambda path, data: written.append(path.name) or write_bytes(path, data))
     monkeypatch.setattr(
-        pq, "write_table", lambda table, path, **kw: written.append(Path(path.name).name) or write_table(table, path, **kw)
+        pq,
+        "write_table",
+        lambda table, to, **kw: written.append(Path(to.name).name) or write_table(table, to, **kw),
     )
     folder = write_chunk(tmp_path, SOURCE, ChunkSpan(0, 0, 2, 0, 4), _trace(4), _trace(4))
     assert written == ["actions_raw.parquet", "actions_processed.parquet", "metadata.json"]
