@@ -4,7 +4,6 @@ The sessions are dagster-ray's resources. What they do differently here is writt
 """
 
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +18,6 @@ from pydantic import Field
 WORKER_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "OPENCV_FOR_THREADS_NUM": "1"}
 #: Of a local session, in bytes: items and results are small, videos travel as paths.
 _OBJECT_STORE_BYTES = 256 * 1024**2
-#: Random bytes of a local session's token.
-_TOKEN_BYTES = 32
 #: The session starts when the mapper first has two items, not with the run: a run with nothing to do never pays.
 _WHEN_NEEDED = Lifecycle(create=False)
 
@@ -51,11 +48,7 @@ class MachineRay(LocalRay):
 
     def connect(self, context: dg.InitResourceContext) -> Any:
         """Start the session."""
-        _set_ray_defaults()
         os.environ.update({name: os.environ.get(name, value) for name, value in WORKER_ENVIRONMENT.items()})
-        # Ray listens on all interfaces; a token of this session keeps other people out, and off the disk.
-        if "RAY_AUTH_MODE" not in os.environ:
-            os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(_TOKEN_BYTES))
         return super().connect(context)
 
     def cleanup(self, context: dg.InitResourceContext, exception: BaseException | None) -> None:
@@ -96,7 +89,6 @@ class AddressRay(RayResource):
 
     def connect(self, context: dg.InitResourceContext) -> Any:
         """Connect; dagster-ray tries again for two minutes."""
-        _set_ray_defaults()
         return super().connect(context)
 
 
@@ -108,7 +100,6 @@ class RunRay(KubeRayCluster):
 
     def connect(self, context: dg.InitResourceContext) -> Any:
         """Connect through the head's service."""
-        _set_ray_defaults()
         return super().connect(context)
 
 
@@ -170,10 +161,3 @@ def join(session: RayResource, context: dg.InitResourceContext) -> None:
         session.wait(context)
         session.on_ready(context)
     session.connect(context)
-
-
-def _set_ray_defaults() -> None:
-    """Set what Ray reads from the environment, where nobody has."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    # Ray's own 15 starves workers wherever anything else computes: their time limits then hit innocent videos.
-    os.environ.setdefault("RAY_worker_niceness", "0")

@@ -1,9 +1,13 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from ops.store.parallel import Mapper
+from pipelines.instance import REPOSITORY
 from pipelines.resources.mapping import RayMapper, SerialMapper
 from pipelines.resources.sessions import on_this_machine
 from tests.unit.pipelines.resources.work import die_at_two, die_once, double
@@ -67,3 +71,22 @@ def test_runs_of_one_process_share_the_session(ray_mapper: RayMapper) -> None:
         result = dg.materialize([doubled], resources={"mapper": RayMapper(ray=on_this_machine())})
         assert result.output_for_node("doubled") == [2, 4]
         assert ray.get_runtime_context().get_job_id() == session
+
+
+def test_a_session_of_a_users_own_process_has_a_token() -> None:
+    """These tests run without Ray's tokens; a user does not. Ray reads the mode when dagster-ray imports it."""
+    code = """
+import os
+import dagster as dg
+import pipelines.definitions
+from pipelines.resources.mapping import RayMapper
+from pipelines.resources.sessions import on_this_machine
+
+with dg.build_resources({"mapper": RayMapper(ray=on_this_machine(1))}) as made:
+    print(sorted(result for _, result in made.mapper.map(len, [[1], [1, 2]])), len(os.environ["RAY_AUTH_TOKEN"]))
+"""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("RAY_", "OVERPLAY_"))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.split("\n")[-2:] == ["[1, 2] 64", ""], done.stderr[-2000:]
