@@ -41,8 +41,6 @@ from ops.truth.recordings import Recording
 CONFIG = LocateConfig()
 #: A find is at the true place if its box overlaps the true one by this much.
 _RIGHT_IOU = 0.8
-#: Rivals of one search that are judged.
-_MOST_JUDGED = 8
 
 
 def only(index: TemplateIndex, wanted: Callable[[Template], bool]) -> TemplateIndex:
@@ -67,7 +65,7 @@ def judged(video: Path, truth: Recording | None, indices: Sequence[TemplateIndex
         libraries.append([only(index, lambda template: template.family != truth.family) for index in indices])
     rows: dict[str, dict[str, Any]] = {}
     for library in libraries:
-        for found in search_places(sampled, library, CONFIG)[:_MOST_JUDGED]:
+        for found in search_places(sampled, library, CONFIG):
             name, evidence = found.template.template_id, weigh(found.template, found.affine, found.inliers, frames)
             box = [value * height / frames[0].shape[0] for value in drawn_box(found.template, found.affine)]
             overlap = box_iou(box, truth.box) if truth and truth.box else 0.0

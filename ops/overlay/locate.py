@@ -7,7 +7,7 @@ robust fit. So small and translucent overlays gather the inliers that no single 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -23,13 +23,15 @@ from ops.overlay.index import TemplateIndex
 from ops.skins.template import Pixels, Template
 
 #: Changes when the same frames and templates would give another place.
-VERSION: Final = "8"
+VERSION: Final = "9"
 
 
 #: Templates with this share of the best one's inliers are compared by their looks. Not measured.
 _RIVAL_INLIERS: Final = 0.5
 #: At most so many are.
 _MOST_RIVALS: Final = 12
+#: So many of these are handed out, the most alike first. Not measured.
+_MOST_YIELDED: Final = 4
 #: Those that share this much of the smaller box are one place: colourways of a design, or a design drawn in part.
 _RIVAL_SHARE: Final = 0.8
 #: Looks are compared in a region with a rim of this share of the box around it.
@@ -69,7 +71,7 @@ def search_frames(
     rows: Sequence[int] | None = None,
     hidden: Sequence[Box] = (),
 ) -> Found | None:
-    """Return the overlay that frames show at one place, None if there is none.
+    """Return the overlay that frames show at one place, of one scale, None if there is none.
 
     Args:
         sampled: spread over the time in question.
@@ -78,7 +80,7 @@ def search_frames(
         rows: the frames to look at; all by default.
         hidden: parts of the picture to leave out.
     """
-    return next(iter(search_places(sampled, indices, config, rows, hidden)), None)
+    return next(search_places(sampled, indices, config, rows, hidden, ways=(False,)), None)
 
 
 def search_places(
@@ -87,34 +89,49 @@ def search_places(
     config: LocateConfig,
     rows: Sequence[int] | None = None,
     hidden: Sequence[Box] = (),
-) -> list[Found]:
-    """Return what frames may show at one place, the most alike first; arguments as of `search_frames`.
+    ways: Sequence[bool] = (False, True),
+) -> Iterator[Found]:
+    """Yield what frames may show at one place, the most alike first; arguments as of `search_frames`.
 
-    Each has the inliers that are asked for. Whether it is right is for `ops.overlay.evidence` to say.
+    Each has the inliers that are asked for. Whether it is right is for `ops.overlay.evidence` to say. When all are
+    taken that have one scale, such follow whose scales of x and y differ: the picture may be squeezed. `ways` says
+    which of the two are looked for.
     """
     rows = range(len(sampled.frames)) if rows is None else rows
-    places = [p for p in _search(sampled, rows, hidden, indices, config) if p.inliers >= config.min_inliers]
-    if not places:
-        return []
-    return _most_alike(places, indices[0].templates, [sampled.frames[row] for row in rows])
-
-
-def _search(
-    sampled: SampledFrames,
-    rows: Sequence[int],
-    hidden: Sequence[Box],
-    indices: Sequence[TemplateIndex],
-    config: LocateConfig,
-) -> list[_Place]:
-    """Return the places of the most promising templates, the best first."""
+    frames = [sampled.frames[row] for row in rows]
     described = [
         [features[~_inside(features, hidden)] for features in sampled.features(index.matcher, rows)]
         for index in indices
     ]
     by_words = [index.words.matches(features, config.ratio) for index, features in zip(indices, described, strict=True)]
+    for squeezed in ways:
+        found = _search(described, by_words, indices, config, squeezed)
+        places = [place for place in found if place.inliers >= config.min_inliers]
+        if squeezed:
+            places = [place for place in places if place.affine[0, 0] != place.affine[1, 1]]
+        if places:
+            yield from _most_alike(places, indices[0].templates, frames)[:_MOST_YIELDED]
+
+
+def _search(
+    described: Sequence[Sequence[Features]],
+    by_words: Sequence[list[tuple[Points, Points]]],
+    indices: Sequence[TemplateIndex],
+    config: LocateConfig,
+    squeezed: bool,
+) -> list[_Place]:
+    """Return the places of the most promising templates, the best first.
+
+    Args:
+        described: of each matcher, the features of each picture.
+        by_words: of each matcher, the matches of each template that visual words give.
+        indices: of each matcher.
+        config: see `LocateConfig`.
+        squeezed: see `fit_place`.
+    """
     ways = by_words if len(by_words) == 1 else [*by_words, list(map(_pooled, zip(*by_words, strict=True)))]
     # Where one matcher finds hardly anything right, what it finds wrong must not hide what another one finds.
-    ranked = _fit_places([matched for way in ways for matched in enumerate(way)], config)
+    ranked = _fit_places([matched for way in ways for matched in enumerate(way)], config, squeezed)
     first = {place.number: place for place in reversed(ranked)}
     ranked = [place for place in ranked if place is first[place.number]]
 
@@ -129,7 +146,7 @@ def _search(
         )
         return place.number, _pooled(found)
 
-    return _fit_places(in_threads(match, ranked[: config.shortlist]), config)
+    return _fit_places(in_threads(match, ranked[: config.shortlist]), config, squeezed)
 
 
 def _pooled(matches: Iterable[tuple[Points, Points]]) -> tuple[Points, Points]:
@@ -188,8 +205,10 @@ class _Place(NamedTuple):
     inliers: int
 
 
-def _fit_places(matched: Iterable[tuple[int, tuple[Points, Points]]], config: LocateConfig) -> list[_Place]:
+def _fit_places(
+    matched: Iterable[tuple[int, tuple[Points, Points]]], config: LocateConfig, squeezed: bool
+) -> list[_Place]:
     """Return the place of each template (number, matches) that has one, the most agreed first."""
-    fitted = ((number, fit_place(*points, config)) for number, points in matched)
+    fitted = ((number, fit_place(*points, config, squeezed)) for number, points in matched)
     places = [_Place(number, *place) for number, place in fitted if place is not None]
     return sorted(places, key=lambda place: -place.inliers)

@@ -27,8 +27,6 @@ from ops.overlay.presence import Presence, find_change, shown_runs
 
 #: More overlays than this are not looked for.
 _MOST_OVERLAYS: Final = 6
-#: Of the rivals for a place, so many are judged, the most alike first. Not measured.
-_MOST_JUDGED: Final = 4
 #: No overlay is looked for in fewer frames than this.
 _LEAST_FRAMES: Final = 3
 #: Around an overlay that was found, as a share of its width, nothing else is looked for.
@@ -137,7 +135,7 @@ def _find_overlays(
     rows = list(range(len(sampled.frames)))
 
     def search(hidden: Sequence[Box]) -> _Shown | None:
-        for found in search_places(sampled, indices, config, rows, hidden)[:_MOST_JUDGED]:
+        for found in search_places(sampled, indices, config, rows, hidden):
             shown = _where_shown(found, sampled, rows)
             if shown.evidence.stands(config):
                 return shown

@@ -25,7 +25,8 @@ def test_a_place_is_fitted_through_outliers() -> None:
 def test_a_turned_fit_is_none(turn_deg: float) -> None:
     source, turn = _points(), np.radians(turn_deg)
     matrix = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
-    assert fit_place(source, (source @ matrix.T + 400).astype(np.float32), LocateConfig()) is None
+    for squeezed in (False, True):
+        assert fit_place(source, (source @ matrix.T + 400).astype(np.float32), LocateConfig(), squeezed) is None
 
 
 @pytest.mark.parametrize("scale", [0.05, 3.0])
@@ -58,4 +59,28 @@ def test_matches_that_agree_on_nothing_fit_no_place_of_weight() -> None:
     rng = np.random.default_rng(3)
     target = rng.uniform(0, 700, (60, 2)).astype(np.float32)
     fitted = fit_place(_points(), target, LocateConfig())
+    assert fitted is None or fitted[1] < LocateConfig().min_inliers
+
+
+@pytest.mark.parametrize("across", [0.75, 0.9, 1.33])
+def test_a_squeezed_place_has_two_scales(across: float) -> None:
+    source = _points()
+    target = (source * np.array([0.8 * across, 0.8]) + np.array([40, 90])).astype(np.float32)
+    target[:20] = np.random.default_rng(1).uniform(0, 700, (20, 2))
+    fitted = fit_place(source, target, LocateConfig(), squeezed=True)
+    assert fitted is not None and 38 <= fitted[1] <= 42
+    np.testing.assert_allclose(fitted[0], [[0.8 * across, 0, 40], [0, 0.8, 90]], atol=0.02)
+
+
+def test_matches_that_are_a_little_off_keep_one_scale() -> None:
+    rng, source = np.random.default_rng(5), _points()
+    fitted = fit_place(
+        source, (source * 0.7 + rng.normal(0, 0.6, (60, 2)) + 30).astype(np.float32), LocateConfig(), squeezed=True
+    )
+    assert fitted is not None and fitted[0][0, 0] == fitted[0][1, 1] == pytest.approx(0.7, abs=0.005)
+
+
+def test_a_place_squeezed_beyond_what_pictures_are_is_none_of_weight() -> None:
+    source = _points()
+    fitted = fit_place(source, (source * np.array([0.4, 1.0]) + 5).astype(np.float32), LocateConfig(), squeezed=True)
     assert fitted is None or fitted[1] < LocateConfig().min_inliers

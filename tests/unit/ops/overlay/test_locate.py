@@ -10,6 +10,7 @@ from ops.outcomes import RejectedError
 from ops.overlay import locate
 from ops.overlay.boxes import box_iou
 from ops.overlay.config import LocateConfig
+from ops.overlay.evidence import weigh
 from ops.overlay.features import pooled_matches
 from ops.overlay.frames import SampledFrames
 from ops.overlay.index import TemplateIndex
@@ -141,3 +142,17 @@ def test_no_rival_has_fewer_keypoints_than_are_asked_for() -> None:
     assert inliers["ps4-flat-01"] < inliers["worn"]
     asked = replace(CONFIG, min_inliers=inliers["ps4-flat-01"] + 1)
     assert [found.template.template_id for found in search_places(sampled, [index], asked)] == ["worn"]
+
+
+@pytest.mark.parametrize("size", [(480, 480), (640, 400)])
+def test_an_overlay_in_a_squeezed_picture_has_two_scales(index: TemplateIndex, size: tuple[int, int]) -> None:
+    import cv2
+
+    renderer = place("ps4-flat-01", 300, 200.4, 100.2, 0.9)
+    frames = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in overlay_frames(renderer, 6, SMALL)[0]]
+    sampled = SampledFrames(frames, CONFIG.frames_per_picture)
+    squeeze = np.array(size) / SMALL
+    found = [one for one in search_places(sampled, [index], CONFIG) if one.affine[0, 0] != one.affine[1, 1]]
+    assert found and found[0].template.template_id == "ps4-flat-01"
+    np.testing.assert_allclose(found[0].affine, renderer.affine * squeeze[:, None], rtol=0.02, atol=1.5)
+    assert weigh(*found[0][:3], frames).stands(CONFIG)
