@@ -1,0 +1,1 @@
+"""The overlay detector: finds gamepad overlays, and the places of their controls, without a template."""

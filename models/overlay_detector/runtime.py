@@ -1,0 +1,59 @@
+"""The shipped detector at work, through ONNX Runtime: no learning library is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ops.gamepad import Floats
+from ops.outcomes import BadInputError
+from ops.overlay import detect
+from ops.overlay.detect import DetectConfig, Detection, Network
+from ops.skins.template import Pixels
+
+#: The checkpoint that a clone has.
+SHIPPED: Final = Path(__file__).parent / "shipped"
+#: The exported network in a checkpoint's folder.
+EXPORTED: Final = "model.onnx"
+
+
+@lru_cache(maxsize=4)
+def load_network(folder: Path = SHIPPED, threads: int = 1) -> Network:
+    """Return what runs a checkpoint's network on one input.
+
+    Args:
+        folder: the checkpoint's.
+        threads: that it may take.
+
+    Raises:
+        BadInputError: the exported network is missing or cannot be loaded.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 3
+    try:
+        data = (folder / EXPORTED).read_bytes()
+        session: Any = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime raises classes of its own for every kind of damage
+        reason = " ".join(str(error).split())[:300]
+        raise BadInputError(f"overlay detector {folder}: {reason}; expected an ONNX model {EXPORTED}") from error
+
+    def run(channels: Pixels) -> Floats:
+        inputs = np.ascontiguousarray(channels.transpose(2, 0, 1)[None])
+        (maps,) = session.run(None, {"inputs": inputs})
+        return np.asarray(maps[0], dtype=np.float32)
+
+    return run
+
+
+def detect_overlays(
+    frames: Sequence[Pixels], config: DetectConfig | None = None, kinds: Sequence[str] = ("gamepad",)
+) -> list[Detection]:
+    """Return the overlays that frames show, as the shipped network sees them (`ops.overlay.detect.detect_overlays`)."""
+    return detect.detect_overlays(frames, load_network(), config, kinds)
