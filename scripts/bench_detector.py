@@ -22,7 +22,7 @@ import numpy as np
 from bench import show
 
 from models.overlay_detector.runtime import SHIPPED, load_network
-from ops.media.video import sample_frames
+from ops.media.readers import sample_frames
 from ops.outcomes import BadInputError
 from ops.overlay.detect import DetectConfig, Detection, Network, detect_overlays
 from ops.skins.files import imported_skins, load_skin
@@ -36,7 +36,9 @@ _NUM_FRAMES = 30
 _BOUNDS = (0.5, 0.8, 0.95)
 #: A control is right if its centre is within this share of its larger half side.
 _RIGHT_SHARE = 0.5
-_HEIGHT_PX, _WIDTH_PX = 720, 1280
+#: Size of the synthetic clips.
+_HEIGHT_PX = 720
+_WIDTH_PX = 1280
 
 
 class Case(NamedTuple):
@@ -60,9 +62,7 @@ def synthetic(library: Path | None, count: int, seed: int = 11) -> Iterator[Case
         height = width * skin.height / skin.width
         x, y = rng.uniform(4, _WIDTH_PX - width - 4), rng.uniform(4, max(5, _HEIGHT_PX - height - 4))
         renderer = SkinRenderer(skin, width, float(x), float(y), float(rng.uniform(0.45, 1.0)))
-        frames = np.concatenate(
-            [procedural_background(rng, 6, _HEIGHT_PX, _WIDTH_PX) for _ in range(_NUM_FRAMES // 6)]
-        )
+        frames = np.concatenate([procedural_background(rng, 6, _HEIGHT_PX, _WIDTH_PX) for _ in range(_NUM_FRAMES // 6)])
         buttons, sticks, triggers = make_pad_trace(rng, _NUM_FRAMES * 6)
         for row, frame in enumerate(frames):
             renderer.draw(frame, buttons[row * 6], sticks[row * 6], triggers[row * 6])

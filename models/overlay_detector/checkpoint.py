@@ -7,7 +7,7 @@ import json
 import warnings
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -20,7 +20,8 @@ from ops.outcomes import BadInputError
 from ops.overlay.detect import ZOOM_PX
 from ops.overlay.still import NUM_CHANNELS
 
-_WEIGHTS, _CONFIG = "model.safetensors", "config.json"
+_WEIGHTS: Final = "model.safetensors"
+_CONFIG: Final = "config.json"
 
 
 def save_detector(model: OverlayDetector, folder: Path) -> None:

@@ -10,7 +10,6 @@ from ops.overlay.detect import KINDS, PLACES, STRIDE
 __all__ = ["KINDS", "PLACES", "STRIDE", "DetectorConfig"]
 
 
-
 @dataclass(frozen=True)
 class DetectorConfig:
     """The network's shape.

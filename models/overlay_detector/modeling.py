@@ -5,6 +5,8 @@ Fully convolutional. Shape suffixes: B batch, C channels, M maps, H and W input 
 
 from __future__ import annotations
 
+from typing import Final
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
@@ -14,7 +16,7 @@ from ops.overlay.detect import HEAT, MASK, NUM_MAPS, PLACE_HEAT
 from ops.overlay.still import NUM_CHANNELS
 
 #: Probability of a centre that the maps start with, as focal loss wants it (RetinaNet, Lin et al. 2017).
-_PRIOR = 0.02
+_PRIOR: Final = 0.02
 
 
 def _block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -43,7 +45,11 @@ class OverlayDetector(nn.Module):
         self.sixteenth = _stage(eighth, sixteenth, depths[2])
         self.deepest = _stage(sixteenth, deepest, depths[3])
         self.up = nn.ModuleList(
-            [_block(deepest + sixteenth, sixteenth), _block(sixteenth + eighth, eighth), _block(eighth + quarter, config.head)]
+            [
+                _block(deepest + sixteenth, sixteenth),
+                _block(sixteenth + eighth, eighth),
+                _block(eighth + quarter, config.head),
+            ]
         )
         self.head = nn.Sequential(_block(config.head, config.head), nn.Conv2d(config.head, NUM_MAPS, 1))
         last = self.head[-1]
@@ -55,7 +61,7 @@ class OverlayDetector(nn.Module):
             last.bias[PLACE_HEAT] = bias
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return maps (B, M, h, w), logits where `ops.overlay.detect` has probabilities, for inputs (B, C, H, W) in [0, 1]."""
+        """Return maps (B, M, h, w) for inputs (B, C, H, W) in [0, 1]; logits where `ops.overlay.detect` has probabilities."""
         quarter = self.quarter(self.stem(inputs * 2 - 1))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, Floats
+from ops.overlay.snap import snap_box
 from ops.overlay.still import NUM_CHANNELS, still_channels
 from ops.skins.template import ControlArea, Pixels
 from ops.truth.scores import box_iou
@@ -129,7 +130,7 @@ def detect_overlays(
     for candidate in strongest(coarse, config.overlap)[: config.most_candidates]:
         found = _look_closer(frames, candidate, network, config)
         if found is not None and found.score >= config.accept and found.kind in kinds:
-            finds.append(found)
+            finds.append(found._replace(box=snap_box(frames, found.box)))
     return [_in_source(found, shrunk) for found in strongest(finds, config.overlap)]
 
 
@@ -280,7 +281,10 @@ def _moved(found: Candidate, scales: npt.NDArray[np.float64], corner: npt.NDArra
     box = (x / sx + float(corner[0]), y / sy + float(corner[1]), w / sx, h / sy)
     controls = {
         name: ControlArea(
-            area.cx / sx + float(corner[0]), area.cy / sy + float(corner[1]), area.half_width / sx, area.half_height / sy
+            area.cx / sx + float(corner[0]),
+            area.cy / sy + float(corner[1]),
+            area.half_width / sx,
+            area.half_height / sy,
         )
         for name, area in found.controls.items()
     }

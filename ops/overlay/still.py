@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from ops.overlay.locate import temporal_median
+from ops.gamepad import Floats
+from ops.overlay.frames import temporal_median
 from ops.skins.template import Pixels
 
 #: Red, green and blue of the median, spread, strength and steadiness of edges.
@@ -52,3 +53,9 @@ def still_channels(frames: Sequence[Pixels]) -> Pixels:
     roots = np.sqrt(np.stack([spread.mean(axis=-1) / len(frames), staying], axis=-1)) * _ROOT_GAIN
     rest = np.concatenate([roots, steady[..., None] * 255], axis=-1)
     return np.concatenate([median, np.clip(rest + 0.5, 0, 255).astype(np.uint8)], axis=-1)
+
+
+def evidence_of(channels: Pixels) -> Floats:
+    """Return (h, w): how strong the edges are that stay, in levels per pixel times their steadiness."""
+    strength = (channels[..., 4].astype(np.float32) / np.float32(_ROOT_GAIN)) ** 2
+    return np.asarray(strength * channels[..., 5] / np.float32(255), dtype=np.float32)

@@ -25,7 +25,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, help="end the schedule after so many steps")
     options = parser.parse_args()
     config = DetectorTrainConfig.load(options.config) if options.config else DetectorTrainConfig()
-    given = {name: getattr(options, name) for name in ("pool", "minutes", "steps") if getattr(options, name) is not None}
+    given = {
+        name: getattr(options, name) for name in ("pool", "minutes", "steps") if getattr(options, name) is not None
+    }
     config = replace(config, **given)
     for line in train(config, options.out):
         print(json.dumps(line), flush=True)

@@ -15,7 +15,27 @@ from ops.skins.template import Pixels
 
 #: x, y, w, h.
 Box = tuple[float, float, float, float]
-_WORDS = "score lives level time ammo hp mp gold zone boss kills lap best run split jump attack back select".split()
+_WORDS = [
+    "score",
+    "lives",
+    "level",
+    "time",
+    "ammo",
+    "hp",
+    "mp",
+    "gold",
+    "zone",
+    "boss",
+    "kills",
+    "lap",
+    "best",
+    "run",
+    "split",
+    "jump",
+    "attack",
+    "back",
+    "select",
+]
 
 
 def _text(rng: np.random.Generator, letters: int = 0) -> str:
@@ -163,7 +183,9 @@ def _prompts(rng: np.random.Generator, frames: Pixels) -> None:
     """A game's own prompts: button glyphs beside words, in a row, a column, or a diamond of faces alone."""
     radius = int(rng.integers(3, 10))
     letters = [list("ABXY"), list("xo[^"), ["LB", "RB", "A", "B"], list("EQFR")][int(rng.integers(4))]
-    colours = [(90, 190, 65), (215, 55, 55), (65, 115, 230), (230, 190, 40)] if rng.random() < 0.5 else [_colour(rng)] * 4
+    colours = (
+        [(90, 190, 65), (215, 55, 55), (65, 115, 230), (230, 190, 40)] if rng.random() < 0.5 else [_colour(rng)] * 4
+    )
     kind = rng.random()
     width, height = int(rng.integers(60, 200)), 14 * radius
     x, y = _place(rng, frames, width, height)

@@ -15,8 +15,10 @@ from training.detector.pool import shard_path
 from training.detector.samples import HEIGHT_PX, WIDTH_PX
 
 _ROOM = (WIDTH_PX - ZOOM_PX[0], HEIGHT_PX - ZOOM_PX[1])
-#: Chances of swapped and of inverted colours.
-_SWAPPED, _INVERTED = 0.3, 0.1
+#: Chance of swapped colour channels.
+_SWAPPED = 0.3
+#: Chance of inverted colours.
+_INVERTED = 0.1
 
 
 class Examples:
@@ -92,5 +94,6 @@ def _varied(inputs: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     rest = inputs[3:] * torch.tensor(rng.uniform(0.75, 1.3, (3, 1, 1))).float()
     varied = torch.cat([colour, rest])
     if rng.random() < 0.5:
-        varied = varied + torch.randn_like(varied) * float(rng.uniform(0, 0.03))
+        grain = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        varied = varied + torch.randn(varied.shape, generator=grain) * float(rng.uniform(0, 0.03))
     return varied.clamp(0, 1) * (inputs[:3].amax(dim=0, keepdim=True) + inputs[3:].amax(dim=0, keepdim=True) > 0)

@@ -14,10 +14,12 @@ _PICTURES = (
     "coffee.png", "astronaut.png", "chelsea.png", "rocket.jpg", "motorcycle_left.png", "gravel.png", "brick.png",
     "grass.png", "hubble_deep_field.jpg", "camera.png", "coins.png", "moon.png", "page.png", "ihc.png",
 )  # fmt: skip
-#: Freedoom's second part has 32 maps; on each so many frames are kept, one of every `_SKIP`.
-_MAPS, _FRAMES, _SKIP = 32, 60, 12
-#: Kept size of a frame.
-_HEIGHT_PX, _WIDTH_PX = 300, 400
+#: Freedoom's second part has so many maps.
+_MAPS = 32
+#: Frames that are kept of a walk.
+_FRAMES = 60
+#: Game tics from one kept frame to the next.
+_SKIP = 12
 
 
 def pictures() -> list[Pixels]:

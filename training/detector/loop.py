@@ -22,11 +22,14 @@ from training.detector.data import Examples, batch_of
 from training.detector.loss import detector_loss
 from training.detector.scoring import score_maps
 
-_STATE, _LOG = "state.pt", "log.jsonl"
+#: What a run goes on from, and what it logged.
+_STATE = "state.pt"
+_LOG = "log.jsonl"
+#: Norm to which gradients are clipped.
 _CLIP = 5.0
 #: Learning rate at the end, as a share of the peak.
 _FLOOR = 0.02
-#: Examples without memory of their shards wait this long for the first ones.
+#: A run without a shard looks again after so many seconds.
 _WAIT_S = 5.0
 
 
@@ -108,7 +111,9 @@ def judge(model: OverlayDetector, examples: Examples, batch_size: int = 16) -> d
         rows = np.arange(start, min(start + batch_size, len(examples.channels)))
         inputs, truth = batch_of(examples, rows, None)
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            outputs += list(network((inputs * 255).round().contiguous(memory_format=torch.channels_last)).float().numpy())
+            outputs += list(
+                network((inputs * 255).round().contiguous(memory_format=torch.channels_last)).float().numpy()
+            )
         truths += list(zip(truth.things.numpy(), truth.places.numpy(), truth.ignored.numpy(), strict=True))
     return score_maps(outputs, truths, config)
 

@@ -11,17 +11,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own convention
 
-from models.overlay_detector.config import KINDS, PLACES, STRIDE
+from models.overlay_detector.config import KINDS, STRIDE
 from ops.overlay.detect import EDGE_UNIT_PX, EDGES, HEAT, MASK, OFFSETS, PLACE_HEAT, SIZE_UNIT_PX, SIZES
 
-#: Spread of a centre's target over the smaller side of its box, and its least, in cells.
-_CENTRE_SPREAD, _LEAST_SPREAD = 0.05, 0.8
+#: Spread of a centre's target over the smaller side of its box. Chosen by eye.
+_CENTRE_SPREAD = 0.05
+#: Its least, in cells.
+_LEAST_SPREAD = 0.8
 #: Spread of a control's target, in cells.
 _PLACE_SPREAD = 0.8
 #: Cells this near to a centre, in shares of the box, learn the edges.
 _EDGE_REACH = 0.12
-#: Exponents of the focal loss (CornerNet, Law and Deng 2018).
-_FOCUS, _NEAR = 2, 4
+#: Exponents of the focal loss, for sure cells and for cells near a centre (CornerNet, Law and Deng 2018).
+_FOCUS = 2
+_NEAR = 4
 #: Weights of the parts of the loss. Chosen by eye, not measured.
 _WEIGHTS = {"heat": 1.0, "box": 1.0, "edge": 0.5, "place": 1.0, "offset": 0.5, "size": 0.3, "mask": 1.0}
 

@@ -35,8 +35,11 @@ _GLYPHS = {
               "left_trigger": "LT", "right_trigger": "RT", "back": "SEL", "start": "STA", "guide": "G"},
 }  # fmt: skip
 _FACE_COLOURS = {"south": (90, 190, 65), "east": (215, 55, 55), "west": (65, 115, 230), "north": (230, 190, 40)}
+#: Styles and how often each is drawn. Chosen by eye.
 _STYLES = {"line": 0.25, "flat": 0.2, "solid": 0.2, "photo": 0.15, "minimal": 0.12, "white": 0.08}
-_PIXEL_ART, _FADED = 0.1, 0.12
+#: Share of pads that are pixel art, and of pads that fade where they are not used. Chosen by eye.
+_PIXEL_ART = 0.1
+_FADED = 0.12
 
 
 @dataclass(frozen=True)
@@ -254,15 +257,15 @@ def _body_parts(rng: np.random.Generator, tall: float, grips: float) -> list[tup
     kind = rng.random()
     floor = bottom - grips * 0.9
     middle = (0.5, (top + floor) / 2)
-    half = (0.5 - margin - (0.04 if grips else 0), (floor - top) / 2)
+    whole = (0.5 - margin - (0.04 if grips else 0), (floor - top) / 2)
     parts = []
     if kind < 0.15:
-        parts.append((_circle((0.49, (bottom - top) / 2), 40) + (0.5, (top + bottom) / 2), False))
+        parts.append((np.add(_circle((0.49, (bottom - top) / 2), 40), (0.5, (top + bottom) / 2)), False))
     elif kind < 0.25:  # two halves
-        for x in (0.2, 0.8):
-            parts.append((_rounded((0.19, (bottom - top) / 2), 0.1) + (x, (top + bottom) / 2), False))
+        half = _rounded((0.19, (bottom - top) / 2), 0.1)
+        parts += [(np.add(half, (x, (top + bottom) / 2)), False) for x in (0.2, 0.8)]
     else:
-        parts.append((_rounded(half, float(rng.uniform(0.02, 0.2))) + middle, False))
+        parts.append((np.add(_rounded(whole, float(rng.uniform(0.02, 0.2))), middle), False))
     if grips and kind >= 0.25:
         lean = float(rng.uniform(5, 25))
         size = (float(rng.uniform(0.08, 0.13)), (bottom - top) * float(rng.uniform(0.45, 0.5)))

@@ -21,8 +21,10 @@ from training.parser.skins import SkinPool
 
 #: Examples per shard.
 SHARD_SIZE = 128
-#: Pads that are at hand while a shard is drawn, and the chance that one gives way to a new one after an example.
-_PADS_AT_HAND, _PAD_CHANGES = 12, 0.1
+#: Pads that are at hand while a shard is drawn: painting one costs as much as several examples.
+_PADS_AT_HAND = 12
+#: Chance that one of them gives way to a new one after an example.
+_PAD_CHANGES = 0.1
 #: Share of pads that `painter` draws; the others are skins, published or of the library's kind.
 _PAINTED = 0.6
 #: Shares of drawn scenes, pictures and recorded ones.

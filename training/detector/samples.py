@@ -191,9 +191,7 @@ def _draw_pad(
     truth.add("gamepad", drawn_bounds(idle), inside, places)
 
 
-def _corner(
-    rng: np.random.Generator, drawn: npt.NDArray[np.float64], inside: Sequence[int]
-) -> npt.NDArray[np.int64]:
+def _corner(rng: np.random.Generator, drawn: npt.NDArray[np.float64], inside: Sequence[int]) -> npt.NDArray[np.int64]:
     """Return where a pad's canvas goes so that what it draws lies in the video, often near its border."""
     room = np.array([inside[2] - drawn[2], inside[3] - drawn[3]]) - 2
     part = rng.random(2)

@@ -18,8 +18,10 @@ Scene = Callable[[np.random.Generator, int, int, int], Pixels]
 
 #: Least and greatest zoom of a picture or of footage.
 _ZOOM = (0.6, 2.2)
-#: Share of scenes whose camera stands still, and of those that are one picture all the time.
-_STILL, _FROZEN = 0.15, 0.1
+#: Share of scenes whose camera stands still. Chosen by eye.
+_STILL = 0.15
+#: Share of scenes that are one picture all the time, part of the former.
+_FROZEN = 0.1
 #: How far apart the views of a moving scene are, in pixels.
 _REACH_PX = (4, 300)
 

@@ -23,9 +23,7 @@ def _scene(count: int = 24, seed: int = 3) -> np.ndarray:
 @pytest.mark.parametrize(
     ("skin_id", "width_px", "corner"), [("ps4-solid-02", 240, (40, 330)), ("xbox_one-flat-01", 300, (620, 40))]
 )
-def test_the_shipped_network_finds_a_pad_and_its_controls(
-    skin_id: str, width_px: int, corner: tuple[int, int]
-) -> None:
+def test_the_shipped_network_finds_a_pad_and_its_controls(skin_id: str, width_px: int, corner: tuple[int, int]) -> None:
     frames = _scene()
     renderer = SkinRenderer(make_skin(skin_id), width_px, *corner)
     buttons, sticks, triggers = make_pad_trace(np.random.default_rng(0), 10 * len(frames))

@@ -69,5 +69,5 @@ def test_a_batch_is_varied_only_with_a_generator(tmp_path: Path) -> None:
     assert plain.shape == (2, 6, ZOOM_PX[1], ZOOM_PX[0])
     torch.testing.assert_close(plain, again)
     assert (varied - plain).abs().mean() > 0.01
-    assert 0 <= varied.min() and varied.max() <= 1
+    assert varied.min() >= 0 and varied.max() <= 1
     assert truth.mask.shape == (2, ZOOM_PX[1], ZOOM_PX[0])

@@ -12,7 +12,7 @@ def test_a_layout_lies_on_its_canvas(seed: int) -> None:
     assert set(layout.spots) <= set(CONTROLS)
     for spot in layout.spots.values():
         reach = max(spot.half[0], spot.well)
-        assert RIM - 1e-6 <= spot.centre[0] - reach
+        assert spot.centre[0] - reach >= RIM - 1e-6
         assert spot.centre[0] + reach <= 1 - RIM + 1e-6
         assert spot.centre[1] > 0
 

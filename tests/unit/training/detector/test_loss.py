@@ -59,7 +59,7 @@ def test_each_fault_costs() -> None:
     perfect, truth = _perfect(), _truth()
     best = float(detector_loss(perfect, truth)[0])
     faults = {
-        "heat": (HEAT, 4.0), "edge": (EDGES, 0.3), "place": (PLACE_HEAT, 4.0), "offset": (OFFSETS, 0.4),
+        "heat": (HEAT, 9.0), "edge": (EDGES, 0.3), "place": (PLACE_HEAT, 9.0), "offset": (OFFSETS, 0.4),
         "size": (SIZES, 0.5), "mask": (slice(MASK, MASK + 1), 6.0),
     }  # fmt: skip
     for name, (part, change) in faults.items():
