@@ -24,11 +24,11 @@ from bench import show
 from models.overlay_detector.runtime import SHIPPED, load_network
 from ops.media.readers import sample_frames
 from ops.outcomes import BadInputError
+from ops.overlay.boxes import box_iou
 from ops.overlay.detect import DetectConfig, Detection, Network, detect_overlays
 from ops.skins.files import imported_skins, load_skin
 from ops.skins.form import SkinRenderer
 from ops.skins.template import ControlArea, Pixels
-from ops.truth.scores import box_iou
 from ops.truth.synthesize import make_pad_trace, procedural_background
 
 #: Frames that are looked at, as locating with templates samples them by default or a little more.

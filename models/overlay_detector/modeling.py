@@ -61,7 +61,7 @@ class OverlayDetector(nn.Module):
             last.bias[PLACE_HEAT] = bias
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """Return maps (B, M, h, w) for inputs (B, C, H, W) in [0, 1]; logits where `ops.overlay.detect` has probabilities."""
+        """Return maps (B, M, h, w), logits in place of probabilities, for inputs (B, C, H, W) in [0, 1]."""
         quarter = self.quarter(self.stem(inputs * 2 - 1))
         eighth = self.eighth(quarter)
         sixteenth = self.sixteenth(eighth)
@@ -69,7 +69,8 @@ class OverlayDetector(nn.Module):
         for block, skip in zip(self.up, (sixteenth, eighth, quarter), strict=True):
             grown = F.interpolate(deep, size=skip.shape[-2:], mode="nearest")
             deep = block(torch.cat([grown, skip], dim=1))
-        return self.head(deep)
+        maps: Tensor = self.head(deep)
+        return maps
 
 
 class Probabilities(nn.Module):

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, Floats
+from ops.overlay.boxes import box_iou
 from ops.overlay.snap import snap_box
 from ops.overlay.still import NUM_CHANNELS, still_channels
 from ops.skins.template import ControlArea, Pixels
-from ops.truth.scores import box_iou
 
 #: What is found, by name.
 KINDS: Final = ("gamepad", "keyboard", "fight_stick")
@@ -146,7 +146,7 @@ def _sampled(frames: Sequence[Pixels], config: DetectConfig) -> tuple[list[Pixel
     factor = min(1.0, config.most_side_px / max(chosen[0].shape[:2]))
     if factor < 1:
         size = (round(chosen[0].shape[1] * factor), round(chosen[0].shape[0] * factor))
-        chosen = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)) for frame in chosen]
+        chosen = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in chosen]
     return chosen, factor
 
 
@@ -156,7 +156,7 @@ def _look(frames: Sequence[Pixels], scale: float, network: Network, config: Dete
 
     height, width = frames[0].shape[:2]
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)) for frame in frames]
+    small = [np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA), np.uint8) for frame in frames]
     maps = network(padded(still_channels(small)))
     scales = np.array([size[0] / width, size[1] / height])
     return [_moved(found, scales, np.zeros(2)) for found in decode(maps, config)]
@@ -210,7 +210,7 @@ def cut_window(frames: Sequence[Pixels], window: Window) -> list[Pixels]:
             moved = matrix + np.array([[0, 0, x0 * scale], [0, 0, y0 * scale]])
         else:
             part, moved = frame, matrix
-        cut.append(np.asarray(cv2.warpAffine(part, moved, ZOOM_PX, flags=cv2.INTER_LINEAR)))
+        cut.append(np.asarray(cv2.warpAffine(part, moved, ZOOM_PX, flags=cv2.INTER_LINEAR), np.uint8))
     return cut
 
 

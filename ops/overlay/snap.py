@@ -58,7 +58,7 @@ def snap_box(frames: Sequence[Pixels], box: Box) -> Box:
     parts = [frame[y0:y1, x0:x1] for frame in frames]
     if scale < 1:
         size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
-        parts = [np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA)) for part in parts]
+        parts = [np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8) for part in parts]
     evidence = evidence_of(still_channels(parts))
     sx, sy = evidence.shape[1] / (x1 - x0), evidence.shape[0] / (y1 - y0)
     left, top = (x - x0) * sx, (y - y0) * sy

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.overlay_detector.config import KINDS, PLACES
 from ops.gamepad import Floats
+from ops.overlay.boxes import box_iou
 from ops.overlay.detect import Candidate, DetectConfig, decode
-from ops.truth.scores import box_iou
 
 #: A control is right if its centre is within this share of its half size (its least counts as `_LEAST_HALF_PX`).
 _RIGHT_SHARE = 0.5

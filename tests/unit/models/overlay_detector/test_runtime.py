@@ -7,9 +7,9 @@ import pytest
 
 from models.overlay_detector.runtime import detect_overlays, load_network
 from ops.outcomes import BadInputError
+from ops.overlay.boxes import box_iou
 from ops.skins.form import SkinRenderer
 from ops.skins.procedural import make_skin
-from ops.truth.scores import box_iou
 from ops.truth.synthesize import make_pad_trace, procedural_background
 
 SIZE_PX = (540, 960)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from ops.overlay import detect
+from ops.overlay.boxes import box_iou
 from ops.overlay.detect import (
     EDGE_UNIT_PX,
     EDGES,
@@ -21,7 +22,6 @@ from ops.overlay.detect import (
     strongest,
     zoom_window,
 )
-from ops.truth.scores import box_iou
 
 GREEN = (0, 255, 0)
 

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
+from ops.overlay.boxes import box_iou
 from ops.overlay.snap import snap_box
-from ops.truth.scores import box_iou
 
 BOX = (200.0, 120.0, 240.0, 150.0)
 
