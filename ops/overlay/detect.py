@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, Floats
 from ops.overlay.boxes import box_iou
-from ops.overlay.snap import snap_box
+from ops.overlay.snap import Drawn, snap_box
 from ops.overlay.still import NUM_CHANNELS, still_channels
 from ops.skins.template import ControlArea, Pixels
 
@@ -42,6 +42,14 @@ _ALIGN_PX: Final = 32
 #: Width and height of the enlarged look at a find, in input pixels, and how large the find is made in it.
 ZOOM_PX: Final = (256, 160)
 _ZOOM_FILL_PX: Final = (176.0, 116.0)
+
+#: A box and that of the mask are one thing if they share so much (IoU), and so are a box and what it snaps to.
+_ALIKE: Final = 0.6
+#: The mask counts as far around a box as this share of its sides, from this probability on.
+_AROUND: Final = 0.15
+_DRAWN_SURE: Final = 0.5
+#: A mask of fewer input pixels is none.
+_LEAST_DRAWN_PX: Final = 40
 
 #: Runs a network on one input (h, w, `NUM_CHANNELS`) uint8, sides multiples of 32; returns (`NUM_MAPS`, h / 4, w / 4)
 #: float32: probabilities in `HEAT`, `PLACE_HEAT` and `MASK`, else numbers as described above.
@@ -130,7 +138,7 @@ def detect_overlays(
     for candidate in strongest(coarse, config.overlap)[: config.most_candidates]:
         found = _look_closer(frames, candidate, network, config)
         if found is not None and found.score >= config.accept and found.kind in kinds:
-            finds.append(found._replace(box=snap_box(frames, found.box)))
+            finds.append(found)
     return [_in_source(found, shrunk) for found in strongest(finds, config.overlap)]
 
 
@@ -176,7 +184,36 @@ def _look_closer(
                 for other in decode(maps, config)]  # fmt: skip
         near = [other for other in near if box_iou(other.box, found.box) > config.overlap / 2]
         found = max(near, key=lambda other: other.score, default=None)
+        if found is not None:
+            found = found._replace(box=_exact(frames, found.box, maps, window))
     return found
+
+
+def _exact(frames: Sequence[Pixels], box: Box, maps: Floats, window: Window) -> Box:
+    """Return a box in frame pixels, moved to what the maps say is drawn, then to the edges that stay."""
+    drawn = Drawn(maps[MASK], window.x, window.y, STRIDE / window.scale)
+    masked = _box_of_mask(drawn, box)
+    rough = box if box_iou(masked, box) < _ALIKE else tuple((a + b) / 2 for a, b in zip(box, masked, strict=True))
+    snapped = snap_box(frames, (rough[0], rough[1], rough[2], rough[3]), drawn)
+    return snapped if box_iou(snapped, box) >= _ALIKE else box
+
+
+def _box_of_mask(drawn: Drawn, box: Box) -> Box:
+    """Return the bounds of what a map says is drawn in and around a box, in frame pixels; the box if that is little."""
+    import cv2
+
+    x, y, w, h = box
+    rows, columns = drawn.sure.shape
+    fine = cv2.resize(drawn.sure, (columns * STRIDE, rows * STRIDE), interpolation=cv2.INTER_LINEAR)
+    pixel = drawn.cell_px / STRIDE
+    left, top = (x - drawn.x - _AROUND * w) / pixel, (y - drawn.y - _AROUND * h) / pixel
+    right, bottom = left + (1 + 2 * _AROUND) * w / pixel, top + (1 + 2 * _AROUND) * h / pixel
+    x0, y0 = max(0, int(left)), max(0, int(top))
+    part = (fine[y0 : max(0, int(bottom)) + 1, x0 : max(0, int(right)) + 1] > _DRAWN_SURE).astype(np.uint8)
+    if int(part.sum()) < _LEAST_DRAWN_PX:
+        return box
+    bx, by, bw, bh = cv2.boundingRect(part)
+    return drawn.x + (x0 + bx) * pixel, drawn.y + (y0 + by) * pixel, bw * pixel, bh * pixel
 
 
 class Window(NamedTuple):

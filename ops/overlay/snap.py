@@ -7,7 +7,7 @@ in place end, provided that what is around it moves; where it does not, a side s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,10 @@ Box = tuple[float, float, float, float]
 #: A side is looked for this far from where it was, as a share of the box's extent along it, and at least in pixels.
 _REACH: Final = 0.05
 _LEAST_REACH_PX: Final = 3.0
+#: The same where a detector's map says what the overlay draws.
+_FAR_REACH: Final = 0.1
+#: Probability from which it may draw somewhere.
+_LEAST_SURE: Final = 0.3
 #: What lies this much farther out must be clear of edges, as a share of the extent.
 _CLEAR: Final = 0.03
 #: Wider boxes are looked at shrunk to this width: edges are then as sharp as those of small ones.
@@ -38,18 +42,36 @@ _AHEAD_PX: Final = 1.0
 _AT_BORDER_PX: Final = 2.0
 
 
-def snap_box(frames: Sequence[Pixels], box: Box) -> Box:
+class Drawn(NamedTuple):
+    """Where a detector believes that an overlay draws.
+
+    Attributes:
+        sure: (rows, columns) float32 probabilities.
+        x: left edge of the map in frame pixels.
+        y: top edge.
+        cell_px: size of a cell in frame pixels.
+    """
+
+    sure: Floats
+    x: float
+    y: float
+    cell_px: float
+
+
+def snap_box(frames: Sequence[Pixels], box: Box, drawn: Drawn | None = None) -> Box:
     """Return a box with those sides moved for which an end of the overlay is seen.
 
     Args:
         frames: (h, w, 3) uint8 RGB each, of one size.
         box: x, y, w, h in frame pixels.
+        drawn: edges count only near where it says that the overlay draws; they may then lie farther away.
     """
     import cv2
 
     height, width = frames[0].shape[:2]
     x, y, w, h = box = _inside(box, width, height)
-    rim_x, rim_y = (side * (_REACH + _CLEAR) + _LEAST_REACH_PX + 2 for side in (w, h))
+    share = _REACH if drawn is None else _FAR_REACH
+    rim_x, rim_y = (side * (share + _CLEAR) + _LEAST_REACH_PX + 2 for side in (w, h))
     x0, y0 = max(0, int(x - rim_x)), max(0, int(y - rim_y))
     x1, y1 = min(width, int(x + w + rim_x) + 1), min(height, int(y + h + rim_y) + 1)
     if x1 - x0 < 8 or y1 - y0 < 8:
@@ -61,12 +83,14 @@ def snap_box(frames: Sequence[Pixels], box: Box) -> Box:
         parts = [np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8) for part in parts]
     evidence = evidence_of(still_channels(parts))
     sx, sy = evidence.shape[1] / (x1 - x0), evidence.shape[0] / (y1 - y0)
+    if drawn is not None:
+        evidence *= _gate(drawn, x0, y0, (sx, sy), evidence.shape)
     left, top = (x - x0) * sx, (y - y0) * sy
     right, bottom = left + w * sx, top + h * sy
     columns = _profile(evidence[_span(top, bottom, evidence.shape[0])], 0)
     rows = _profile(evidence[:, _span(left, right, evidence.shape[1])], 1)
-    left, right = _ends(columns, left, right)
-    top, bottom = _ends(rows, top, bottom)
+    left, right = _ends(columns, left, right, share)
+    top, bottom = _ends(rows, top, bottom, share)
     snapped = (x0 + left / sx, y0 + top / sy, (right - left) / sx, (bottom - top) / sy)
     return _inside(snapped, width, height)
 
@@ -81,6 +105,20 @@ def _inside(box: Box, width: int, height: int) -> Box:
     return left, top, right - left, bottom - top
 
 
+def _gate(drawn: Drawn, x0: int, y0: int, scales: tuple[float, float], shape: tuple[int, ...]) -> Floats:
+    """Return (h, w) in [0, 1]: near where the overlay draws, in a crop at x0, y0 that was scaled."""
+    import cv2
+
+    near = cv2.dilate(drawn.sure, np.ones((3, 3), np.uint8))
+    matrix = np.zeros((2, 3))
+    for axis, (scale, corner, start) in enumerate(zip(scales, (x0, y0), (drawn.x, drawn.y), strict=True)):
+        matrix[axis, axis] = 1 / (scale * drawn.cell_px)
+        matrix[axis, 2] = (0.5 / scale + corner - start) / drawn.cell_px - 0.5
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    sure = cv2.warpAffine(near, matrix, (shape[1], shape[0]), flags=flags)
+    return np.asarray(sure > _LEAST_SURE, dtype=np.float32)
+
+
 def _span(low: float, high: float, length: int) -> slice:
     return slice(max(0, int(low)), min(length, int(np.ceil(high)) + 1))
 
@@ -92,17 +130,17 @@ def _profile(evidence: Floats, axis: int) -> Floats:
     return np.asarray(np.partition(evidence, order, axis=axis).take(order, axis=axis), dtype=np.float32)
 
 
-def _ends(profile: Floats, low: float, high: float) -> tuple[float, float]:
+def _ends(profile: Floats, low: float, high: float, share: float) -> tuple[float, float]:
     """Return where what is drawn begins and ends along a profile, near `low` and `high`."""
     extent = high - low
-    first = _begin(profile, low, extent)
-    last = _begin(profile[::-1], len(profile) - high, extent)
+    first = _begin(profile, low, extent, share)
+    last = _begin(profile[::-1], len(profile) - high, extent, share)
     return (low if first is None else first), (high if last is None else len(profile) - last)
 
 
-def _begin(profile: Floats, near: float, extent: float) -> float | None:
+def _begin(profile: Floats, near: float, extent: float, share: float) -> float | None:
     """Return where edges begin, near a place, when one comes from the profile's start; None if that is not clear."""
-    reach = max(_LEAST_REACH_PX, _REACH * extent)
+    reach = max(_LEAST_REACH_PX, share * extent)
     start, stop = int(np.floor(near - reach)), min(len(profile), int(np.ceil(near + reach)) + 1)
     if stop - max(start, 0) < 2:
         return None

@@ -47,6 +47,7 @@ def green_network(channels: np.ndarray) -> np.ndarray:
         x, y = columns.min(), rows.min()
         box = (x, y, columns.max() + 1 - x, rows.max() + 1 - y)
         _put(maps, 0, box, 0.9)
+        maps[detect.MASK] = green[::STRIDE, ::STRIDE]
         row, column = int((y + box[3] / 2) / STRIDE), int((x + box[2] / 2) / STRIDE)
         maps[PLACE_HEAT.start + PLACES.index("south"), row, column] = 0.8
         maps[PLACE_HEAT.start + PLACES.index("left_stick"), row, column] = 0.8

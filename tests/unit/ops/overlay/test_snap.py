@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from ops.overlay.boxes import box_iou
-from ops.overlay.snap import snap_box
+from ops.overlay.snap import Drawn, snap_box
 
 BOX = (200.0, 120.0, 240.0, 150.0)
 
@@ -48,3 +48,17 @@ def test_a_box_at_the_frames_border_stays_inside() -> None:
 def test_a_speck_of_a_box_is_left_alone() -> None:
     frames = [np.zeros((50, 50, 3), np.uint8)] * 3
     assert snap_box(frames, (20.0, 20.0, 1.0, 1.0)) == (20.0, 20.0, 1.0, 1.0)
+
+
+def test_still_things_beside_the_overlay_do_not_count_where_it_does_not_draw() -> None:
+    frames = _frames(1.0)
+    for frame in frames:
+        frame[130:260, 175:186] = 255
+    x, y, w, h = BOX
+    rough = (204.0, 116.0, 236.0, 158.0)
+    sure = np.zeros((40, 64), np.float32)
+    sure[int(y) // 10 : int(y + h) // 10, int(x) // 10 : int(x + w) // 10] = 0.9
+    assert abs(snap_box(frames, rough)[0] - x) > 2
+    snapped = snap_box(frames, rough, Drawn(sure, 0.0, 0.0, 10.0))
+    assert snapped[0] == pytest.approx(x, abs=0.5)
+    assert box_iou(snapped, BOX) > 0.98
