@@ -26,7 +26,7 @@ _EDGE_REACH = 0.12
 _FOCUS = 2
 _NEAR = 4
 #: Weights of the parts of the loss. Chosen by eye, not measured.
-_WEIGHTS = {"heat": 1.0, "box": 1.0, "edge": 0.5, "place": 1.0, "offset": 0.5, "size": 0.3, "mask": 1.0}
+_WEIGHTS = {"heat": 1.0, "box": 2.5, "edge": 1.0, "place": 1.0, "offset": 0.5, "size": 0.3, "mask": 1.5}
 
 
 class Truth(NamedTuple):
