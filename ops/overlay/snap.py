@@ -34,9 +34,10 @@ _LEAST_EDGE: Final = 2.0
 _SHARE_OF_STRONGEST: Final = 0.2
 #: And from so many times what is seen farther out.
 _OVER_NOISE: Final = 1.5
-#: And from so many times what nearly all pixels around the box stay below, since some backgrounds stand still (of 0, 1.5, 3,
-#: 4.5 and 7 the best on 39 synthetic, sample and demo clips).
+#: And from so many times what nearly all pixels around the box stay below, since some backgrounds stand still. Of 0,
+#: 1.5, 3, 4.5 and 7 the best on 39 synthetic, sample and demo clips.
 _OVER_AROUND: Final = 3.0
+#: Nearly all are this share of them. Not measured.
 _NEARLY_ALL: Final = 0.9
 #: So many pixels of a row or column must show an edge: single ones are noise.
 _LEAST_PIXELS: Final = 2
@@ -87,17 +88,13 @@ def snap_box(frames: Sequence[Pixels], box: Box, drawn: Drawn | None = None) -> 
         parts = [np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8) for part in parts]
     evidence = evidence_of(still_channels(parts))
     sx, sy = evidence.shape[1] / (x1 - x0), evidence.shape[0] / (y1 - y0)
-    inside = (
-        slice(int((y - y0) * sy), int((y + h - y0) * sy) + 1),
-        slice(int((x - x0) * sx), int((x + w - x0) * sx) + 1),
-    )
-    noise = _noise(evidence, inside)
-    if drawn is not None:
-        evidence *= _gate(drawn, x0, y0, (sx, sy), evidence.shape)
     left, top = (x - x0) * sx, (y - y0) * sy
     right, bottom = left + w * sx, top + h * sy
-    columns = _profile(evidence[_span(top, bottom, evidence.shape[0])], 0)
-    rows = _profile(evidence[:, _span(left, right, evidence.shape[1])], 1)
+    across, down = _span(left, right, evidence.shape[1]), _span(top, bottom, evidence.shape[0])
+    noise = _noise(evidence, (down, across))
+    if drawn is not None:
+        evidence *= _gate(drawn, x0, y0, (sx, sy), evidence.shape)
+    columns, rows = _profile(evidence[down], 0), _profile(evidence[:, across], 1)
     left, right = _ends(columns, left, right, share, noise)
     top, bottom = _ends(rows, top, bottom, share, noise)
     snapped = (x0 + left / sx, y0 + top / sy, (right - left) / sx, (bottom - top) / sy)
