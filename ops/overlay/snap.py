@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from ops.gamepad import Floats
-from ops.overlay.still import evidence_of, still_channels
+from ops.overlay.still import edge_evidence
 from ops.skins.template import Pixels
 
 #: x, y, w, h.
@@ -34,9 +34,9 @@ _LEAST_EDGE: Final = 2.0
 _SHARE_OF_STRONGEST: Final = 0.2
 #: And from so many times what is seen farther out.
 _OVER_NOISE: Final = 1.5
-#: And from so many times what nearly all pixels around the box stay below, since some backgrounds stand still. Of 0,
-#: 1.5, 3, 4.5 and 7 the best on 39 synthetic, sample and demo clips.
-_OVER_AROUND: Final = 3.0
+#: And from so many times what nearly all pixels around the box stay below, since some backgrounds stand still. Of 3,
+#: 4.5 and 6 the best on 39 synthetic, sample and demo clips.
+_OVER_AROUND: Final = 4.5
 #: Nearly all are this share of them. Not measured.
 _NEARLY_ALL: Final = 0.9
 #: So many pixels of a row or column must show an edge: single ones are noise.
@@ -86,7 +86,7 @@ def snap_box(frames: Sequence[Pixels], box: Box, drawn: Drawn | None = None) -> 
     if scale < 1:
         size = (max(8, round((x1 - x0) * scale)), max(8, round((y1 - y0) * scale)))
         parts = [np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), np.uint8) for part in parts]
-    evidence = evidence_of(still_channels(parts))
+    evidence = edge_evidence(parts)
     sx, sy = evidence.shape[1] / (x1 - x0), evidence.shape[0] / (y1 - y0)
     left, top = (x - x0) * sx, (y - y0) * sy
     right, bottom = left + w * sx, top + h * sy

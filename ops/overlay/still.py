@@ -8,9 +8,10 @@ way.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from ops.gamepad import Floats
 from ops.overlay.frames import temporal_median
@@ -37,25 +38,38 @@ def still_channels(frames: Sequence[Pixels]) -> Pixels:
     if not frames:
         raise ValueError("still_channels: expected at least one frame, got none")
     median = temporal_median(frames)
-    height, width = median.shape[:2]
-    spread, strength = np.zeros((height, width, 3), np.float32), np.zeros((height, width), np.float32)
-    mean_x, mean_y = np.zeros_like(strength), np.zeros_like(strength)
+    spread = np.zeros(median.shape, np.float32)
     for frame in frames:
         cv2.accumulate(cv2.absdiff(frame, median), spread)
-        gray = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
-        along_x = cv2.Sobel(gray, cv2.CV_32F, 1, 0, scale=_SOBEL_SCALE)
-        along_y = cv2.Sobel(gray, cv2.CV_32F, 0, 1, scale=_SOBEL_SCALE)
-        mean_x += along_x
-        mean_y += along_y
-        strength += cv2.magnitude(along_x, along_y)
-    staying = cv2.magnitude(mean_x, mean_y) / len(frames)
-    steady = staying / (strength / len(frames) + _EDGE_NOISE)
+    staying, steady = _staying_edges([np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)) for frame in frames])
     roots = np.sqrt(np.stack([spread.mean(axis=-1) / len(frames), staying], axis=-1)) * _ROOT_GAIN
     rest = np.concatenate([roots, steady[..., None] * 255], axis=-1)
     return np.concatenate([median, np.clip(rest + 0.5, 0, 255).astype(np.uint8)], axis=-1)
 
 
-def evidence_of(channels: Pixels) -> Floats:
-    """Return (h, w): how strong the edges are that stay, in levels per pixel times their steadiness."""
-    strength = (channels[..., 4].astype(np.float32) / np.float32(_ROOT_GAIN)) ** 2
-    return np.asarray(strength * channels[..., 5] / np.float32(255), dtype=np.float32)
+def edge_evidence(frames: Sequence[Pixels]) -> Floats:
+    """Return (h, w): how strong the edges are that stay, in levels per pixel times their steadiness.
+
+    Each colour counts by itself and the strongest one wins: a red pad over a dark scene may have no edge in grey.
+
+    Args:
+        frames: (h, w, 3) uint8 RGB each, of one size.
+    """
+    staying, steady = _staying_edges(frames)
+    return np.asarray((staying * steady).max(axis=-1), dtype=np.float32)
+
+
+def _staying_edges(pictures: Sequence[npt.NDArray[Any]]) -> tuple[Floats, Floats]:
+    """Return the strength of the mean gradient, and its share of the mean strength, both of the pictures' shape."""
+    import cv2
+
+    strength = np.zeros(pictures[0].shape, np.float32)
+    mean_x, mean_y = np.zeros_like(strength), np.zeros_like(strength)
+    for picture in pictures:
+        along_x = cv2.Sobel(picture, cv2.CV_32F, 1, 0, scale=_SOBEL_SCALE)
+        along_y = cv2.Sobel(picture, cv2.CV_32F, 0, 1, scale=_SOBEL_SCALE)
+        mean_x += along_x
+        mean_y += along_y
+        strength += cv2.magnitude(along_x, along_y)
+    staying = np.asarray(cv2.magnitude(mean_x, mean_y) / len(pictures), np.float32)
+    return staying, np.asarray(staying / (strength / len(pictures) + _EDGE_NOISE), np.float32)

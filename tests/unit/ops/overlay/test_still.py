@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ops.overlay.still import NUM_CHANNELS, still_channels
+from ops.overlay.still import NUM_CHANNELS, edge_evidence, still_channels
 
 
 def _moving(count: int, seed: int = 0) -> list[np.ndarray]:
@@ -40,3 +40,13 @@ def test_one_frame_is_still_everywhere() -> None:
 def test_no_frame_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         still_channels([])
+
+
+def test_a_red_box_has_edges_where_grey_has_none() -> None:
+    frames = _moving(20)
+    for frame in frames:
+        frame[:] = 128 + (frame.astype(int) - 128) // 4
+        frame[10:30, 20:40] = (255, 80, 60)
+    evidence = edge_evidence(frames)
+    assert evidence[12:28, 19:21].max(axis=1).min() > 5 * evidence[:6].mean()
+    assert evidence[13:27, 23:37].max() == 0
