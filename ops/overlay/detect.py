@@ -45,6 +45,8 @@ _ZOOM_FILL_PX: Final = (176.0, 116.0)
 
 #: A box and that of the mask are one thing if they share so much (IoU), and so are a box and what it snaps to.
 _ALIKE: Final = 0.6
+#: A find that a surer one covers to this share is a part of it. Not measured.
+_PART: Final = 0.8
 #: The mask counts as far around a box as this share of its sides, from this probability on.
 _AROUND: Final = 0.15
 _DRAWN_SURE: Final = 0.5
@@ -73,6 +75,7 @@ class DetectConfig:
             .8, wrong ones up to .37).
         present: probability from which a control counts as drawn.
         overlap: finds that share more than this (IoU) are one.
+        least_width_px: narrower finds are none, in source pixels: overlays are looked for from 100 px on.
         zooms: enlarged looks per find, each around the box of the one before.
     """
 
@@ -85,6 +88,7 @@ class DetectConfig:
     accept: float = 0.45
     present: float = 0.3
     overlap: float = 0.4
+    least_width_px: float = 80.0
     zooms: int = 2
 
 
@@ -140,7 +144,8 @@ def detect_overlays(
         found = _look_closer(frames, candidate, network, config)
         if found is not None and found.score >= config.accept and found.kind in kinds:
             finds.append(found)
-    return [_in_source(found, shrunk) for found in strongest(finds, config.overlap)]
+    whole = without_parts(strongest(finds, config.overlap))
+    return [_in_source(found, shrunk) for found in whole if found.box[2] / shrunk >= config.least_width_px]
 
 
 def _sampled(frames: Sequence[Pixels], config: DetectConfig) -> tuple[list[Pixels], float]:
@@ -310,6 +315,22 @@ def strongest(found: Sequence[Candidate], overlap: float) -> list[Candidate]:
         if all(box_iou(item.box, other.box) <= overlap for other in kept):
             kept.append(item)
     return kept
+
+
+def without_parts(found: Sequence[Candidate]) -> list[Candidate]:
+    """Return finds, sorted by score, without those that lie almost wholly in a surer one: half a pad is no pad."""
+    kept: list[Candidate] = []
+    for item in found:
+        if all(_share_inside(item.box, other.box) <= _PART for other in kept):
+            kept.append(item)
+    return kept
+
+
+def _share_inside(box: Box, other: Box) -> float:
+    """Return which share of a box another one covers."""
+    across = min(box[0] + box[2], other[0] + other[2]) - max(box[0], other[0])
+    down = min(box[1] + box[3], other[1] + other[3]) - max(box[1], other[1])
+    return max(0.0, across) * max(0.0, down) / (box[2] * box[3])
 
 
 def _moved(found: Candidate, scales: npt.NDArray[np.float64], corner: npt.NDArray[np.float64]) -> Candidate:

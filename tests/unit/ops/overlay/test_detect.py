@@ -20,6 +20,7 @@ from ops.overlay.detect import (
     decode,
     detect_overlays,
     strongest,
+    without_parts,
     zoom_window,
 )
 
@@ -159,3 +160,18 @@ def test_a_window_beyond_the_frame_is_black_there() -> None:
 def test_the_maps_do_not_overlap() -> None:
     taken = [i for part in (detect.HEAT, EDGES, PLACE_HEAT, OFFSETS, SIZES) for i in range(part.start, part.stop)]
     assert sorted([*taken, detect.MASK]) == list(range(NUM_MAPS))
+
+
+def test_half_a_pad_inside_a_surer_find_is_none() -> None:
+    whole, half, beside = (
+        Candidate("gamepad", box, score, {})
+        for box, score in (((10, 10, 200, 120), 0.8), ((20, 20, 80, 90), 0.6), ((190, 20, 100, 60), 0.5))
+    )
+    assert without_parts([whole, half, beside]) == [whole, beside]
+
+
+def test_what_is_much_narrower_than_overlays_is_none() -> None:
+    frames = _frames((500, 300, 70, 45))
+    assert detect_overlays(frames, green_network) == []
+    (found,) = detect_overlays(frames, green_network, DetectConfig(least_width_px=40))
+    assert found.box[2] == pytest.approx(70, abs=3)
