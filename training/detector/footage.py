@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -41,9 +42,15 @@ def doom_walks(cache: Path, seed: int = 0) -> list[Pixels]:
 
 
 def _walk(number: int, seed: int) -> Pixels:
+    with tempfile.TemporaryDirectory() as folder:
+        return _walk_in(Path(folder), number, seed)
+
+
+def _walk_in(folder: Path, number: int, seed: int) -> Pixels:
     import vizdoom
 
     game = vizdoom.DoomGame()
+    game.set_doom_config_path(str(folder / "engine.ini"))
     game.load_config(str(Path(vizdoom.scenarios_path) / "freedoom2.cfg"))
     game.set_doom_map(f"map{number:02d}")
     game.set_window_visible(False)
