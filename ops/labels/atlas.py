@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,22 +29,38 @@ from ops.gamepad import DATASET_BUTTONS, STICKS
 from ops.skins.sampling import mix, spread
 from ops.skins.template import ControlArea, Pixels, Template
 
-STICK_PX = 44
-BUTTON_PX = 16
-_COLUMNS = 4
-HEIGHT_PX = 2 * STICK_PX
-WIDTH_PX = STICK_PX + _COLUMNS * BUTTON_PX
+#: Side of a stick's cell, in pixels. The network was trained on this size.
+STICK_PX: Final = 44
+#: Side of a button's cell, in pixels. The network was trained on this size.
+BUTTON_PX: Final = 16
+#: Buttons side by side.
+_COLUMNS: Final = 4
+HEIGHT_PX: Final = 2 * STICK_PX
+WIDTH_PX: Final = STICK_PX + _COLUMNS * BUTTON_PX
 
-#: A stick's window reaches this many travels beyond its cap, a button's this many half-sizes around its centre.
-_STICK_REACH = 1.2
-_BUTTON_REACH = 1.4
+#: A stick's window reaches so many travels beyond its cap. Chosen by eye.
+_STICK_REACH: Final = 1.2
+#: A button's window reaches so many of its half-sizes around its centre. Chosen by eye.
+_BUTTON_REACH: Final = 1.4
 #: Both get a margin of this fraction of the template's width, for glows, shifts and a box that is a little off.
-_MARGIN = 0.008
-#: Travel assumed for a stick whose template does not tell, as a fraction of its cap's radius.
-ASSUMED_TRAVEL = 0.5
+_MARGIN: Final = 0.008
+#: Travel assumed for a stick whose template does not tell, as a fraction of its cap's radius. Chosen by eye.
+ASSUMED_TRAVEL: Final = 0.5
+#: Template pixels per atlas pixel from which a cell is cut from the picture at half resolution. Chosen by eye.
+_SHRUNK: Final = 1.6
+#: Source coordinate of atlas pixels that show nothing: outside of any picture.
+_NOWHERE: Final = -1e4
+#: OpenCV counts from pixel centres, affines from pixel edges: by so many pixels they differ.
+_CENTRE: Final = 0.5
+#: The same at half resolution.
+_HALF_CENTRE: Final = _CENTRE / 2
+#: Grey of 255 that a template's transparent parts lie on.
+_MID_GRAY: Final = 128
+#: A template is shrunk to this width, in pixels: that of the widest crop (`CropConfig.gamepad_width`).
+_WIDEST_PX: Final = 384
 
 #: Where the pixels of a cell are, by the cell's side: from -1 to 1 of its window's half-size.
-_STEPS = {side: (np.arange(side) + 0.5) / side * 2 - 1 for side in (STICK_PX, BUTTON_PX)}
+_STEPS: Final = {side: (np.arange(side) + 0.5) / side * 2 - 1 for side in (STICK_PX, BUTTON_PX)}
 
 Matrix = npt.NDArray[np.float64]
 Plane = npt.NDArray[np.float32]
@@ -109,7 +126,7 @@ class AtlasMap:
     @classmethod
     def build(cls, controls: Mapping[str, ControlArea], width: float, affine: Matrix) -> AtlasMap:
         """Return the map for a template's controls, its width and its (2, 3) affine to the picture's pixels."""
-        columns, rows = (np.full((HEIGHT_PX, WIDTH_PX), -1e4, dtype=np.float32) for _ in range(2))
+        columns, rows = (np.full((HEIGHT_PX, WIDTH_PX), _NOWHERE, dtype=np.float32) for _ in range(2))
         use_coarse, drawn = (np.zeros((HEIGHT_PX, WIDTH_PX), dtype=np.uint8) for _ in range(2))
         for control, area in controls.items():
             left, top, side = cell(control)
@@ -118,12 +135,12 @@ class AtlasMap:
             across, down = area.cx + _STEPS[side] * half_x, (area.cy + _STEPS[side] * half_y)[:, None]
             step = 0.0
             for plane, (along_x, along_y, shift) in zip((columns, rows), affine.tolist(), strict=True):
-                plane[place] = across * along_x + (down * along_y + (shift - 0.5))  # pixel edges to OpenCV's centres
+                plane[place] = across * along_x + (down * along_y + (shift - _CENTRE))
                 step = max(step, abs(along_x * half_x + along_y * half_y) * 2 / side)
             drawn[place] = 1
-            if step > 1.6:
+            if step > _SHRUNK:
                 use_coarse[place] = 1
-        coarse_columns, coarse_rows = ((plane / 2 - 0.25).astype(np.float32) for plane in (columns, rows))
+        coarse_columns, coarse_rows = ((plane / 2 - _HALF_CENTRE).astype(np.float32) for plane in (columns, rows))
         return cls((columns, rows), (coarse_columns, coarse_rows), use_coarse if use_coarse.any() else None, drawn)
 
     def cut(self, picture: Pixels) -> Pixels:
@@ -148,9 +165,9 @@ def idle_picture(template: Template) -> Pixels:
     """Return a template's idle look (h, w, 4) uint8, premultiplied over mid-gray, no wider than a crop."""
     opaque = np.asarray(template.rgba[..., 3] / np.float32(255), dtype=np.float32)
     picture = template.rgba.copy()
-    mix(picture, spread(opaque, 4), spread(np.float32(128) * (1 - opaque), 4))
+    mix(picture, spread(opaque, 4), spread(np.float32(_MID_GRAY) * (1 - opaque), 4))
     picture[..., 3] = template.rgba[..., 3]
-    return _shrink(picture, min(1.0, 384 / template.width))
+    return _shrink(picture, min(1.0, _WIDEST_PX / template.width))
 
 
 def cut_idle(picture: Pixels, controls: Mapping[str, ControlArea], width: float) -> Pixels:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-_TIME_BASE = Fraction(1, 90_000)
+#: Clock of the file, in seconds: that of MPEG, which is exact for all usual frame rates.
+_TIME_BASE: Final = Fraction(1, 90_000)
+#: Frames between keyframes that nobody asked for: more than any clip has.
+_NEVER: Final = "100000"
 
 
 class ClipWriter:
@@ -22,7 +25,7 @@ class ClipWriter:
             "qp": str(quantizer),
             "preset": "ultrafast",
             "bf": "0",
-            "g": "100000",
+            "g": _NEVER,
             "sc_threshold": "0",
             "forced-idr": "1",
             "threads": "1",

@@ -22,6 +22,10 @@ _JITTER_S: Final = 0.0015
 _JITTER_SHARE: Final = 0.1
 #: A video with a larger share of irregular steps has a variable frame rate; a dropped frame here and there has not.
 _VFR_SHARE: Final = 0.01
+#: Times in a report are rounded to so many digits: microseconds.
+_DIGITS: Final = 6
+#: Frame step of a video of one frame whose header tells none, in seconds.
+_USUAL_STEP_S: Final = 1 / 30
 #: A file that ends this much before what its header says is truncated.
 _SHORT_S: Final = 1.0
 
@@ -126,15 +130,15 @@ def probe(path: Path | str) -> VideoProbe:
             codec=video.stream.codec_context.codec.canonical_name,
             width=frame.width,
             height=frame.height,
-            duration_s=round(duration_s, 6),
+            duration_s=round(duration_s, _DIGITS),
             num_frames=len(scan.pts),
-            fps_mean=round(len(scan.pts) / duration_s, 6),
+            fps_mean=round(len(scan.pts) / duration_s, _DIGITS),
             vfr=_is_variable(deltas, median_s),
             pts=PtsFacts(
-                start_s=round(float(all_s[0]), 6),
-                min_delta_s=round(float(deltas.min(initial=math.inf)) if len(deltas) else 0.0, 6),
-                median_delta_s=round(median_s, 6),
-                max_delta_s=round(float(deltas.max(initial=0.0)), 6),
+                start_s=round(float(all_s[0]), _DIGITS),
+                min_delta_s=round(float(deltas.min(initial=math.inf)) if len(deltas) else 0.0, _DIGITS),
+                median_delta_s=round(median_s, _DIGITS),
+                max_delta_s=round(float(deltas.max(initial=0.0)), _DIGITS),
                 num_duplicates=len(all_s) - len(pts_s),
                 num_backward=scan.num_backward,
             ),
@@ -194,7 +198,7 @@ def _check_whole(video: OpenVideo, scan: _Scan, longest_step_s: float) -> None:
 def _usual_step(video: OpenVideo) -> float:
     """Return the frame step that the header gives, for a video of one frame."""
     rate = video.stream.average_rate or video.stream.guessed_rate
-    return 1.0 / float(rate) if rate else 1.0 / 30
+    return 1.0 / float(rate) if rate else _USUAL_STEP_S
 
 
 def _is_variable(deltas_s: npt.NDArray[np.float64], median_s: float) -> bool:

@@ -40,6 +40,9 @@ Result = TypeVar("Result")
 
 _HEADER: Final = struct.Struct("<Q")
 _PIECE_BYTES: Final = 1 << 20
+#: Seconds after its time is up at which a child ends itself.
+_LAST_S: Final = 5
+#: Seconds that a child may take to start, on a machine that does other work.
 _START_S: Final = 60.0
 #: A child whose address space is this large when idle is replaced: little would be left below the next call's limit.
 _RETIRE_BYTES: Final = 2 << 30
@@ -318,7 +321,7 @@ def _set_limits(limits: Limits, base_bytes: int) -> None:
     for what, soft in values.items():
         hard = resource.getrlimit(what)[1]
         resource.setrlimit(what, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
-    signal.alarm(math.ceil(limits.wall_s) + 5)  # where the parent cannot kill it, it ends itself
+    signal.alarm(math.ceil(limits.wall_s) + _LAST_S)  # where the parent cannot kill it, it ends itself
 
 
 def _lift_limits() -> None:
