@@ -95,14 +95,24 @@ if __name__ == "__main__":
 """
 
 
+def _heed_signals() -> None:
+    """Heed Ctrl-C and TERM in a new process, as one that a terminal starts does; who runs the tests may ignore both."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_the_processes_end_with_their_starter(number: signal.Signals, tmp_path: Path) -> None:
     (tmp_path / "script.py").write_text(SCRIPT)
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path)), "TMPDIR": str(tmp_path)}
     starter = subprocess.Popen(
         [sys.executable, tmp_path / "script.py", tmp_path],
-        env=environment, stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_heed_signals,
+    )
     names = [tmp_path / f"sleeps{number}.pid" for number in (1, 2)]
     deadline = time.monotonic() + 60
     while not all(name.exists() for name in names) and time.monotonic() < deadline:
