@@ -12,7 +12,7 @@ def test_label_says_why_a_video_failed_and_does_the_others(run, tmp_path: Path, 
     (tmp_path / "torn.mp4").write_bytes(b"not a video at all")
     write_clip(tmp_path / "plain.mp4")
     out = tmp_path / "labels"
-    result = run("label", tmp_path / "torn.mp4", tmp_path / "plain.mp4", "--out", out)
+    result = run("label", tmp_path / "torn.mp4", tmp_path / "plain.mp4", "--out", out, "--jobs", 1)
     assert result.exit_code == 1
     assert "torn: failed: not a video" in result.output
     assert "plain: rejected: no overlay found" in result.output
@@ -70,7 +70,7 @@ def test_one_label_folder_that_cannot_be_written_stops_no_other_video(run, tmp_p
         write_clip(tmp_path / f"{name}.mp4")
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "one").write_text("mine")
-    result = run("label", tmp_path / "one.mp4", tmp_path / "two.mp4", "--out", tmp_path / "out")
+    result = run("label", tmp_path / "one.mp4", tmp_path / "two.mp4", "--out", tmp_path / "out", "--jobs", 1)
     assert result.exit_code == 1 and "Traceback" not in result.output
     assert "one: failed: cannot write: a file is in the way" in result.output and "two: rejected" in result.output
 
