@@ -123,17 +123,22 @@ def test_rounds_of_one_episode_count_on_and_follow_from_its_seed():
 
 def test_a_script_that_ends_without_close_leaves_nothing(tmp_path):
     code = """
+import sys
+from pathlib import Path
 from simulator.env import GameEnv
+from tests.unit.simulator.backends.test_vizdoom import _shared_memory
 env = GameEnv("Doom", width=160, height=120)
 env.reset(seed=0)
-print("ready")
+print(*_shared_memory(Path(sys.argv[1])))
 """
-    shared = set(Path("/dev/shm").glob("ViZDoom*"))
-    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, check=False)
-    assert (done.returncode, done.stdout) == (0, b"ready\n"), done.stderr
+    paths = os.pathsep.join(map(os.path.abspath, sys.path))
+    environment = {**os.environ, "TMPDIR": str(tmp_path), "PYTHONPATH": paths}
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    shared = [Path(name) for name in done.stdout.split()]
+    assert shared and not [path for path in shared if path.exists()]
     assert list(tmp_path.iterdir()) == []
-    assert set(Path("/dev/shm").glob("ViZDoom*")) <= shared
 
 
 def test_a_forked_child_leaves_the_engine_of_its_parent_alone(env):
