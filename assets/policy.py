@@ -16,7 +16,7 @@ from assets.workers.training_work import TrainingJob, run_training
 from ops.dataset.shards import list_shard_batches
 from ops.drawing.charts import line_chart
 from ops.drawing.pictures import encode, film_strip
-from ops.store.layout import OFFLINE, POLICY, ROLLOUTS, SHARDS, SHUFFLED
+from ops.store.layout import MANIFEST, OFFLINE, POLICY, ROLLOUTS, SHARDS, SHUFFLED
 from ops.store.parallel import Mapper
 from ops.store.storage import Store, to_json
 from training.policy.config import EVALUATE_VERSION, TRAIN_VERSION
@@ -164,7 +164,7 @@ def rollouts(
 
 def _fingerprint_of(store: Store, key: str) -> str:
     try:
-        return str(store.read_json(f"{key}/manifest.json")["fingerprint"])
+        return str(store.read_json(f"{key}/{MANIFEST}")["fingerprint"])
     except FileNotFoundError:
         return ""
 

@@ -187,7 +187,7 @@ def take_down(store: Store, exports: Sequence[Path] = ()) -> TakedownReport:
         store.remove(place)
     for exported in exports:
         _clear_export(exported, report)
-    if report.batches and store.exists(f"{CARD}/manifest.json"):
+    if report.batches and store.exists(f"{CARD}/{MANIFEST}"):
         report.rewritten += [f"{CARD}/README.md"] if build_card(store, batch_ids(read_catalog(store))).changed else []
     _rewrite_published(store, keys, wanted, report)
     _write_ledger(

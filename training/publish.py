@@ -12,7 +12,7 @@ from typing import Any, Final
 from models.policy.checkpoint import save_policy
 from ops.crawl.optout import TRAINED_ON
 from ops.dataset.shards import dataset_content, read_index
-from ops.store.layout import OFFLINE, POLICY
+from ops.store.layout import MANIFEST, OFFLINE, POLICY
 from ops.store.storage import Store, fingerprint, sha256_file, to_json
 from training.evaluation.evaluate import EvalConfig, evaluate
 from training.metrics import Progress
@@ -49,7 +49,7 @@ def train_policy(
         num_workers: more than one train through Ray.
     """
     current = run_fingerprint(config, store, batches)
-    if store.exists(f"{key}/manifest.json") and store.read_json(f"{key}/manifest.json")["fingerprint"] == current:
+    if store.exists(f"{key}/{MANIFEST}") and store.read_json(f"{key}/{MANIFEST}")["fingerprint"] == current:
         stored = store.read_json(f"{key}/{_REPORT}")
         rows = store.read_bytes(f"{key}/{_METRICS}").decode().splitlines()
         return TrainReport(**_report_fields(stored), metrics=[json.loads(row) for row in rows], changed=False)
@@ -82,12 +82,12 @@ def _report_fields(stored: dict[str, Any]) -> dict[str, Any]:
 
 def publish_folder(store: Store, key: str, folder: Path, current: str) -> None:
     """Copy a folder's files under a key, then write `manifest.json` with their hashes."""
-    store.remove(f"{key}/manifest.json")  # readers must not find the old manifest beside new files
+    store.remove(f"{key}/{MANIFEST}")  # readers must not find the old manifest beside new files
     files = {}
     for path in sorted(folder.iterdir()):
         store.write_bytes(f"{key}/{path.name}", path.read_bytes())
         files[path.name] = sha256_file(path)
-    store.write_json(f"{key}/manifest.json", {"fingerprint": current, "files": files})
+    store.write_json(f"{key}/{MANIFEST}", {"fingerprint": current, "files": files})
 
 
 def build_offline(
@@ -101,9 +101,9 @@ def build_offline(
 
     They are read back when they were made from the same policy, shards, config and code.
     """
-    policy = store.read_json(f"{key}/manifest.json")["fingerprint"]
+    policy = store.read_json(f"{key}/{MANIFEST}")["fingerprint"]
     current = fingerprint(out, EVALUATE_VERSION, config, policy, dataset_content(store, batches))
-    manifest = f"{out}/manifest.json"
+    manifest = f"{out}/{MANIFEST}"
     if not store.exists(manifest) or store.read_json(manifest)["fingerprint"] != current:
         metrics = evaluate(open_policy(store, key, threshold=None), store, batches, config)
         store.remove(manifest)

@@ -14,7 +14,7 @@ from ops.gamepad import PadTrace
 from ops.media.limits import PICTURE_LIMITS
 from ops.media.sandbox import call
 from ops.store.batch import Unit
-from ops.store.layout import CROPS, VIDEOS, unit_key
+from ops.store.layout import ACTION_TABLE, CROPS, GAME_CLIP, GAMEPAD_CLIP, VIDEOS, unit_key
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 
@@ -57,20 +57,20 @@ def draw_location(store: Store, batch: str, video: Unit, location: Unit) -> Pict
 def draw_crops(store: Store, batch: str, crop: Unit) -> Picture:
     """Return the rectified gamepad beside the masked game view."""
     folder = f"{CROPS}/{batch}/{crop.video_id}"
-    ((_, gamepad),) = read_frames(store, f"{folder}/gamepad.mp4", 1)
-    ((_, game),) = read_frames(store, f"{folder}/game.mp4", 1)
+    ((_, gamepad),) = read_frames(store, f"{folder}/{GAMEPAD_CLIP}", 1)
+    ((_, game),) = read_frames(store, f"{folder}/{GAME_CLIP}", 1)
     return caption(beside(gamepad, game), crop.video_id)
 
 
 def read_trace(store: Store, asset: str, batch: str, video_id: str) -> PadTrace:
     """Return the labels of a video."""
-    return table_to_trace(store.read_table(f"{asset}/{batch}/{video_id}/actions.parquet"))
+    return table_to_trace(store.read_table(unit_key(asset, batch, video_id, ACTION_TABLE)))
 
 
 def draw_states(store: Store, batch: str, video_id: str, trace: PadTrace, count: int = 3) -> Picture:
     """Return frames of a gamepad crop, each beside the state that was read from it."""
     pictures = []
-    for pts_s, crop in read_frames(store, f"{CROPS}/{batch}/{video_id}/gamepad.mp4", count):
+    for pts_s, crop in read_frames(store, unit_key(CROPS, batch, video_id, GAMEPAD_CLIP), count):
         row = int(np.abs(trace.pts_s - trace.pts_s[0] - pts_s).argmin())
         panel = pad_panel(trace.buttons[row], trace.sticks[row], 240)
         pictures.append(caption(beside(fit_width(crop, 240), panel), f"{video_id} at {pts_s:.2f} s"))
@@ -97,7 +97,7 @@ def draw_changes(
     pictures = []
     for batch, video_id, row, controls in worst:
         old, new = (read_kept(store, generation, batch, video_id) for generation in (first, second))
-        with store.reading(f"{CROPS}/{batch}/{video_id}/gamepad.mp4") as path:
+        with store.reading(unit_key(CROPS, batch, video_id, GAMEPAD_CLIP)) as path:
             crop = call(_frame_at, Path(path), row, limits=PICTURE_LIMITS)
         panels = [pad_panel(trace.buttons[row], trace.sticks[row], 240) for trace in (old, new)]
         text = f"{video_id} at {old.pts_s[row]:.2f} s: {', '.join(controls)}"

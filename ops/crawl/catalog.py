@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ops.outcomes import Outcome
 from ops.store.batch import Unit
+from ops.store.layout import CATALOG, MANIFEST
 from ops.store.lock import WAIT_S, hold
 from ops.store.storage import Store
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CATALOG_KEY: Final = "raw/catalog/catalog.parquet"
-MANIFEST_KEY: Final = "raw/catalog/manifest.json"
+MANIFEST_KEY: Final = f"{CATALOG}/{MANIFEST}"
 _LOCK_KEY: Final = "raw/catalog/lock"
 _BATCH_NAME: Final = re.compile(r"batch-(\d{6,})")
 #: Letters of an id before a hash is put behind it. Chosen by eye: folder names stay readable.

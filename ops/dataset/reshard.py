@@ -16,7 +16,7 @@ from typing import Any, Final
 from ops.dataset.chunks import chunks_to_table, read_chunks, summarize, table_key
 from ops.dataset.shards import INDEX, IndexRow, read_index, shard_key
 from ops.store.batch import read_batch
-from ops.store.layout import ACTIONS, CHUNKS, SHARDS, manifest_key
+from ops.store.layout import ACTIONS, CHUNKS, MANIFEST, SHARDS, manifest_key
 from ops.store.storage import Store, fingerprint, sha256_file
 
 _EDITION: Final = re.compile(r"(?:-e(\d+))?(\.\w+)$")
@@ -116,7 +116,7 @@ def _write_index(store: Store, key: str, rows: list[IndexRow], like: str) -> Non
 
 def _remove_unnamed(store: Store, batch: str) -> None:
     manifest = store.read_json(manifest_key(SHARDS, batch))
-    named = {shard["name"] for shard in manifest["shards"]} | {manifest["index"]["name"], "manifest.json"}
+    named = {shard["name"] for shard in manifest["shards"]} | {manifest["index"]["name"], MANIFEST}
     for key in store.list(f"{SHARDS}/{batch}"):
         name = key.rsplit("/", 1)[-1]
         if name not in named and (name.endswith(".tar") or name.startswith(INDEX.split(".")[0])):

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ops.gamepad import CONTROLS, DATASET, PadTrace
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import ACTION_TABLE, ACTIONS, RAW_ACTIONS, manifest_key
+from ops.store.layout import ACTION_TABLE, ACTIONS, MANIFEST, RAW_ACTIONS, UNIT, manifest_key
 from ops.store.storage import Store, fingerprint
 from ops.store.tables import table_to_trace
 
@@ -74,7 +74,7 @@ def _copy_batch(store: Store, batch: str, source: str, target: str) -> None:
             return
         store.remove(key)  # readers must not find the old manifest beside new files
     for record in manifest["units"]:
-        names = [*record["files"], "unit.json"]  # as stages do: what tells of files comes after them
+        names = [*record["files"], UNIT]  # as stages do: what tells of files comes after them
         for name in names:
             tail = f"{batch}/{record['video_id']}/{name}"
             store.write_bytes(f"{target}/{tail}", store.read_bytes(f"{source}/{tail}"))
@@ -86,7 +86,7 @@ def list_generations(store: Store) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = {}
     for key in store.list(FOLDER):
         parts = key.split("/")
-        if parts[-1] == "manifest.json" and parts[3] == ACTIONS.split("/")[-1]:
+        if parts[-1] == MANIFEST and parts[3] == ACTIONS.split("/")[-1]:
             found.setdefault(parts[2], []).append(parts[4])
     return {generation: tuple(sorted(batches)) for generation, batches in sorted(found.items())}
 

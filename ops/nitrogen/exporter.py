@@ -123,7 +123,7 @@ def chunk_source(store: Store, batch: str, unit: Unit) -> ChunkSource:
 
 
 def _data(store: Store, asset: str, batch: str, video_id: str) -> dict[str, Any]:
-    key = f"{asset}/{batch}/{video_id}/unit.json"
+    key = unit_key(asset, batch, video_id)
     return dict(store.read_json(key)["data"]) if store.exists(key) else {}
 
 

@@ -23,7 +23,7 @@ from ops.dataset.chunks import chunk_id
 from ops.nitrogen.layout import LabelPlace, PublishedChunk, label_place, read_chunk, safe_id
 from ops.outcomes import BadInputError, Outcome, reason_class
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import PUBLISHED, manifest_key
+from ops.store.layout import MANIFEST, PUBLISHED, manifest_key, unit_key
 from ops.store.storage import Store, fingerprint, sha256_file
 from ops.store.tables import trace_to_table
 
@@ -138,7 +138,7 @@ def import_labels(store: Store, path: Path, prefer_raw: bool = False, report: Re
 def published_videos(store: Store) -> tuple[Video, ...]:
     """Return the videos of all imported batches as rows of a ledger; they are in no other."""
     keys = (key.split("/") for key in store.list(PUBLISHED))
-    batches = sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json")
+    batches = sorted(parts[-2] for parts in keys if parts[-1] == MANIFEST)
     units = ((batch, unit) for batch in batches for unit in read_batch(store, PUBLISHED, batch))
     return tuple(_row(unit.video_id, batch, unit.outcome.data) for batch, unit in units)
 
@@ -337,5 +337,5 @@ def _write_video(store: Store, batch: str, name: str, chunks: list[PublishedChun
     with store.reading(key) as path:
         files = {TABLE: sha256_file(path)}
     unit = Unit(video_id, Outcome.ok(**data), fingerprint(PUBLISHED, VERSION, data, files), files)
-    store.write_json(f"{PUBLISHED}/{batch}/{video_id}/unit.json", unit.to_record())
+    store.write_json(unit_key(PUBLISHED, batch, video_id), unit.to_record())
     return unit

@@ -11,6 +11,12 @@ from ops.skins.template import Pixels, Template
 
 #: Weights of red, green and blue in brightness (ITU-R BT.601).
 LUMA: Final = (0.299, 0.587, 0.114)
+#: Fine structure is what is left without a blur of this share of the overlay's width. Chosen by eye.
+BLUR_SHARE: Final = 0.02
+#: The blur is at least so wide, in pixels.
+BLUR_PX: Final = 1.5
+#: What an overlay may lie on, as grey of 255: a dark one is brighter than a black scene. Chosen by eye.
+GREYS: Final = (0, 110, 220)
 #: Standard deviation of the blur that keeps a shrunk look from aliasing, in pixels of the result. Chosen by eye.
 _SHRINK_BLUR_PX: Final = 0.4
 #: Alpha from which a pixel takes part in `similarity`: at least half of what is seen there is the overlay.

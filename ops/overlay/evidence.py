@@ -13,7 +13,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ops.overlay.appearance import drawn_box, drawn_look, fine_structure
+from ops.overlay.appearance import BLUR_PX, BLUR_SHARE, GREYS, drawn_box, drawn_look, fine_structure
 from ops.overlay.boxes import inner_share, region_around
 from ops.overlay.config import LocateConfig
 from ops.skins.template import Pixels, Template
@@ -34,12 +34,6 @@ _SURE: Final = (0.0, 0.05, 0.5, 0.9, 1.0)
 _PARTS: Final = 8
 #: A part with fewer drawn pixels tells nothing. Not measured.
 _LEAST_PART_PX: Final = 20
-#: Fine structure is what is left without a blur of this share of the overlay's width, as in `ops.overlay.presence`.
-_BLUR_SHARE: Final = 0.02
-#: The blur is at least so wide, in pixels.
-_BLUR_PX: Final = 1.5
-#: What a part of the overlay may lie on, as grey of 255: black, middle and bright. Chosen by eye.
-_GREYS: Final = (0, 110, 220)
 #: Alpha from which a pixel takes part. Below the .4 of the faintest overlays that were tried.
 _DRAWN: Final = 0.15
 #: Around what is drawn, pixels within this many take part too.
@@ -127,13 +121,13 @@ def looks_like(template: Template, affine: npt.NDArray[np.float64], frames: Sequ
     left, top, right, bottom = region_around([box], _RIM, frames[0].shape)
     seen = np.stack([frame[top:bottom, left:right] for frame in frames]).astype(np.float32)
     colour, alpha = drawn_look(template, affine - [[0, 0, left], [0, 0, top]], (right - left, bottom - top))
-    blur_px = max(_BLUR_PX, _BLUR_SHARE * box[2])
+    blur_px = max(BLUR_PX, BLUR_SHARE * box[2])
     drawn = cv2.dilate((alpha > _DRAWN).astype(np.uint8), np.ones((2 * _GROWN_PX + 1,) * 2, np.uint8)) > 0
     change = seen.std(axis=0).mean(axis=-1)
     compared = _Compared(
         fine_structure(_trimmed_mean(seen), blur_px),
         [fine_structure(np.median(half, axis=0), blur_px) for half in (seen[::2], seen[1::2]) if len(half)],
-        [fine_structure(colour + grey * (1 - alpha[..., None]), blur_px) for grey in _GREYS],
+        [fine_structure(colour + grey * (1 - alpha[..., None]), blur_px) for grey in GREYS],
         np.where(drawn, 1 / (change**2 + _CHANGE_LEVELS**2), 0)[..., None].astype(np.float32),
     )
     corner = (box[0] - left, box[1] - top)

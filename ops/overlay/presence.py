@@ -16,21 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from ops.media.video import Frame, decode_frames, open_video, to_rgb
-from ops.overlay.appearance import drawn_look, fine_structure
+from ops.overlay.appearance import BLUR_PX, BLUR_SHARE, GREYS, drawn_look, fine_structure
 from ops.skins.template import Pixels, Template
 
 #: Correlation from which an overlay counts as shown: between the .11 and .48 above.
 SHOWN: Final = 0.3
-#: Fine structure is what is left without a blur of this share of the overlay's width. Chosen by eye.
-_BLUR_SHARE: Final = 0.02
-#: The blur is at least so wide, in pixels.
-_BLUR_PX: Final = 1.5
 #: The median is made of this share of the frames: those that follow each other and are most like the template.
 _SURE_SHARE: Final = 1 / 3
 #: It is made of at least so many frames.
 _SURE_FRAMES: Final = 3
-#: What the overlay may lie on, as grey of 255: a dark one is brighter than a black scene. Chosen by eye.
-_GREYS: Final = (0, 110, 220)
 #: The picture's alpha from which a pixel counts as drawn. Chosen by eye.
 _DRAWN: Final = 0.25
 #: Around what is drawn, pixels within this many take part too.
@@ -57,9 +51,9 @@ class Presence:
         left, top, wide, high = cv2.boundingRect(drawn)
         self._place = (slice(top, top + high), slice(left, left + wide))
         self._drawn = drawn[self._place] > 0
-        self._blur = max(_BLUR_PX, _BLUR_SHARE * float(affine[0, 0]) * template.width)
+        self._blur = max(BLUR_PX, BLUR_SHARE * float(affine[0, 0]) * template.width)
         details = np.stack([self._details(frame[self._place]) for frame in frames])
-        looks = [self._details((colour + grey * (1 - alpha[..., None]))[self._place]) for grey in _GREYS]
+        looks = [self._details((colour + grey * (1 - alpha[..., None]))[self._place]) for grey in GREYS]
         count = min(len(frames), max(_SURE_FRAMES, round(_SURE_SHARE * len(frames))))
         # Medians of frames that follow each other: single ones may look like the template less than the game does.
         usual = [np.median(details[first : first + count], axis=0) for first in range(len(frames) - count + 1)]

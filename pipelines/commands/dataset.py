@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ops.store.layout import ACTIONS
+from ops.store.layout import ACTIONS, MANIFEST
 from ops.store.storage import Store
 from pipelines.commands.console import fail, progress, say, show_table
 
@@ -144,7 +144,7 @@ def export_nitrogen(
 
     store = Store.from_environment()
     keys = (key.split("/") for key in store.list(ACTIONS))
-    batches = batch or sorted(parts[-2] for parts in keys if parts[-1] == "manifest.json")
+    batches = batch or sorted(parts[-2] for parts in keys if parts[-1] == MANIFEST)
     if not batches:
         raise fail(f"no labels in {store.uri(ACTIONS)}; make some with `overplay demo` or materialize them")
     with progress("export") as advance:

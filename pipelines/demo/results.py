@@ -11,7 +11,20 @@ from assets.policy import offline_table, rollout_table
 from ops.gamepad import PadTrace
 from ops.outcomes import count_outcomes
 from ops.store.batch import Unit, read_batch
-from ops.store.layout import ACTION_TABLE, ACTIONS, CROPS, LOCATIONS, OFFLINE, RAW_ACTIONS, ROLLOUTS, VIDEOS, unit_key
+from ops.store.layout import (
+    ACTION_TABLE,
+    ACTIONS,
+    CHUNKS,
+    CROPS,
+    LOCATIONS,
+    MANIFEST,
+    OFFLINE,
+    RAW_ACTIONS,
+    ROLLOUTS,
+    VIDEOS,
+    manifest_key,
+    unit_key,
+)
 from ops.store.storage import Store
 from ops.store.tables import table_to_trace
 from ops.truth.scores import LabelScores, score_trace
@@ -108,8 +121,8 @@ def collect(store: Store, clips: list[Row], folder: Path) -> DemoResults:
     units = {stage: list(_units(store, stage, batches)) for stage in STAGES}
     results = [_clip_result(store, clip, folder, units) for clip in clips]
     labels = sum((result.scores for result in results if result.scores), start=LabelScores.none())
-    chunks = [store.read_json(f"dataset/chunks/{batch}/manifest.json") for batch in batches]
-    played = store.read_json(f"{ROLLOUTS}/manifest.json")["facts"]
+    chunks = [store.read_json(manifest_key(CHUNKS, batch)) for batch in batches]
+    played = store.read_json(f"{ROLLOUTS}/{MANIFEST}")["facts"]
     return DemoResults(
         stages=[{"stage": stage, **count_outcomes(unit.outcome for _, unit in units[stage])} for stage in STAGES],
         clips=results,

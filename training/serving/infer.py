@@ -14,6 +14,7 @@ from models.policy.config import PolicyConfig
 from models.policy.modeling import Policy, draw_start
 from models.policy.sampler import Sampler
 from ops.gamepad import AXES, BENCHMARK, NEUTRAL_PACKED, Floats
+from ops.store.layout import MANIFEST
 from ops.store.storage import Store
 
 #: Side to which observations are brought first, as the dataset's game views are; the network may use a smaller one.
@@ -154,7 +155,7 @@ def open_policy(
     """
     import tempfile
 
-    files = store.read_json(f"{key}/manifest.json")["files"]
+    files = store.read_json(f"{key}/{MANIFEST}")["files"]
     if store.is_local:
         return load_policy(store.uri(key), device, steps, threshold, half, compile)
     with tempfile.TemporaryDirectory(prefix="overplay-") as folder:
